@@ -1,0 +1,103 @@
+"""What the platform asks of an embedded graph database. One engine per process: see `graph_platform.engine`.
+
+An adapter is done when it passes `graph_platform_tests/engine/test_conformance.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class EngineVersion:
+    """Which engine wrote a database file; a file opens where `name` and `storage_version` are the same."""
+
+    name: str
+    version: str
+    storage_version: str
+
+
+@dataclass(frozen=True)
+class QueryResult:
+    """The answer to a statement: names and engine types of the columns, and the rows as Python values.
+
+    `truncated` tells that there were more rows than the limit.
+    """
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    truncated: bool
+
+
+@dataclass(frozen=True)
+class TableSchema:
+    """A node or edge table as the database has it: properties are (name, engine type) in order.
+
+    `pairs` is empty for a node table, and the (from, to) labels of an edge table.
+    """
+
+    name: str
+    kind: str
+    properties: tuple[tuple[str, str], ...]
+    primary_key: str | None
+    pairs: tuple[tuple[str, str], ...]
+    rows: int
+
+
+class Database(Protocol):
+    """An open database. `query` may be called from several threads."""
+
+    def execute(self, statement: str) -> None:
+        """Run one statement of DDL or COPY.
+
+        Raises:
+            PlatformError: DATABASE_ERROR with the engine's own message.
+        """
+        ...
+
+    def query(
+        self, cypher: str, parameters: Mapping[str, Any] | None = None, *, timeout_seconds: float, row_limit: int
+    ) -> QueryResult:
+        """Answer one Cypher statement.
+
+        Raises:
+            PlatformError: QUERY_ERROR with the engine's message, QUERY_TIMEOUT.
+        """
+        ...
+
+    def operators(self, cypher: str) -> frozenset[str]:
+        """The physical operators (`SCAN_NODE_TABLE`, `INSERT` …) of a statement, without running it."""
+        ...
+
+    def schema(self) -> Sequence[TableSchema]:
+        """Every table with its properties and number of rows."""
+        ...
+
+    def close(self) -> None:
+        """Write what is pending and let go of the file."""
+        ...
+
+
+class Engine(Protocol):
+    """An engine that this process has imported."""
+
+    @property
+    def version(self) -> EngineVersion:
+        """Name, version and storage version of the engine in this process."""
+        ...
+
+    def open(self, path: Path, *, read_only: bool, memory_bytes: int, threads: int) -> Database:
+        """Open or (unless read-only) create the database file at `path`.
+
+        Args:
+            memory_bytes: size of the buffer pool.
+            threads: threads per query; 0 for as many as there are cores.
+
+        Raises:
+            PlatformError: DATABASE_ERROR.
+        """
+        ...

@@ -1,0 +1,97 @@
+"""What the platform asks of the place where instances run.
+
+An adapter is done when it passes `graph_platform_tests/instance/test_conformance.py`. An adapter touches only what
+carries its own installation id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class InstanceSpec:
+    """What an instance serves and with which limits. JSON-ready; holds no secret: the runtime makes the token.
+
+    `manifest_key` is the key of the snapshot's manifest in storage; memory in bytes, times in seconds.
+    """
+
+    installation: str
+    instance: str
+    attempt: int
+    snapshot: str
+    storage_url: str
+    manifest_key: str
+    engine: str
+    memory_bytes: int
+    threads: int
+    query_seconds: float
+    query_rows: int
+
+
+class Presence(StrEnum):
+    """What the runtime sees of an instance."""
+
+    ABSENT = "absent"
+    STARTING = "starting"
+    READY = "ready"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One look at an instance. `phase` and `progress` (0 to 1) come from the server while it starts.
+
+    `failure` is the document of a `PlatformError` once it ended on its own or failed to start; `last_activity` the
+    server's own ISO 8601 time of the last query.
+    """
+
+    instance: str
+    attempt: int
+    presence: Presence
+    phase: str | None = None
+    progress: float | None = None
+    failure: dict[str, object] | None = None
+    last_activity: str | None = None
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How to reach an instance: base URL and bearer token. The token is in no `repr`."""
+
+    url: str
+    token: str
+
+    def __repr__(self) -> str:
+        return f"Connection(url={self.url!r})"
+
+
+class Runtime(Protocol):
+    """A place where instances run. Every method raises BACKEND_UNREACHABLE if the place does not answer."""
+
+    def start(self, spec: InstanceSpec) -> None:
+        """Start the server and return at once. The same instance and attempt again changes nothing."""
+        ...
+
+    def observe(self, instance: str) -> Observation:
+        """Look at one instance; ABSENT if there is none."""
+        ...
+
+    def connect(self, instance: str) -> Connection:
+        """The way in.
+
+        Raises:
+            PlatformError: RESOURCE_NOT_FOUND if it is not there, INVALID_STATE if it does not listen yet.
+        """
+        ...
+
+    def stop(self, instance: str, grace_seconds: float) -> None:
+        """End the server and remove what it had on the runtime. Absent already counts as ended."""
+        ...
+
+    def list(self) -> Sequence[Observation]:
+        """Every instance of this installation that the runtime has, running or ended."""
+        ...

@@ -1,0 +1,128 @@
+"""The environment, read once and typed. Every value that an operator may change is a field here, with its default.
+
+A frozen dataclass rather than pydantic-settings: `graph-platform --help` and `mapping list` must start fast, and the
+import of pydantic-settings alone costs more than either. Nothing else in the platform reads `os.environ` for settings.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from graph_platform.errors import ErrorCode, PlatformError
+
+PREFIX = "GRAPH_PLATFORM_"
+
+
+def _setting(default: Any, help_text: str, *, secret: bool = False) -> Any:
+    return field(default=default, metadata={"help": help_text, "secret": secret})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings. Each is read from `GRAPH_PLATFORM_` and the field's name in capitals."""
+
+    home: Path = _setting(
+        Path("~/.graph-platform"), "folder of the embedded catalog, local storage, local instances and logs"
+    )
+    warehouse: str = _setting("", "where the tables are: duckdb:///FILE or trino://USER@HOST:PORT/CATALOG/SCHEMA")
+    catalog: str = _setting(
+        "embedded:", "the Postgres that holds all state: embedded: or postgresql+psycopg://…", secret=True
+    )
+    dagster_storage: str = _setting(
+        "", "Postgres URL of Dagster's own database; empty: beside the catalog, named <catalog>_dagster", secret=True
+    )
+    storage: str = _setting("", "where snapshots are kept: file:///FOLDER")
+    runtime: str = _setting("local:", "where instances run: local: for processes on loopback")
+    engine: str = _setting("ladybug", "the graph database engine: ladybug or ryugraph")
+    user: str = _setting("", "who is written on what is created, and in the audit; empty: the login name")
+    dagster_url: str = _setting("", "a running Dagster to submit jobs to, http://HOST:PORT; empty: run them here")
+
+    validation_concurrency: int = _setting(8, "statements of one mapping validated at once")
+    export_concurrency: int = _setting(4, "definitions of one snapshot exported at once")
+    lease_seconds: float = _setting(60.0, "how long a claim holds without renewal, in seconds")
+    warehouse_statement_seconds: float = _setting(300.0, "time limit of one validation statement, in seconds")
+    export_seconds: float = _setting(3600.0, "time limit of one definition's export, in seconds")
+    build_seconds: float = _setting(3600.0, "time limit of building a graph database, in seconds")
+    instance_startup_seconds: float = _setting(300.0, "time limit of an instance's start, in seconds")
+    instance_stop_seconds: float = _setting(10.0, "grace of an instance between the request to end and its kill")
+    query_seconds: float = _setting(60.0, "default and largest time limit of a Cypher query, in seconds")
+    query_rows: int = _setting(10_000, "default and largest number of rows that a Cypher query returns")
+    engine_memory_bytes: int = _setting(2 * 1024**3, "buffer pool of one graph database, in bytes")
+    engine_threads: int = _setting(0, "threads of one graph database; 0: as many as there are cores")
+    max_instances: int = _setting(100, "running instances of the whole installation at most")
+    max_instances_per_user: int = _setting(20, "running instances of one user at most")
+
+    mapping_ttl: str = _setting("", "default life of a mapping (ISO 8601 duration); empty: no end")
+    mapping_inactivity: str = _setting("P30D", "default life of an unused mapping (ISO 8601 duration)")
+    snapshot_ttl: str = _setting("P7D", "default life of a snapshot (ISO 8601 duration)")
+    snapshot_inactivity: str = _setting("P3D", "default life of an unused snapshot (ISO 8601 duration)")
+    instance_ttl: str = _setting("PT24H", "default life of an instance (ISO 8601 duration)")
+    instance_inactivity: str = _setting("PT4H", "default life of an unused instance (ISO 8601 duration)")
+    mapping_ttl_ceiling: str = _setting("P365D", "longest life that a mapping may ask for")
+    snapshot_ttl_ceiling: str = _setting("P30D", "longest life that a snapshot may ask for")
+    instance_ttl_ceiling: str = _setting("P7D", "longest life that an instance may ask for")
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read the environment.
+
+        Args:
+            environ: the variables, `os.environ` if None.
+
+        Raises:
+            PlatformError: VALIDATION_FAILED, for a value of the wrong type or a variable that no setting has.
+        """
+        environ = os.environ if environ is None else environ
+        known = {PREFIX + f.name.upper(): f for f in fields(cls)}
+        values: dict[str, Any] = {}
+        for variable, spec in known.items():
+            text = environ.get(variable)
+            if text is not None and text.strip():
+                values[spec.name] = _parse(variable, text.strip(), spec.default)
+        home = Path(values.get("home", cls.home)).expanduser().absolute()
+        values["home"] = home
+        values.setdefault("warehouse", f"duckdb:///{home / 'warehouse.duckdb'}")
+        values.setdefault("storage", f"file://{home / 'storage'}")
+        values.setdefault("user", _login_name())
+        return cls(**values)
+
+    def environment(self) -> dict[str, str]:
+        """The variables that make another process read these same settings."""
+        return {PREFIX + f.name.upper(): str(getattr(self, f.name)) for f in fields(self) if str(getattr(self, f.name))}
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{f.name}={redacted(self, f.name)!r}" for f in fields(self))
+        return f"Settings({shown})"
+
+
+def redacted(settings: Settings, name: str) -> str:
+    """The value of a setting as it may be shown: a password inside a URL is replaced by `***`."""
+    return re.sub(r"(://[^:/@\s]*):[^@/\s]*@", r"\1:***@", str(getattr(settings, name)))
+
+
+def _parse(variable: str, text: str, default: Any) -> Any:
+    kind = type(default)
+    try:
+        if kind is int:
+            return int(text)
+        if kind is float:
+            return float(text)
+    except ValueError as error:
+        expected = {int: "a whole number", float: "a number"}[kind]
+        raise PlatformError(
+            ErrorCode.VALIDATION_FAILED, f"{variable} is {text!r}, which is not {expected}", f"e.g. {variable}={default}"
+        ) from error
+    return Path(text) if isinstance(default, Path) else text
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's uid without an entry in the password file
+        return f"uid-{os.getuid()}"

@@ -1,0 +1,101 @@
+"""What the platform asks of a warehouse: describe a query, export a query, name the tables.
+
+SQL arrives in Trino's dialect and columns come back with Trino's type names; an adapter for another engine translates.
+An adapter is done when it passes `graph_platform_tests/warehouse/test_conformance.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Column:
+    """A result column: its name as the warehouse returns it (empty if it has none), and its Trino type in full."""
+
+    name: str
+    type: str
+
+
+@dataclass(eq=False)
+class Refusal(Exception):
+    """The warehouse answered, and the answer is no: the statement is wrong, not the connection.
+
+    `kind` is one of the codes of `graph_platform.mapping.problems`; line and column (from 1, or None) are those of the
+    SQL that was given, never of a rewritten text; `subject` is the name that was not found, `candidates` what may have
+    been meant.
+    """
+
+    kind: str
+    message: str
+    line: int | None = None
+    column: int | None = None
+    subject: str | None = None
+    candidates: tuple[str, ...] = ()
+
+
+class ExportState(StrEnum):
+    """What the warehouse knows of an export."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class ExportProgress:
+    """The state of an export; `rows` once finished, `error` once failed."""
+
+    state: ExportState
+    rows: int | None = None
+    error: str | None = None
+
+
+class Warehouse(Protocol):
+    """A place with tables. Safe to use from several threads.
+
+    Every method raises `PlatformError` with BACKEND_UNREACHABLE if the warehouse does not answer; that is never the
+    fault of a mapping.
+    """
+
+    @property
+    def dialect(self) -> str:
+        """The name of the adapter: `duckdb` or `trino`."""
+        ...
+
+    def describe(self, sql: str) -> tuple[Column, ...]:
+        """The result columns of one query, without running it over the data.
+
+        Raises:
+            Refusal: the query does not hold.
+        """
+        ...
+
+    def tables(self) -> tuple[str, ...]:
+        """The names of the tables and views that an unqualified name may mean, for suggestions only."""
+        ...
+
+    def submit_export(self, query_id: str, sql: str, uri: str) -> None:
+        """Begin to write the result of `sql` as Parquet under the storage folder `uri`, and return at once.
+
+        Args:
+            query_id: a name chosen by the caller, unique; the export is asked for by it from now on.
+            sql: the query with its columns in order, each of a type that the graph engine loads.
+            uri: a folder's URL, ending in `/`; empty or absent.
+        """
+        ...
+
+    def poll_export(self, query_id: str, wait_seconds: float) -> ExportProgress:
+        """The export's progress, after it ended or `wait_seconds` have passed, whichever is first."""
+        ...
+
+    def cancel_export(self, query_id: str) -> None:
+        """Stop the export, if it is still known. What it wrote may remain: the caller deletes the folder."""
+        ...
+
+    def close(self) -> None:
+        """Cancel what is under way and let go of every connection."""
+        ...
