@@ -1,0 +1,45 @@
+# Everything that a fresh clone needs: Python 3.11 or later, make, and a package registry.
+#
+#   make demo    from tables to an answered Cypher query, every step a Dagster run
+#   make test    the tests
+#   make lint    style, format and strict types
+#   make lock    requirements.lock, again from pyproject.toml
+#
+# All paths are relative: the folder's own may have spaces, which make cannot quote.
+
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint format lock install
+
+export PYTHON
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+demo: install
+	@.venv/bin/graph-platform demo
+
+test: install
+	.venv/bin/python -m pytest
+
+lint: install
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+
+format: install
+	.venv/bin/ruff check --fix
+	.venv/bin/ruff format
+
+# Universal (every platform and Python from 3.11) and without an index, so that any mirror can serve it.
+lock: install
+	.venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--no-emit-index-url --no-emit-find-links --group dev pyproject.toml -o requirements.lock
+
+install: .venv/.installed
+
+# --no-deps: the lock is complete, and pip's resolver refuses hashes together with extras of the same package.
+.venv/.installed: requirements.lock pyproject.toml .ci/python
+	@sh .ci/python
+	.venv/bin/python -m pip install --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	.venv/bin/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation --quiet -e .
+	@touch .venv/.installed
