@@ -116,7 +116,9 @@ def _parse(variable: str, text: str, default: Any) -> Any:
     except ValueError as error:
         expected = {int: "a whole number", float: "a number"}[kind]
         raise PlatformError(
-            ErrorCode.VALIDATION_FAILED, f"{variable} is {text!r}, which is not {expected}", f"e.g. {variable}={default}"
+            ErrorCode.VALIDATION_FAILED,
+            f"{variable} is {text!r}, which is not {expected}",
+            f"e.g. {variable}={default}",
         ) from error
     return Path(text) if isinstance(default, Path) else text
 

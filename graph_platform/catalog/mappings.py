@@ -1,0 +1,264 @@
+"""Mappings and their versions: rows in, records out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Row, Select, String, and_, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from graph_platform.catalog.catalog import clock
+from graph_platform.catalog.ids import new_id
+from graph_platform.catalog.records import MappingRecord, MappingVersion
+from graph_platform.catalog.states import Entity, MappingStatus
+from graph_platform.catalog.tables import mapping_versions, mappings, snapshots
+from graph_platform.catalog.transition import Session, create, note, transition
+from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.progress import Attribution
+
+_LIVING = MappingStatus.ACTIVE
+
+
+def _query() -> Select[Any]:
+    definition = mapping_versions.c.definition
+    return select(
+        mappings,
+        definition["description"].astext.cast(String).label("description"),
+        func.jsonb_array_length(definition["node_definitions"]).label("nodes"),
+        func.jsonb_array_length(definition["edge_definitions"]).label("edges"),
+    ).join(
+        mapping_versions,
+        and_(
+            mapping_versions.c.mapping_id == mappings.c.id,
+            mapping_versions.c.version == mappings.c.current_version,
+        ),
+    )
+
+
+def _record(row: Row[Any]) -> MappingRecord:
+    return MappingRecord(
+        id=row.id,
+        name=row.name,
+        status=row.status,
+        version=row.current_version,
+        description=row.description,
+        nodes=row.nodes,
+        edges=row.edges,
+        owner=row.owner,
+        ttl=row.ttl,
+        inactivity_timeout=row.inactivity_timeout,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        last_used_at=row.last_used_at,
+    )
+
+
+def list_mappings(session: Session) -> list[MappingRecord]:
+    """The mappings that live, by name."""
+    rows = session.execute(_query().where(mappings.c.status != MappingStatus.DELETED).order_by(mappings.c.name))
+    return [_record(row) for row in rows]
+
+
+def find_mapping(session: Session, name: str) -> MappingRecord | None:
+    """The living mapping of exactly that name."""
+    row = session.execute(_query().where(mappings.c.name == name, mappings.c.status == _LIVING)).first()
+    return _record(row) if row else None
+
+
+def get_mapping(session: Session, reference: str) -> MappingRecord:
+    """The living mapping with that name, or the mapping with that id.
+
+    Raises:
+        PlatformError: RESOURCE_NOT_FOUND, with the names that there are.
+    """
+    found = find_mapping(session, reference)
+    if found:
+        return found
+    row = session.execute(_query().where(mappings.c.id == reference)).first()
+    if row:
+        return _record(row)
+    names = session.scalars(
+        select(mappings.c.name).where(mappings.c.status == _LIVING).order_by(mappings.c.name).limit(10)
+    ).all()
+    raise PlatformError(
+        ErrorCode.RESOURCE_NOT_FOUND,
+        f"there is no mapping {reference!r}",
+        f"there are: {', '.join(names)}" if names else "there are none yet: `graph-platform mapping create FILE`",
+    )
+
+
+def get_version(session: Session, reference: str) -> tuple[MappingRecord, MappingVersion]:
+    """A mapping and one of its versions, from `NAME`, `NAME@VERSION`, or the same with an id.
+
+    Raises:
+        PlatformError: RESOURCE_NOT_FOUND.
+    """
+    name, at, number = reference.rpartition("@")
+    if at and number.isdecimal() and find_mapping(session, reference) is None:
+        mapping, version = get_mapping(session, name), int(number)
+    else:
+        mapping = get_mapping(session, reference)
+        version = mapping.version
+    row = session.execute(
+        select(mapping_versions).where(
+            mapping_versions.c.mapping_id == mapping.id, mapping_versions.c.version == version
+        )
+    ).first()
+    if row is None:
+        raise PlatformError(
+            ErrorCode.RESOURCE_NOT_FOUND,
+            f"mapping {mapping.name!r} has no version {version}",
+            f"its versions are 1 to {mapping.version}",
+        )
+    return mapping, _version(row)
+
+
+def _version(row: Row[Any]) -> MappingVersion:
+    return MappingVersion(row.version, row.change_description, row.created_by, row.created_at, row.definition)
+
+
+def list_versions(session: Session, mapping_id: str) -> list[MappingVersion]:
+    """Every version of a mapping, oldest first."""
+    query = select(mapping_versions).where(mapping_versions.c.mapping_id == mapping_id)
+    return [_version(row) for row in session.execute(query.order_by(mapping_versions.c.version))]
+
+
+def insert_mapping(
+    session: Session,
+    definition: Mapping[str, Any],
+    *,
+    ttl: timedelta | None,
+    inactivity_timeout: timedelta | None,
+    by: Attribution,
+) -> MappingRecord:
+    """Keep a new mapping with its version 1.
+
+    Raises:
+        PlatformError: ALREADY_EXISTS, also when another process took the name a moment ago.
+    """
+    identifier, name = new_id("map"), definition["name"]
+    try:
+        with session.begin_nested():
+            create(
+                session,
+                Entity.MAPPING,
+                {
+                    "id": identifier,
+                    "name": name,
+                    "owner": by.user,
+                    "current_version": 1,
+                    "ttl": ttl,
+                    "inactivity_timeout": inactivity_timeout,
+                },
+                status=MappingStatus.ACTIVE,
+                by=by,
+            )
+    except IntegrityError as error:
+        raise PlatformError(
+            ErrorCode.ALREADY_EXISTS,
+            f"a mapping {name!r} exists already",
+            "change it with `graph-platform mapping update FILE`, or choose another name",
+        ) from error
+    _insert_version(session, identifier, 1, definition, "created", by)
+    return get_mapping(session, identifier)
+
+
+def insert_version(
+    session: Session,
+    mapping: MappingRecord,
+    definition: Mapping[str, Any],
+    *,
+    change_description: str,
+    ttl: timedelta | None,
+    inactivity_timeout: timedelta | None,
+    by: Attribution,
+) -> MappingRecord:
+    """Add the version after the one that the change was made from.
+
+    Raises:
+        PlatformError: INVALID_STATE if somebody else changed or deleted the mapping since it was read.
+    """
+    version = mapping.version + 1
+    changed = session.execute(
+        update(mappings)
+        .where(
+            mappings.c.id == mapping.id,
+            mappings.c.status == MappingStatus.ACTIVE,
+            mappings.c.current_version == mapping.version,
+        )
+        .values(
+            current_version=version,
+            updated_at=clock(),
+            last_used_at=clock(),
+            ttl=ttl,
+            inactivity_timeout=inactivity_timeout,
+        )
+    )
+    if changed.rowcount != 1:
+        raise PlatformError(
+            ErrorCode.INVALID_STATE,
+            f"mapping {mapping.name!r} was changed or deleted by somebody else while this change was validated",
+            "look at it with `graph-platform mapping show`, then try again",
+        )
+    _insert_version(session, mapping.id, version, definition, change_description, by)
+    note(session, Entity.MAPPING, mapping.id, "updated", by=by, details={"version": version})
+    return get_mapping(session, mapping.id)
+
+
+def _insert_version(
+    session: Session, identifier: str, version: int, definition: Mapping[str, Any], change: str, by: Attribution
+) -> None:
+    session.execute(
+        insert(mapping_versions).values(
+            mapping_id=identifier,
+            version=version,
+            definition=dict(definition),
+            change_description=change,
+            created_by=by.user,
+        )
+    )
+
+
+def delete_mapping(session: Session, mapping: MappingRecord, *, by: Attribution) -> None:
+    """Delete a mapping that nothing depends on.
+
+    Raises:
+        PlatformError: RESOURCE_HAS_DEPENDENCIES with the snapshots that do, INVALID_STATE.
+    """
+    # The row's lock keeps a snapshot from being born between the look and the write: its creation locks it too.
+    session.execute(select(mappings.c.id).where(mappings.c.id == mapping.id).with_for_update())
+    living = session.scalars(
+        select(snapshots.c.id)
+        .where(snapshots.c.mapping_id == mapping.id, snapshots.c.status != "deleted")
+        .order_by(snapshots.c.created_at)
+    ).all()
+    if living:
+        shown = ", ".join(living[:10]) + (f" and {len(living) - 10} more" if len(living) > 10 else "")
+        raise PlatformError(
+            ErrorCode.RESOURCE_HAS_DEPENDENCIES,
+            f"mapping {mapping.name!r} still has {len(living)} snapshot(s): {shown}",
+            "delete these first with `graph-platform snapshot delete`",
+            {"snapshots": list(living)},
+        )
+    this = mappings.c.id == mapping.id
+    moved = transition(session, Entity.MAPPING, this, from_=[MappingStatus.ACTIVE], to=MappingStatus.DELETING, by=by)
+    if not moved:
+        raise PlatformError(ErrorCode.INVALID_STATE, f"mapping {mapping.name!r} is {mapping.status}, not active")
+    transition(session, Entity.MAPPING, this, from_=[MappingStatus.DELETING], to=MappingStatus.DELETED, by=by)
+
+
+def use_mapping(session: Session, mapping_id: str) -> None:
+    """Stamp a use, and lock the row until the transaction ends: who makes a snapshot of it keeps it from going.
+
+    Raises:
+        PlatformError: INVALID_STATE if it is not active any more.
+    """
+    used = session.execute(
+        update(mappings)
+        .where(mappings.c.id == mapping_id, mappings.c.status == MappingStatus.ACTIVE)
+        .values(last_used_at=clock())
+    )
+    if used.rowcount != 1:
+        raise PlatformError(ErrorCode.INVALID_STATE, f"mapping {mapping_id} is not active any more")

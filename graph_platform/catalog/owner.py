@@ -1,0 +1,49 @@
+"""Who holds a lease: a name for this process that no other process has, now or later.
+
+On the same machine it also tells at once that an owner is dead, so that a killed run's work need not wait until its
+lease is over. Across machines only the lease decides. Either way the attempt number fences off an owner that was
+believed dead and was not.
+"""
+
+from __future__ import annotations
+
+import socket
+from functools import cache
+from pathlib import Path
+
+import psutil
+
+
+@cache
+def _machine() -> str:
+    """This machine, boot and pid namespace: pids mean the same to those who share it."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        namespace = Path("/proc/self/ns/pid").readlink().name
+    except OSError:
+        boot, namespace = str(psutil.boot_time()), ""
+    return f"{socket.gethostname()}+{boot}+{namespace}"
+
+
+def this_process(purpose: str) -> str:
+    """A name for what this process does under `purpose` (a run id), unique for ever."""
+    process = psutil.Process()
+    return f"{_machine()}/{process.pid}/{process.create_time()}/{purpose}"
+
+
+def known_dead(owner: str) -> bool:
+    """Whether the owner was a process of this machine that is gone. False also means: can't tell from here."""
+    machine, _, rest = owner.partition("/")
+    if machine != _machine():
+        return False
+    pid, created, _ = rest.split("/", 2)
+    try:
+        process = psutil.Process(int(pid))
+        return process.create_time() != float(created) or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def purpose(owner: str) -> str:
+    """The run id (or other purpose) inside an owner's name."""
+    return owner.split("/", 3)[3]

@@ -1,0 +1,159 @@
+"""Entities as their readers see them: frozen, and JSON-ready through `document()`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any
+
+
+def duration_text(duration: timedelta) -> str:
+    """A duration in ISO 8601, in days, hours, minutes and seconds: `P1DT12H`."""
+    minutes, seconds = divmod(duration.seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    clock = "".join(f"{number}{unit}" for number, unit in ((hours, "H"), (minutes, "M"), (seconds, "S")) if number)
+    days = f"{duration.days}D" if duration.days or not clock else ""
+    return f"P{days}" + (f"T{clock}" if clock else "")
+
+
+def _ready(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return duration_text(value)
+    if isinstance(value, Record):
+        return value.document()
+    if isinstance(value, tuple):
+        return [_ready(item) for item in value]
+    return value
+
+
+@dataclass(frozen=True)
+class Record:
+    """What every record can do."""
+
+    def document(self) -> dict[str, Any]:
+        """The record as JSON-ready data: moments and durations in ISO 8601."""
+        return {f.name: _ready(getattr(self, f.name)) for f in fields(self)}
+
+
+@dataclass(frozen=True)
+class MappingVersion(Record):
+    """One immutable version of a mapping; `definition` is the document that the user wrote, normalised."""
+
+    version: int
+    change_description: str
+    created_by: str
+    created_at: datetime
+    definition: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class MappingRecord(Record):
+    """A mapping with its current version."""
+
+    id: str
+    name: str
+    status: str
+    version: int
+    description: str
+    nodes: int
+    edges: int
+    owner: str
+    ttl: timedelta | None
+    inactivity_timeout: timedelta | None
+    created_at: datetime
+    updated_at: datetime
+    last_used_at: datetime
+
+
+@dataclass(frozen=True)
+class SnapshotRecord(Record):
+    """A snapshot; rows and bytes are those of its completed exports, added up."""
+
+    id: str
+    name: str | None
+    status: str
+    mapping_id: str
+    mapping: str
+    version: int
+    attempt: int
+    engine: str
+    data_checks: str
+    definitions: int
+    exported: int
+    rows: int
+    bytes: int
+    database_bytes: int | None
+    owner: str
+    storage_url: str
+    folder: str
+    manifest_key: str | None
+    lease_owner: str | None
+    lease_expires_at: datetime | None
+    run_id: str | None
+    error: dict[str, Any] | None
+    ttl: timedelta | None
+    inactivity_timeout: timedelta | None
+    created_at: datetime
+    ready_at: datetime | None
+    last_used_at: datetime
+
+
+@dataclass(frozen=True)
+class ExportJobRecord(Record):
+    """The export of one definition; time in seconds."""
+
+    id: str
+    kind: str
+    name: str
+    status: str
+    attempt: int
+    query_id: str | None
+    rows: int | None
+    bytes: int | None
+    seconds: float | None
+    error: dict[str, Any] | None
+    sql: str
+
+
+@dataclass(frozen=True)
+class InstanceRecord(Record):
+    """An instance."""
+
+    id: str
+    name: str | None
+    status: str
+    snapshot_id: str
+    mapping: str
+    version: int
+    attempt: int
+    engine: str
+    runtime: str
+    url: str | None
+    owner: str
+    run_id: str | None
+    error: dict[str, Any] | None
+    ttl: timedelta | None
+    inactivity_timeout: timedelta | None
+    created_at: datetime
+    started_at: datetime | None
+    expires_at: datetime | None
+    last_activity_at: datetime
+
+
+@dataclass(frozen=True)
+class AuditEvent(Record):
+    """A line of the audit."""
+
+    at: datetime
+    entity: str
+    entity_id: str
+    action: str
+    from_status: str | None
+    to_status: str | None
+    attempt: int | None
+    actor: str
+    run_id: str | None
+    reason: str | None
+    details: dict[str, Any] | None
