@@ -1,0 +1,12 @@
+"""What Dagster loads: the table of contents. It must stay as cheap to load as Dagster itself."""
+
+from dagster import Definitions, in_process_executor
+
+from graph_platform.orchestration.jobs import jobs
+from graph_platform.orchestration.resources import PlatformResource
+
+definitions = Definitions(
+    jobs=jobs,
+    resources={"platform": PlatformResource()},
+    executor=in_process_executor,
+)

@@ -1,0 +1,164 @@
+"""The jobs, each with its one op of the same name. An op turns config into one call of the platform, and nothing else.
+
+Every job has a default config that works on the demo's mapping, so that it can be launched as it stands.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dagster import (
+    GraphDefinition,
+    JobDefinition,
+    MetadataValue,
+    Nothing,
+    OpDefinition,
+    OpExecutionContext,
+    Out,
+    in_process_executor,
+    op,
+)
+
+from graph_platform.errors import PlatformError
+from graph_platform.orchestration import config as cfg
+from graph_platform.orchestration.reporting import (
+    RESULT,
+    RunReporter,
+    carry_out,
+    columns_table,
+    failure,
+    invalid,
+    problems_table,
+)
+from graph_platform.orchestration.resources import PlatformResource
+
+_NOTHING = Out(Nothing)  # the result is metadata: an output would be pickled to disk for nobody
+
+
+@op(out=_NOTHING)
+def validate_mapping(
+    context: OpExecutionContext, config: cfg.ValidateMappingConfig, platform: PlatformResource
+) -> None:
+    """Check a mapping against the warehouse: structure, SQL, columns, keys and types, every problem at once."""
+    definition = cfg.mapping_definition(config.mapping)
+    try:
+        with platform.open() as opened:
+            report = opened.validate_mapping(definition, RunReporter(context)).model_dump(mode="json")
+    except PlatformError as error:
+        raise failure(error) from None
+    if not report["valid"]:
+        raise failure(invalid(report, definition.name))
+    context.add_output_metadata(
+        {
+            RESULT: MetadataValue.json(report),
+            "problems": MetadataValue.md(problems_table(report)),
+            "columns": MetadataValue.md(columns_table(report)),
+        }
+    )
+
+
+@op(out=_NOTHING)
+def create_mapping(context: OpExecutionContext, config: cfg.CreateMappingConfig, platform: PlatformResource) -> None:
+    """Validate a mapping and keep it as version 1 under its name."""
+    definition = cfg.mapping_definition(config.mapping)
+    carry_out(context, platform, lambda opened, by, report: opened.create_mapping(definition, by, report))
+
+
+@op(out=_NOTHING)
+def update_mapping(context: OpExecutionContext, config: cfg.UpdateMappingConfig, platform: PlatformResource) -> None:
+    """Validate a changed mapping and keep it as the next version."""
+    definition = cfg.mapping_definition(config.mapping)
+    carry_out(
+        context,
+        platform,
+        lambda opened, by, report: opened.update_mapping(definition, config.change_description, by, report),
+    )
+
+
+@op(out=_NOTHING)
+def delete_mapping(context: OpExecutionContext, config: cfg.DeleteMappingConfig, platform: PlatformResource) -> None:
+    """Delete a mapping that no snapshot depends on."""
+    carry_out(context, platform, lambda opened, by, _: opened.delete_mapping(config.mapping, by))
+
+
+@op(out=_NOTHING)
+def create_snapshot(context: OpExecutionContext, config: cfg.CreateSnapshotConfig, platform: PlatformResource) -> None:
+    """Export a mapping's nodes and edges as Parquet files, and build the graph database from them."""
+    carry_out(
+        context,
+        platform,
+        lambda opened, by, report: opened.create_snapshot(
+            config.mapping, config.name, config.ttl, config.inactivity_timeout, by, report
+        ),
+    )
+
+
+@op(out=_NOTHING)
+def delete_snapshot(context: OpExecutionContext, config: cfg.DeleteSnapshotConfig, platform: PlatformResource) -> None:
+    """Delete a snapshot and its files, if no instance serves it."""
+    carry_out(context, platform, lambda opened, by, _: opened.delete_snapshot(config.snapshot, by))
+
+
+@op(out=_NOTHING)
+def launch_instance(context: OpExecutionContext, config: cfg.LaunchInstanceConfig, platform: PlatformResource) -> None:
+    """Serve a snapshot as a graph database, and wait until it answers."""
+    carry_out(
+        context,
+        platform,
+        lambda opened, by, report: opened.launch_instance(
+            config.snapshot, config.name, config.ttl, config.inactivity_timeout, by, report
+        ),
+    )
+
+
+@op(out=_NOTHING)
+def suspend_instance(context: OpExecutionContext, config: cfg.InstanceConfig, platform: PlatformResource) -> None:
+    """End an instance's server and keep the instance, to be resumed."""
+    carry_out(context, platform, lambda opened, by, report: opened.suspend_instance(config.instance, by, report))
+
+
+@op(out=_NOTHING)
+def resume_instance(context: OpExecutionContext, config: cfg.InstanceConfig, platform: PlatformResource) -> None:
+    """Start the server of a suspended instance again, and wait until it answers."""
+    carry_out(context, platform, lambda opened, by, report: opened.resume_instance(config.instance, by, report))
+
+
+@op(out=_NOTHING)
+def extend_instance(context: OpExecutionContext, config: cfg.ExtendInstanceConfig, platform: PlatformResource) -> None:
+    """Let an instance live longer, within the installation's ceiling."""
+    carry_out(
+        context,
+        platform,
+        lambda opened, by, _: opened.extend_instance(config.instance, config.duration, config.reason, by),
+    )
+
+
+@op(out=_NOTHING)
+def terminate_instance(context: OpExecutionContext, config: cfg.InstanceConfig, platform: PlatformResource) -> None:
+    """End an instance and its server for good. Its snapshot stays."""
+    carry_out(context, platform, lambda opened, by, report: opened.terminate_instance(config.instance, by, report))
+
+
+def _job(operation: OpDefinition, default: Mapping[str, Any]) -> JobDefinition:
+    """A job of one op under the op's name. In-process: a process per step would cost seconds and protect nothing."""
+    return GraphDefinition(name=operation.name, description=operation.description, node_defs=[operation]).to_job(
+        config={"ops": {operation.name: {"config": dict(default)}}}, executor_def=in_process_executor
+    )
+
+
+_ON_MAPPING = {"mapping": cfg.DEMO_NAME}
+_ON_SNAPSHOT = {"snapshot": cfg.DEMO_NAME}
+_ON_INSTANCE = {"instance": cfg.DEMO_NAME}
+
+jobs = [
+    _job(validate_mapping, {"mapping": cfg.demo_mapping()}),
+    _job(create_mapping, {"mapping": cfg.demo_mapping()}),
+    _job(update_mapping, {"mapping": cfg.demo_mapping(), "change_description": "what changed, and why"}),
+    _job(delete_mapping, _ON_MAPPING),
+    _job(create_snapshot, _ON_MAPPING),
+    _job(delete_snapshot, _ON_SNAPSHOT),
+    _job(launch_instance, {**_ON_SNAPSHOT, "name": cfg.DEMO_NAME}),
+    _job(suspend_instance, _ON_INSTANCE),
+    _job(resume_instance, _ON_INSTANCE),
+    _job(extend_instance, {**_ON_INSTANCE, "duration": "PT4H", "reason": "still needed"}),
+    _job(terminate_instance, _ON_INSTANCE),
+]

@@ -1,0 +1,158 @@
+"""How an operation shows in its run: progress as log lines, exports as materializations, the outcome as metadata.
+
+The result is the entry `result` of the op's output, an error the entry `error` of its failure. These two documents are
+what the command line reads, whichever process ran the job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from dagster import AssetMaterialization, Failure, MetadataValue, OpExecutionContext
+
+from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.orchestration.resources import PlatformResource
+from graph_platform.orchestration.tags import USER_TAG
+from graph_platform.progress import Attribution, DefinitionExported, Reporter
+from graph_platform.settings import Settings
+
+if TYPE_CHECKING:
+    from graph_platform.platform import Platform
+
+RESULT = "result"
+ERROR = "error"
+
+_SHOWN = (
+    "id",
+    "name",
+    "status",
+    "mapping",
+    "version",
+    "snapshot_id",
+    "engine",
+    "rows",
+    "bytes",
+    "database_bytes",
+    "url",
+)
+
+
+class Documented(Protocol):
+    """Whatever an operation returns: it can be written as JSON."""
+
+    def document(self) -> dict[str, Any]:
+        """JSON-ready data with at least `id`, `name` and `status`."""
+        ...
+
+
+class RunReporter:
+    """A `Reporter` that shows in a Dagster run. Safe to call from the op's own threads."""
+
+    def __init__(self, context: OpExecutionContext) -> None:
+        self._context = context
+
+    def progress(self, message: str) -> None:
+        """A log line."""
+        self._context.log.info(message)
+
+    def exported(self, event: DefinitionExported) -> None:
+        """A materialization per definition, keyed by mapping: so that its rows and bytes have a history to plot."""
+        self._context.log_event(
+            AssetMaterialization(
+                asset_key=[event.mapping, event.kind, event.name],
+                description=f"{event.kind} {event.name} of mapping {event.mapping}",
+                metadata={
+                    "rows": MetadataValue.int(event.rows),
+                    "bytes": MetadataValue.int(event.bytes),
+                    "seconds": MetadataValue.float(event.seconds),
+                    "snapshot": MetadataValue.text(event.snapshot),
+                },
+                tags={"snapshot": event.snapshot},
+            )
+        )
+
+    def touched(self, kind: str, identifier: str) -> None:
+        """A tag on the run, so that the runs of one mapping, snapshot or instance can be found."""
+        self._context.instance.add_run_tags(self._context.run_id, {kind: identifier})
+
+
+def carry_out(
+    context: OpExecutionContext,
+    resource: PlatformResource,
+    operation: Callable[[Platform, Attribution, Reporter], Documented],
+) -> None:
+    """Run an operation of the platform inside an op.
+
+    Raises:
+        Failure: for every `PlatformError`, with its document; anything else is a defect and passes as it is.
+    """
+    try:
+        with resource.open() as platform:
+            document = operation(platform, attribution(context), RunReporter(context)).document()
+    except PlatformError as error:
+        raise failure(error) from None
+    context.add_output_metadata({RESULT: MetadataValue.json(document), **_readable(document)})
+
+
+def attribution(context: OpExecutionContext) -> Attribution:
+    """Who launched the run: who submitted it, else the user of this process."""
+    return Attribution(context.run.tags.get(USER_TAG) or Settings.load().user, context.run_id)
+
+
+def failure(error: PlatformError) -> Failure:
+    """The run's failure: what happened, what to do about it, and the error's document."""
+    metadata: dict[str, Any] = {ERROR: MetadataValue.json(error.document())}
+    if error.hint:
+        metadata["what to do"] = MetadataValue.text(error.hint)
+    if error.details.get("errors"):
+        metadata["problems"] = MetadataValue.md(problems_table(error.details))
+    return Failure(f"{error.code}: {error.message}", metadata, allow_retries=error.retryable)
+
+
+def invalid(report: Mapping[str, Any], name: str) -> PlatformError:
+    """The error that an invalid mapping's report is."""
+    count = len(report["errors"])
+    return PlatformError(
+        ErrorCode.VALIDATION_FAILED,
+        f"mapping {name!r} has {count} problem{'' if count == 1 else 's'}",
+        "every problem is listed with its place and its fix",
+        report,
+    )
+
+
+def problems_table(report: Mapping[str, Any]) -> str:
+    """The problems of a validation report as a Markdown table, errors first."""
+    lines = ["| | object | field | problem | what to write instead |", "|---|---|---|---|---|"]
+    for severity, key in (("error", "errors"), ("warning", "warnings")):
+        for problem in report.get(key) or ():
+            place = problem.get("position")
+            field = problem.get("field") or ""
+            where = f"{field} {place['line']}:{place['column']}".strip() if place else field
+            cells = (severity, problem["entity"], where, problem["message"], problem.get("hint") or "")
+            lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
+    return "\n".join(lines) if len(lines) > 2 else "No problems."
+
+
+def columns_table(report: Mapping[str, Any]) -> str:
+    """Every definition's columns of a validation report as a Markdown table."""
+    lines = ["| definition | column | warehouse | engine |", "|---|---|---|---|"]
+    results: Sequence[Mapping[str, Any]] = [*report["node_results"], *report["edge_results"]]
+    for result in results:
+        for column in result["columns"]:
+            cells = (result["name"], column["name"], column["warehouse_type"], column["engine_type"] or "")
+            lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
+    return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _readable(document: Mapping[str, Any]) -> dict[str, Any]:
+    shown: dict[str, Any] = {}
+    for name in _SHOWN:
+        value = document.get(name)
+        if value is not None:
+            shown[name] = MetadataValue.url(value) if name == "url" else value
+    return shown
