@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, exists, func, select
+from sqlalchemy import ColumnElement, Row, and_, exists, func, select, update
 
 from graph_platform.catalog.catalog import clock
 from graph_platform.catalog.ids import new_id
 from graph_platform.catalog.records import ExportJobRecord
 from graph_platform.catalog.states import Entity, ExportJobStatus
 from graph_platform.catalog.tables import export_jobs, snapshots
-from graph_platform.catalog.transition import Session, create, transition
+from graph_platform.catalog.transition import Session, create, note, transition
 from graph_platform.progress import Attribution
 
 _HELD = (ExportJobStatus.CLAIMED, ExportJobStatus.SUBMITTED)
@@ -100,12 +100,13 @@ def _present(snapshot: str) -> Any:
 
 
 def _still_owned(holder: JobHolder) -> ColumnElement[bool]:
+    held = snapshots.alias("held")  # an alias: inside `_present` the bare table would be taken for the outer one
     return exists(
-        select(snapshots.c.id).where(
-            snapshots.c.id == holder.snapshot,
-            snapshots.c.attempt == holder.attempt,
-            snapshots.c.lease_owner == holder.owner,
-            snapshots.c.export_round == export_jobs.c.export_round,
+        select(held.c.id).where(
+            held.c.id == holder.snapshot,
+            held.c.attempt == holder.attempt,
+            held.c.lease_owner == holder.owner,
+            held.c.export_round == export_jobs.c.export_round,
         )
     )
 
@@ -230,3 +231,24 @@ def cancel_jobs(session: Session, snapshot: str, *, by: Attribution) -> None:
         by=by,
         values=_RELEASED,
     )
+
+
+def take_over(
+    session: Session, holder: JobHolder, job: ExportJobRecord, lease: timedelta, *, by: Attribution
+) -> ExportJobRecord | None:
+    """Go on with a submitted job of an earlier owner, in place: same attempt, same query, same folder."""
+    taken = session.execute(
+        update(export_jobs)
+        .where(
+            export_jobs.c.id == job.id,
+            export_jobs.c.attempt == job.attempt,
+            export_jobs.c.status == ExportJobStatus.SUBMITTED,
+            _still_owned(holder),
+        )
+        .values(lease_owner=holder.owner, lease_expires_at=clock() + lease)
+        .returning(*export_jobs.c)
+    ).first()
+    if taken is None:
+        return None
+    note(session, Entity.EXPORT_JOB, job.id, "taken over", by=by, details={"query_id": job.query_id})
+    return _record(taken)

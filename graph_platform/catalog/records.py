@@ -6,21 +6,14 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-
-def duration_text(duration: timedelta) -> str:
-    """A duration in ISO 8601, in days, hours, minutes and seconds: `P1DT12H`."""
-    minutes, seconds = divmod(duration.seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    clock = "".join(f"{number}{unit}" for number, unit in ((hours, "H"), (minutes, "M"), (seconds, "S")) if number)
-    days = f"{duration.days}D" if duration.days or not clock else ""
-    return f"P{days}" + (f"T{clock}" if clock else "")
+from graph_platform.mapping.duration import format_duration
 
 
 def _ready(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, timedelta):
-        return duration_text(value)
+        return format_duration(value)
     if isinstance(value, Record):
         return value.document()
     if isinstance(value, tuple):

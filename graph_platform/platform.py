@@ -1,0 +1,270 @@
+"""The platform as its callers hold it: four adapters chosen by four URLs, and the operations over them.
+
+Each operation is a few lines that call the room it belongs to; adapters open on first use, so that a question to the
+catalog does not need a warehouse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import timedelta
+from functools import cached_property
+from types import TracebackType
+from typing import Any, Self
+
+from graph_platform.catalog import audit, export_jobs, instances, mappings, snapshots
+from graph_platform.catalog.catalog import Catalog
+from graph_platform.catalog.records import InstanceRecord, MappingRecord, SnapshotRecord
+from graph_platform.catalog.states import InstanceStatus
+from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.instance.connect import open_runtime
+from graph_platform.instance.protocol import Runtime
+from graph_platform.instance.service import InstanceService
+from graph_platform.mapping.duration import parse_duration
+from graph_platform.mapping.model import MappingDefinition
+from graph_platform.mapping.report import ValidationReport
+from graph_platform.progress import Attribution, Reporter
+from graph_platform.settings import Settings
+from graph_platform.snapshot.service import SnapshotService
+from graph_platform.storage.connect import open_storage
+from graph_platform.storage.protocol import Storage
+from graph_platform.warehouse.connect import open_warehouse
+from graph_platform.warehouse.protocol import Warehouse
+from graph_platform.warehouse.validation import validate_on
+
+
+class Platform:
+    """Everything that a user can do. A context manager: leaving it closes what was opened."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @classmethod
+    def open(cls, settings: Settings | None = None) -> Platform:
+        """The platform of these settings, or of the environment."""
+        return cls(settings or Settings.load())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for adapter in ("warehouse", "catalog"):
+            if adapter in self.__dict__:
+                getattr(self, adapter).close()
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        return Catalog.open(self.settings)
+
+    @cached_property
+    def warehouse(self) -> Warehouse:
+        return open_warehouse(self.settings)
+
+    @cached_property
+    def storage(self) -> Storage:
+        return open_storage(self.settings.storage)
+
+    @cached_property
+    def runtime(self) -> Runtime:
+        return open_runtime(self.settings, self.catalog.installation)
+
+    @cached_property
+    def _snapshots(self) -> SnapshotService:
+        return SnapshotService(self.settings, self.catalog, self.warehouse, self.storage)
+
+    @cached_property
+    def _instances(self) -> InstanceService:
+        return InstanceService(self.settings, self.catalog, lambda: self.runtime)
+
+    def validate_mapping(self, definition: MappingDefinition, report: Reporter) -> ValidationReport:
+        """Prove a mapping against the warehouse; nothing is kept."""
+        report.touched("mapping", definition.name)
+        return validate_on(self.warehouse, definition, self.settings, report.progress).report
+
+    def create_mapping(self, definition: MappingDefinition, by: Attribution, report: Reporter) -> MappingRecord:
+        """Prove and keep a new mapping. The same definition under the same name again returns what is there.
+
+        Raises:
+            PlatformError: VALIDATION_FAILED with the report, ALREADY_EXISTS for another definition.
+        """
+        document = definition.model_dump(mode="json")
+        with self.catalog.transaction() as session:
+            if mappings.find_mapping(session, definition.name) is not None:
+                existing, version = mappings.get_version(session, definition.name)
+                if version.definition == document:
+                    report.touched("mapping", existing.name)
+                    report.progress(f"mapping {existing.name} is there already, as version {existing.version}")
+                    return existing
+        self._prove(definition, report)
+        with self.catalog.transaction() as session:
+            return mappings.insert_mapping(session, document, **_lives(definition), by=by)
+
+    def update_mapping(
+        self, definition: MappingDefinition, change_description: str, by: Attribution, report: Reporter
+    ) -> MappingRecord:
+        """Prove a changed mapping and keep it as the next version; without a change nothing is added.
+
+        Raises:
+            PlatformError: RESOURCE_NOT_FOUND, VALIDATION_FAILED with the report, INVALID_STATE after a lost race.
+        """
+        document = definition.model_dump(mode="json")
+        with self.catalog.transaction() as session:
+            existing, version = mappings.get_version(session, definition.name)
+        if version.definition == document:
+            report.progress(f"mapping {existing.name} is unchanged")
+            return existing
+        self._prove(definition, report)
+        with self.catalog.transaction() as session:
+            return mappings.insert_version(
+                session, existing, document, change_description=change_description, **_lives(definition), by=by
+            )
+
+    def delete_mapping(self, reference: str, by: Attribution) -> MappingRecord:
+        """Delete a mapping that has no snapshots.
+
+        Raises:
+            PlatformError: RESOURCE_NOT_FOUND, RESOURCE_HAS_DEPENDENCIES.
+        """
+        with self.catalog.transaction() as session:
+            mapping = mappings.get_mapping(session, reference)
+            mappings.delete_mapping(session, mapping, by=by)
+            return mappings.get_mapping(session, mapping.id)
+
+    def show_mapping(self, reference: str) -> dict[str, Any]:
+        """A mapping with one version's definition, and a line for every version and event."""
+        with self.catalog.transaction() as session:
+            mapping, version = mappings.get_version(session, reference)
+            versions = mappings.list_versions(session, mapping.id)
+            events = audit.list_events(session, mapping.id)
+        return {
+            **mapping.document(),
+            "shown_version": version.version,
+            "definition": version.definition,
+            "versions": [
+                {key: value for key, value in each.document().items() if key != "definition"} for each in versions
+            ],
+            "events": [event.document() for event in events],
+        }
+
+    def create_snapshot(
+        self,
+        mapping: str,
+        name: str | None,
+        ttl: str | None,
+        inactivity_timeout: str | None,
+        by: Attribution,
+        report: Reporter,
+    ) -> SnapshotRecord:
+        """See `SnapshotService.create`."""
+        return self._snapshots.create(
+            mapping, name=name, ttl=ttl, inactivity_timeout=inactivity_timeout, by=by, report=report
+        )
+
+    def delete_snapshot(self, reference: str, by: Attribution) -> SnapshotRecord:
+        """See `SnapshotService.delete`."""
+        return self._snapshots.delete(reference, by=by)
+
+    def show_snapshot(self, reference: str) -> dict[str, Any]:
+        """A snapshot with its exports and events."""
+        with self.catalog.transaction() as session:
+            snapshot = snapshots.get_snapshot(session, reference)
+            jobs = export_jobs.list_jobs(session, snapshot.id)
+            events = audit.list_events(session, snapshot.id)
+        return {
+            **snapshot.document(),
+            "exports": [job.document() for job in jobs],
+            "events": [event.document() for event in events],
+        }
+
+    def launch_instance(
+        self,
+        snapshot: str,
+        name: str | None,
+        ttl: str | None,
+        inactivity_timeout: str | None,
+        by: Attribution,
+        report: Reporter,
+    ) -> InstanceRecord:
+        """See `InstanceService.launch`."""
+        return self._instances.launch(
+            snapshot, name=name, ttl=ttl, inactivity_timeout=inactivity_timeout, by=by, report=report
+        )
+
+    def suspend_instance(self, reference: str, by: Attribution, report: Reporter) -> InstanceRecord:
+        """See `InstanceService.suspend`."""
+        return self._instances.suspend(reference, by=by, report=report)
+
+    def resume_instance(self, reference: str, by: Attribution, report: Reporter) -> InstanceRecord:
+        """See `InstanceService.resume`."""
+        return self._instances.resume(reference, by=by, report=report)
+
+    def extend_instance(self, reference: str, duration: str, reason: str, by: Attribution) -> InstanceRecord:
+        """See `InstanceService.extend`."""
+        return self._instances.extend(reference, duration, reason, by=by)
+
+    def terminate_instance(self, reference: str, by: Attribution, report: Reporter) -> InstanceRecord:
+        """See `InstanceService.terminate`."""
+        return self._instances.terminate(reference, by=by, report=report)
+
+    def query_instance(
+        self,
+        reference: str,
+        cypher: str,
+        parameters: Mapping[str, Any] | None = None,
+        timeout_seconds: float | None = None,
+        row_limit: int | None = None,
+    ) -> dict[str, Any]:
+        """See `InstanceService.query`."""
+        return self._instances.query(
+            reference, cypher, parameters=parameters, timeout_seconds=timeout_seconds, row_limit=row_limit
+        )
+
+    def show_instance(self, reference: str) -> dict[str, Any]:
+        """An instance with what the runtime sees of it, and its events."""
+        with self.catalog.transaction() as session:
+            instance = instances.get_instance(session, reference)
+            events = audit.list_events(session, instance.id)
+        observed = None
+        if instance.status != InstanceStatus.TERMINATED:
+            observed = asdict(self._instances.observe(instance))
+        return {**instance.document(), "observed": observed, "events": [event.document() for event in events]}
+
+    def list_mappings(self) -> list[MappingRecord]:
+        """The mappings that live."""
+        with self.catalog.transaction() as session:
+            return mappings.list_mappings(session)
+
+    def list_snapshots(self, mapping: str | None = None) -> list[SnapshotRecord]:
+        """The snapshots that are not deleted, of one mapping or of all."""
+        with self.catalog.transaction() as session:
+            identifier = mappings.get_mapping(session, mapping).id if mapping else None
+            return snapshots.list_snapshots(session, identifier)
+
+    def list_instances(self) -> list[InstanceRecord]:
+        """The instances that are not terminated."""
+        with self.catalog.transaction() as session:
+            return instances.list_instances(session)
+
+    def _prove(self, definition: MappingDefinition, report: Reporter) -> None:
+        found = self.validate_mapping(definition, report)
+        if not found.valid:
+            count = len(found.errors)
+            raise PlatformError(
+                ErrorCode.VALIDATION_FAILED,
+                f"mapping {definition.name!r} has {count} problem{'s' if count != 1 else ''}: "
+                + "; ".join(f"{problem.entity}: {problem.message}" for problem in found.errors[:3])
+                + ("; …" if count > 3 else ""),
+                "the report lists all of them; nothing was kept",
+                {"report": found.model_dump(mode="json")},
+            )
+
+
+def _lives(definition: MappingDefinition) -> dict[str, timedelta | None]:
+    """A mapping's own lives; None where it leaves them to the settings of the day."""
+    return {
+        "ttl": parse_duration(definition.ttl) if definition.ttl else None,
+        "inactivity_timeout": parse_duration(definition.inactivity_timeout) if definition.inactivity_timeout else None,
+    }

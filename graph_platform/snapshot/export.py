@@ -1,0 +1,188 @@
+"""Works through a snapshot's export jobs: a bounded number at once, each claimed, submitted, polled and completed.
+
+A job that an earlier owner left behind is gone on with when the warehouse still knows its query, and begun anew when
+it does not. The data never passes through here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from graph_platform.catalog import export_jobs
+from graph_platform.catalog.catalog import Catalog
+from graph_platform.catalog.export_jobs import JobHolder
+from graph_platform.catalog.records import ExportJobRecord
+from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.failpoints import Failpoint, reached
+from graph_platform.progress import Attribution, DefinitionExported, Reporter
+from graph_platform.snapshot.layout import export_folder, kind_folder
+from graph_platform.snapshot.lease import LeaseKeeper, fenced_off
+from graph_platform.storage.protocol import Storage
+from graph_platform.warehouse.protocol import ExportState, Warehouse
+
+_POLL_SECONDS = 0.5  # how soon a lost lease or a failed neighbour is noticed; a poll returns at once when it can
+_TRIES = 3  # of one definition, when the failure may pass
+
+
+@dataclass(frozen=True)
+class ExportRun:
+    """Everything that the workers of one attempt share. `folder` is the snapshot's."""
+
+    catalog: Catalog
+    warehouse: Warehouse
+    storage: Storage
+    holder: JobHolder
+    lease: timedelta
+    limit_seconds: float
+    folder: str
+    mapping: str
+    by: Attribution
+    report: Reporter
+    tries: Counter[str] = field(default_factory=Counter)
+
+
+def run_exports(run: ExportRun, keeper: LeaseKeeper, concurrency: int) -> Sequence[ExportJobRecord]:
+    """Complete every job of the snapshot, and return them in the mapping's order.
+
+    Raises:
+        PlatformError: of the first job that failed; the others are stopped.
+    """
+    adopted = _adopt(run)
+    workers = max(1, min(concurrency, 64))
+    with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="export") as pool:
+        lanes = [_Lane(run, keeper, adopted[index::workers]) for index in range(workers)]
+        futures = [pool.submit(lane.work) for lane in lanes]
+        done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+        if any(future.exception() for future in done):
+            for lane in lanes:
+                lane.stopped = True
+        failures = [error for error in (future.exception() for future in futures) if error is not None]
+    if failures:
+        raise next((error for error in failures if isinstance(error, PlatformError)), failures[0])
+    with run.catalog.transaction() as session:
+        return export_jobs.list_jobs(session, run.holder.snapshot)
+
+
+def _adopt(run: ExportRun) -> list[ExportJobRecord]:
+    """Sort out what an earlier owner left behind; returns the jobs whose query still runs, now in our hands."""
+    with run.catalog.transaction() as session:
+        left = export_jobs.left_behind(session, run.holder)
+    alive = []
+    for job in left:
+        known = job.query_id and run.warehouse.poll_export(job.query_id, 0).state != ExportState.UNKNOWN
+        with run.catalog.transaction() as session:
+            if known:
+                taken = export_jobs.take_over(session, run.holder, job, run.lease, by=run.by)
+                alive += [taken] if taken else []
+            else:
+                export_jobs.reclaim_job(session, run.holder, job, by=run.by)
+    return alive
+
+
+class _Lane:
+    """One worker: ends the jobs it was given, then claims pending ones until there are none."""
+
+    def __init__(self, run: ExportRun, keeper: LeaseKeeper, adopted: Sequence[ExportJobRecord]) -> None:
+        self._run = run
+        self._keeper = keeper
+        self._adopted = list(adopted)
+        self.stopped = False
+
+    def work(self) -> None:
+        for job in self._adopted:
+            self._follow(job, time.monotonic())
+        while (job := self._claim()) is not None:
+            reached(Failpoint.JOB_CLAIMED)
+            self._submit_and_follow(job)
+
+    def _claim(self) -> ExportJobRecord | None:
+        if self.stopped:
+            return None
+        self._keeper.check()
+        with self._run.catalog.transaction() as session:
+            return export_jobs.claim_next(session, self._run.holder, self._run.lease, by=self._run.by)
+
+    def _submit_and_follow(self, job: ExportJobRecord) -> None:
+        run = self._run
+        started = time.monotonic()
+        query_id = f"{job.id}-{job.attempt}"
+        with run.catalog.transaction() as session:
+            if not export_jobs.submit_job(session, run.holder, job, query_id, by=run.by):
+                raise fenced_off(run.holder)
+        folder = f"{run.folder}/{export_folder(job.attempt, job.kind, job.name)}"
+        run.storage.delete(folder)  # of a submission that died before this one's catalog row was written
+        try:
+            run.warehouse.submit_export(query_id, job.sql, run.storage.uri(folder) + "/")
+        except PlatformError as error:
+            self._retry_or_fail(job, error)
+            return
+        reached(Failpoint.JOB_SUBMITTED)
+        self._follow(job, started, query_id)
+
+    def _follow(self, job: ExportJobRecord, started: float, query_id: str | None = None) -> None:
+        run = self._run
+        query_id = query_id or job.query_id or ""
+        while True:
+            progress = run.warehouse.poll_export(query_id, _POLL_SECONDS)
+            if progress.state == ExportState.FINISHED:
+                self._complete(job, progress.rows or 0, time.monotonic() - started)
+                return
+            if progress.state != ExportState.RUNNING:
+                cause = progress.error or "the warehouse no longer knows the query"
+                self._retry_or_fail(job, _export_failed(job, cause, lost=progress.state == ExportState.UNKNOWN))
+                return
+            if self.stopped or self._keeper.lost:
+                run.warehouse.cancel_export(query_id)
+                self._keeper.check()
+                return
+            if time.monotonic() - started > run.limit_seconds:
+                run.warehouse.cancel_export(query_id)
+                error = _export_failed(job, f"it took longer than {run.limit_seconds:g} s", lost=False)
+                self._fail(job, error)
+
+    def _complete(self, job: ExportJobRecord, rows: int, seconds: float) -> None:
+        run = self._run
+        reached(Failpoint.JOB_WRITTEN)
+        folder = f"{run.folder}/{export_folder(job.attempt, job.kind, job.name)}"
+        size = sum(found.bytes for found in run.storage.list(folder))
+        with run.catalog.transaction() as session:
+            if not export_jobs.complete_job(session, run.holder, job, rows=rows, size=size, seconds=seconds, by=run.by):
+                raise fenced_off(run.holder)
+        reached(Failpoint.JOB_COMPLETED)
+        run.report.exported(
+            DefinitionExported(run.mapping, kind_folder(job.kind), job.name, run.holder.snapshot, rows, size, seconds)
+        )
+
+    def _retry_or_fail(self, job: ExportJobRecord, error: PlatformError) -> None:
+        run = self._run
+        run.tries[job.id] += 1
+        if not error.retryable or run.tries[job.id] >= _TRIES:
+            self._fail(job, error)
+        run.report.progress(f"{job.name}: {error.message}; trying again")
+        with run.catalog.transaction() as session:
+            if not export_jobs.release_job(session, run.holder, job, error.message, by=run.by):
+                raise fenced_off(run.holder)
+        run.storage.delete(f"{run.folder}/{export_folder(job.attempt, job.kind, job.name)}")
+
+    def _fail(self, job: ExportJobRecord, error: PlatformError) -> None:
+        run = self._run
+        with run.catalog.transaction() as session:
+            export_jobs.fail_job(session, run.holder, job, error.document(), by=run.by)
+        raise error
+
+
+def _export_failed(job: ExportJobRecord, cause: str, *, lost: bool) -> PlatformError:
+    if "no space left" in cause.lower():
+        return PlatformError(
+            ErrorCode.STORAGE_ERROR,
+            f"the export of {job.name} found no space left on the storage: {cause}",
+            "make room, or point GRAPH_PLATFORM_STORAGE elsewhere, and try again",
+            {"definition": job.name},
+        )
+    code = ErrorCode.BACKEND_UNREACHABLE if lost else ErrorCode.STARBURST_ERROR
+    return PlatformError(code, f"the export of {job.name} failed: {cause}", None, {"definition": job.name})

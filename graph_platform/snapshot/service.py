@@ -1,0 +1,372 @@
+"""Makes and deletes snapshots: the order of the steps, and what each of them leaves if the process dies there.
+
+A snapshot counts only once its row is `ready`, which is the last write but one; everything before it can be begun
+again by whoever takes the row over. What nobody refers to any more is removed before that, never after.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from graph_platform.catalog import export_jobs, mappings, snapshots
+from graph_platform.catalog.catalog import Catalog
+from graph_platform.catalog.export_jobs import ExportDefinition, JobHolder
+from graph_platform.catalog.ids import new_id
+from graph_platform.catalog.owner import purpose, this_process
+from graph_platform.catalog.records import ExportJobRecord, MappingRecord, MappingVersion, SnapshotRecord
+from graph_platform.catalog.snapshots import SnapshotRequest
+from graph_platform.catalog.states import SnapshotStatus
+from graph_platform.engine.build import BuildRequest
+from graph_platform.engine.process import build_database
+from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.failpoints import Failpoint, reached
+from graph_platform.mapping.ddl import ddl
+from graph_platform.mapping.duration import parse_duration
+from graph_platform.mapping.export import export_statement
+from graph_platform.mapping.model import MappingDefinition
+from graph_platform.mapping.stages import ResolvedDefinition
+from graph_platform.progress import Attribution, Reporter
+from graph_platform.settings import Settings
+from graph_platform.snapshot.export import ExportRun, run_exports
+from graph_platform.snapshot.layout import database_key, export_folder, manifest_key, mapping_folder
+from graph_platform.snapshot.lease import LeaseKeeper, fenced_off
+from graph_platform.snapshot.manifest import (
+    Manifest,
+    ManifestColumn,
+    ManifestDatabase,
+    ManifestFile,
+    ManifestTable,
+)
+from graph_platform.snapshot.ownership import claim_storage
+from graph_platform.storage.protocol import Storage
+from graph_platform.warehouse.protocol import Warehouse
+from graph_platform.warehouse.validation import validate_on
+
+_WAIT_SECONDS = 0.5
+
+
+class SnapshotService:
+    """Snapshots of one catalog, warehouse and storage."""
+
+    def __init__(self, settings: Settings, catalog: Catalog, warehouse: Warehouse, storage: Storage) -> None:
+        self._settings = settings
+        self._catalog = catalog
+        self._warehouse = warehouse
+        self._storage = storage
+        self._lease = timedelta(seconds=settings.lease_seconds)
+
+    def create(
+        self,
+        reference: str,
+        *,
+        name: str | None,
+        ttl: str | None,
+        inactivity_timeout: str | None,
+        by: Attribution,
+        report: Reporter,
+    ) -> SnapshotRecord:
+        """Freeze a mapping version, or go on with a snapshot of it that nobody works on any more.
+
+        With a name it is repeatable: the ready snapshot of that name is returned as it is, one that another run is
+        making is waited for, one that failed is tried again.
+
+        Args:
+            reference: `MAPPING[@VERSION]`, by name or id.
+            name: unique among the living snapshots of that version, or None.
+            ttl: life of the snapshot, an ISO 8601 duration; None for the default.
+            inactivity_timeout: life while nobody uses it; None for the default.
+
+        Raises:
+            PlatformError: STARBURST_ERROR if the mapping no longer holds, the code of whatever failed otherwise.
+        """
+        with self._catalog.transaction() as session:
+            mapping, version = mappings.get_version(session, reference)
+        report.touched("mapping", mapping.name)
+        lives = self._lives(ttl, inactivity_timeout)
+        claim_storage(self._storage, self._catalog.installation)
+        resolved = self._validate_again(mapping, version, report)
+        reached(Failpoint.SNAPSHOT_VALIDATED)
+        owner = this_process(by.run_id or new_id("run"))
+        definitions = [ExportDefinition(each.kind, each.name, export_statement(each)) for each in resolved]
+        request = SnapshotRequest(
+            mapping.id,
+            version.version,
+            name,
+            self._storage.url,
+            mapping_folder(by.user, mapping.id, version.version),
+            self._settings.engine,
+            *lives,
+        )
+        while True:
+            snapshot, attempt = self._claim(request, definitions, owner, by)
+            report.touched("snapshot", snapshot.id)
+            if attempt is not None:
+                break
+            if snapshot.status == SnapshotStatus.READY:
+                report.progress(f"snapshot {snapshot.id} is ready already")
+                return snapshot
+            run = purpose(snapshot.lease_owner) if snapshot.lease_owner else "another process"
+            report.progress(f"snapshot {snapshot.id} is being made by run {run}: waiting for it")
+            snapshot = self._wait(snapshot)
+            if snapshot.status == SnapshotStatus.READY:
+                return snapshot
+        reached(Failpoint.SNAPSHOT_CLAIMED)
+        return self._make(snapshot, JobHolder(snapshot.id, attempt, owner), mapping, resolved, by, report)
+
+    def delete(self, reference: str, *, by: Attribution) -> SnapshotRecord:
+        """Delete a snapshot that no instance uses, with its files; again does nothing twice.
+
+        Raises:
+            PlatformError: RESOURCE_NOT_FOUND, RESOURCE_HAS_DEPENDENCIES, INVALID_STATE.
+        """
+        with self._catalog.transaction() as session:
+            snapshot = snapshots.get_snapshot(session, reference)
+            snapshots.begin_deletion(session, snapshot, by=by)
+        claim_storage(self._storage, self._catalog.installation)
+        self._storage.delete(snapshot.folder)
+        with self._catalog.transaction() as session:
+            snapshots.end_deletion(session, snapshot.id, by=by)
+            return snapshots.get_snapshot(session, snapshot.id)
+
+    def _lives(self, ttl: str | None, inactivity_timeout: str | None) -> tuple[timedelta, timedelta]:
+        ceiling = parse_duration(self._settings.snapshot_ttl_ceiling)
+        lives = []
+        for field, text, default in (
+            ("ttl", ttl, self._settings.snapshot_ttl),
+            ("inactivity_timeout", inactivity_timeout, self._settings.snapshot_inactivity),
+        ):
+            try:
+                life = parse_duration(text or default)
+            except ValueError as error:
+                raise PlatformError(ErrorCode.VALIDATION_FAILED, f"{field}: {error}", "e.g. P3D or PT12H") from error
+            if life > ceiling:
+                raise PlatformError(
+                    ErrorCode.VALIDATION_FAILED,
+                    f"{field} {text} is longer than a snapshot may live",
+                    f"at most {self._settings.snapshot_ttl_ceiling}",
+                )
+            lives.append(life)
+        return lives[0], lives[1]
+
+    def _validate_again(
+        self, mapping: MappingRecord, version: MappingVersion, report: Reporter
+    ) -> tuple[ResolvedDefinition, ...]:
+        definition = MappingDefinition.model_validate(version.definition)
+        validation = validate_on(self._warehouse, definition, self._settings, report.progress)
+        if not validation.report.valid:
+            problems = [f"{problem.entity}: {problem.message}" for problem in validation.report.errors]
+            raise PlatformError(
+                ErrorCode.STARBURST_ERROR,
+                f"Schema has changed since mapping was created: {mapping.name}@{version.version} no longer holds: "
+                + "; ".join(problems[:5])
+                + (f"; and {len(problems) - 5} more" if len(problems) > 5 else ""),
+                "bring it up to date with `graph-platform mapping update FILE`",
+                {"report": validation.report.model_dump(mode="json")},
+            )
+        return validation.resolved
+
+    def _claim(
+        self, request: SnapshotRequest, definitions: list[ExportDefinition], owner: str, by: Attribution
+    ) -> tuple[SnapshotRecord, int | None]:
+        """The snapshot to work on with our attempt number, or one that is not ours to work on with None."""
+        with self._catalog.transaction() as session:
+            mappings.use_mapping(session, request.mapping_id)
+            found = snapshots.find_unfinished(session, request.mapping_id, request.version, request.name)
+            if found is None:
+                identifier = snapshots.insert_snapshot(session, request, definitions, by=by)
+            else:
+                identifier = found.id
+                if found.status == SnapshotStatus.FAILED:
+                    snapshots.retry_snapshot(session, found, definitions, by=by)
+                elif not snapshots.is_abandoned(session, found):
+                    return found, None
+            attempt = snapshots.claim_snapshot(session, identifier, owner, self._lease, by=by)
+            return snapshots.get_snapshot(session, identifier), attempt
+
+    def _wait(self, snapshot: SnapshotRecord) -> SnapshotRecord:
+        """Until it is not being made any more, or nobody makes it."""
+        while True:
+            time.sleep(_WAIT_SECONDS)
+            with self._catalog.transaction() as session:
+                current = snapshots.get_snapshot(session, snapshot.id)
+                if current.status != SnapshotStatus.CREATING or snapshots.is_abandoned(session, current):
+                    return current
+
+    def _make(
+        self,
+        snapshot: SnapshotRecord,
+        holder: JobHolder,
+        mapping: MappingRecord,
+        resolved: tuple[ResolvedDefinition, ...],
+        by: Attribution,
+        report: Reporter,
+    ) -> SnapshotRecord:
+        try:
+            with LeaseKeeper(self._catalog, holder, self._lease) as keeper:
+                run = ExportRun(
+                    self._catalog,
+                    self._warehouse,
+                    self._storage,
+                    holder,
+                    self._lease,
+                    self._settings.export_seconds,
+                    snapshot.folder,
+                    mapping.name,
+                    by,
+                    report,
+                )
+                jobs = run_exports(run, keeper, self._settings.export_concurrency)
+                reached(Failpoint.EXPORTS_COMPLETED)
+                draft = self._draft(snapshot, holder.attempt, mapping, resolved, jobs)
+                manifest = self._build(snapshot, draft, report)
+                keeper.check()
+                key = manifest_key(snapshot.folder, holder.attempt)
+                self._storage.write(key, manifest.to_json())
+                reached(Failpoint.MANIFEST_WRITTEN)
+                self._remove_leftovers(snapshot, manifest, key)
+                reached(Failpoint.LEFTOVERS_REMOVED)
+                with self._catalog.transaction() as session:
+                    values = {
+                        "manifest_key": key,
+                        "database_bytes": manifest.databases[0].bytes,
+                        "ready_at": snapshots.clock(),
+                        "last_used_at": snapshots.clock(),
+                    }
+                    if not snapshots.finish_snapshot(
+                        session, snapshot.id, holder.attempt, to=SnapshotStatus.READY, by=by, values=values
+                    ):
+                        raise fenced_off(holder)
+                reached(Failpoint.SNAPSHOT_READY)
+        except Exception as error:
+            self._give_up(snapshot, holder, SnapshotStatus.FAILED, error, by)
+            raise
+        except BaseException as error:  # the run is being ended from outside: Ctrl-C, or Dagster's termination
+            self._give_up(snapshot, holder, SnapshotStatus.CANCELLED, error, by)
+            raise
+        with self._catalog.transaction() as session:
+            return snapshots.get_snapshot(session, snapshot.id)
+
+    def _draft(
+        self,
+        snapshot: SnapshotRecord,
+        attempt: int,
+        mapping: MappingRecord,
+        resolved: tuple[ResolvedDefinition, ...],
+        jobs: list[ExportJobRecord] | tuple[ExportJobRecord, ...],
+    ) -> Manifest:
+        """The manifest as far as the exports tell: without checksums and without a database."""
+        by_name = {(job.kind, job.name): job for job in jobs}
+        tables = []
+        for each in resolved:
+            job = by_name[each.kind, each.name]
+            folder = export_folder(job.attempt, job.kind, job.name)
+            files = tuple(
+                ManifestFile(found.key.removeprefix(f"{snapshot.folder}/"), -1, found.bytes, "")
+                for found in self._storage.list(f"{snapshot.folder}/{folder}")
+            )
+            columns = tuple(
+                ManifestColumn(column.name, column.warehouse_type, column.file_type, column.engine_type)
+                for column in each.columns
+            )
+            tables.append(
+                ManifestTable(
+                    each.kind,
+                    each.name,
+                    each.table,
+                    columns,
+                    job.rows or 0,
+                    sum(file.bytes for file in files),
+                    files,
+                    each.primary_key,
+                    each.from_node,
+                    each.to_node,
+                )
+            )
+        created_at = self._catalog.now().isoformat()
+        return Manifest(
+            snapshot.id,
+            mapping.id,
+            mapping.name,
+            snapshot.version,
+            attempt,
+            created_at,
+            tuple(ddl(resolved)),
+            tuple(tables),
+        )
+
+    def _build(self, snapshot: SnapshotRecord, draft: Manifest, report: Reporter) -> Manifest:
+        """Build the database in a process of its own, store it, and return the whole manifest."""
+        self._clear_scratch(snapshot)
+        scratch = self._scratch() / f"{snapshot.id}-{draft.attempt}"
+        scratch.mkdir(mode=0o700)
+        try:
+            request = BuildRequest(
+                engine=snapshot.engine,
+                storage_url=self._storage.url,
+                folder=snapshot.folder,
+                manifest=draft,
+                output=str(scratch / "graph.db"),
+                scratch=str(scratch),
+                memory_bytes=self._settings.engine_memory_bytes,
+                threads=self._settings.engine_threads,
+            )
+            result = build_database(request, timeout_seconds=self._settings.build_seconds, on_progress=report.progress)
+            reached(Failpoint.DATABASE_BUILT)
+            key = database_key(draft.attempt, snapshot.engine, result.storage_version)
+            self._storage.put(scratch / "graph.db", f"{snapshot.folder}/{key}")
+            reached(Failpoint.DATABASE_STORED)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        database = ManifestDatabase(
+            snapshot.engine, result.engine_version, result.storage_version, key, result.bytes, result.sha256
+        )
+        return replace(draft, tables=result.tables, databases=(database,))
+
+    def _scratch(self) -> Path:
+        folder = self._settings.home / "scratch"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
+
+    def _clear_scratch(self, snapshot: SnapshotRecord) -> None:
+        """What a build of this snapshot that was killed left on this machine."""
+        for folder in self._scratch().glob(f"{snapshot.id}-*"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _remove_leftovers(self, snapshot: SnapshotRecord, manifest: Manifest, key: str) -> None:
+        """What earlier attempts wrote and the manifest does not name."""
+        kept = {key, *(f"{snapshot.folder}/{database.key}" for database in manifest.databases)}
+        kept |= {f"{snapshot.folder}/{file.key}" for table in manifest.tables for file in table.files}
+        for found in list(self._storage.list(snapshot.folder)):
+            if found.key not in kept:
+                self._storage.delete(found.key)
+
+    def _give_up(
+        self, snapshot: SnapshotRecord, holder: JobHolder, to: SnapshotStatus, error: BaseException, by: Attribution
+    ) -> None:
+        """End the attempt with its error, then remove its files. A fenced-off attempt removes nothing: what lies
+        there may be its successor's, who removes what is left over.
+        """
+        document = (
+            error.document()
+            if isinstance(error, PlatformError)
+            else {"code": str(ErrorCode.INTERNAL_ERROR), "message": f"{type(error).__name__}: {error}", "hint": None}
+        )
+        with self._catalog.transaction() as session:
+            ended = snapshots.finish_snapshot(
+                session,
+                snapshot.id,
+                holder.attempt,
+                to=to,
+                by=by,
+                values={"error": document},
+                reason=document["message"],
+            )
+            if ended:
+                export_jobs.cancel_jobs(session, snapshot.id, by=by)
+        if ended:
+            self._clear_scratch(snapshot)
+            self._storage.delete(snapshot.folder)

@@ -1,0 +1,59 @@
+"""Real components that many tests share: one Postgres server for the session, a migrated catalog for each test."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, make_url
+
+from graph_platform.catalog.catalog import Catalog
+from graph_platform.catalog.embedded import EmbeddedPostgres
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Postgres server of the session's own, as the URL of its catalog database."""
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("a home"))
+    yield server.ensure()
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def _template(postgres_url: str) -> str:
+    catalog = Catalog(postgres_url)
+    catalog.migrate()
+    catalog.close()
+    return postgres_url
+
+
+@pytest.fixture
+def catalog_url(_template: str) -> Iterator[str]:
+    """The URL of a migrated database of the test's own."""
+    url = make_url(_template)
+    name = f"test_{secrets.token_hex(6)}"
+    admin = create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f'CREATE DATABASE {name} TEMPLATE "{url.database}"')
+    yield url.set(database=name).render_as_string(hide_password=False)
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    admin.dispose()
+
+
+@pytest.fixture
+def catalog(catalog_url: str) -> Iterator[Catalog]:
+    """A migrated catalog of the test's own."""
+    opened = Catalog(catalog_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """An empty home, with a space in its path."""
+    folder = tmp_path / "home of a user"
+    folder.mkdir()
+    return folder
