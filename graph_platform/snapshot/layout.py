@@ -3,7 +3,7 @@
     {owner}/{mapping id}/v{version}/{snapshot id}/             the snapshot's folder
         {attempt}/nodes|edges/{definition}/part-0.parquet      an export job's attempt
         {attempt}/database/{engine}-{storage version}.db       the database that a snapshot's attempt built
-        manifest-{attempt}.json                                written last: the attempt that counts
+        {attempt}/database/manifest.json                       written last: the attempt that counts
 
 The owner is the only part that a person named, so it is escaped; everything else is an id or a checked label.
 """
@@ -30,11 +30,16 @@ def export_folder(attempt: int, kind: str, name: str) -> str:
     return f"{attempt}/{kind_folder(kind)}/{name}"
 
 
+def database_folder(attempt: int) -> str:
+    """What a snapshot's attempt makes of the exports, relative to the snapshot's folder."""
+    return f"{attempt}/database"
+
+
 def database_key(attempt: int, engine: str, storage_version: str) -> str:
     """A database file, relative to the snapshot's folder."""
-    return f"{attempt}/database/{engine}-{storage_version}.db"
+    return f"{database_folder(attempt)}/{engine}-{storage_version}.db"
 
 
 def manifest_key(folder: str, attempt: int) -> str:
     """The manifest of an attempt, in full."""
-    return f"{folder}/manifest-{attempt}.json"
+    return f"{folder}/{database_folder(attempt)}/manifest.json"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 import time
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,7 +19,8 @@ from graph_platform.catalog.owner import purpose, this_process
 from graph_platform.catalog.records import ExportJobRecord, MappingRecord, MappingVersion, SnapshotRecord
 from graph_platform.catalog.snapshots import SnapshotRequest
 from graph_platform.catalog.states import SnapshotStatus
-from graph_platform.engine.build import BuildRequest
+from graph_platform.catalog.transition import Session
+from graph_platform.engine.build import BuildProgress, BuildRequest
 from graph_platform.engine.process import build_database
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.failpoints import Failpoint, reached
@@ -32,12 +32,11 @@ from graph_platform.mapping.stages import ResolvedDefinition
 from graph_platform.progress import Attribution, Reporter
 from graph_platform.settings import Settings
 from graph_platform.snapshot.export import ExportRun, run_exports
-from graph_platform.snapshot.layout import database_key, export_folder, manifest_key, mapping_folder
+from graph_platform.snapshot.layout import database_folder, database_key, export_folder, manifest_key, mapping_folder
 from graph_platform.snapshot.lease import LeaseKeeper, fenced_off
 from graph_platform.snapshot.manifest import (
     Manifest,
     ManifestColumn,
-    ManifestDatabase,
     ManifestFile,
     ManifestTable,
 )
@@ -180,12 +179,36 @@ class SnapshotService:
                 identifier = snapshots.insert_snapshot(session, request, definitions, by=by)
             else:
                 identifier = found.id
-                if found.status == SnapshotStatus.FAILED:
-                    snapshots.retry_snapshot(session, found, definitions, by=by)
-                elif not snapshots.is_abandoned(session, found):
+                if found.status not in (SnapshotStatus.FAILED, SnapshotStatus.PENDING, SnapshotStatus.CREATING):
                     return found, None
+                if found.status != SnapshotStatus.FAILED and not snapshots.is_abandoned(session, found):
+                    return found, None
+                self._renew_round(session, found, definitions, by)
             attempt = snapshots.claim_snapshot(session, identifier, owner, self._lease, by=by)
             return snapshots.get_snapshot(session, identifier), attempt
+
+    def _renew_round(
+        self, session: Session, found: SnapshotRecord, definitions: list[ExportDefinition], by: Attribution
+    ) -> None:
+        """Lay the export jobs out anew where the old ones can't be gone on with: their files are gone since they
+        failed, or the warehouse's schema gives other statements by now.
+        """
+        if found.status == SnapshotStatus.CREATING:
+            laid_out = [(job.kind, job.name, job.sql) for job in export_jobs.list_jobs(session, found.id)]
+            if laid_out == [(each.kind, each.name, each.sql) for each in definitions]:
+                return
+            snapshots.finish_snapshot(
+                session,
+                found.id,
+                found.attempt,
+                to=SnapshotStatus.FAILED,
+                by=by,
+                reason="its owner is gone, and the warehouse's schema is another by now",
+            )
+            export_jobs.cancel_jobs(session, found.id, by=by)
+        elif found.status == SnapshotStatus.PENDING:
+            return
+        snapshots.retry_snapshot(session, found, definitions, by=by)
 
     def _wait(self, snapshot: SnapshotRecord) -> SnapshotRecord:
         """Until it is not being made any more, or nobody makes it."""
@@ -261,29 +284,30 @@ class SnapshotService:
         """The manifest as far as the exports tell: without checksums and without a database."""
         by_name = {(job.kind, job.name): job for job in jobs}
         tables = []
-        for each in resolved:
-            job = by_name[each.kind, each.name]
+        for definition in resolved:
+            job = by_name[definition.kind, definition.name]
             folder = export_folder(job.attempt, job.kind, job.name)
+            found = list(self._storage.list(f"{snapshot.folder}/{folder}"))
             files = tuple(
-                ManifestFile(found.key.removeprefix(f"{snapshot.folder}/"), -1, found.bytes, "")
-                for found in self._storage.list(f"{snapshot.folder}/{folder}")
+                ManifestFile(each.key.removeprefix(f"{snapshot.folder}/"), job.rows or 0, each.bytes, "")
+                for each in found
             )
             columns = tuple(
                 ManifestColumn(column.name, column.warehouse_type, column.file_type, column.engine_type)
-                for column in each.columns
+                for column in definition.columns
             )
             tables.append(
                 ManifestTable(
-                    each.kind,
-                    each.name,
-                    each.table,
+                    definition.kind,
+                    definition.name,
+                    definition.table,
                     columns,
                     job.rows or 0,
                     sum(file.bytes for file in files),
                     files,
-                    each.primary_key,
-                    each.from_node,
-                    each.to_node,
+                    definition.primary_key,
+                    definition.from_node,
+                    definition.to_node,
                 )
             )
         created_at = self._catalog.now().isoformat()
@@ -309,22 +333,23 @@ class SnapshotService:
                 storage_url=self._storage.url,
                 folder=snapshot.folder,
                 manifest=draft,
-                output=str(scratch / "graph.db"),
-                scratch=str(scratch),
+                output=scratch / "graph.db",
+                scratch=scratch,
                 memory_bytes=self._settings.engine_memory_bytes,
                 threads=self._settings.engine_threads,
             )
-            result = build_database(request, timeout_seconds=self._settings.build_seconds, on_progress=report.progress)
+            result = build_database(
+                request,
+                timeout_seconds=self._settings.build_seconds,
+                on_progress=lambda step: report.progress(_told(step)),
+            )
             reached(Failpoint.DATABASE_BUILT)
             key = database_key(draft.attempt, snapshot.engine, result.storage_version)
             self._storage.put(scratch / "graph.db", f"{snapshot.folder}/{key}")
             reached(Failpoint.DATABASE_STORED)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-        database = ManifestDatabase(
-            snapshot.engine, result.engine_version, result.storage_version, key, result.bytes, result.sha256
-        )
-        return replace(draft, tables=result.tables, databases=(database,))
+        return result.completed(draft, key)
 
     def _scratch(self) -> Path:
         folder = self._settings.home / "scratch"
@@ -338,6 +363,8 @@ class SnapshotService:
 
     def _remove_leftovers(self, snapshot: SnapshotRecord, manifest: Manifest, key: str) -> None:
         """What earlier attempts wrote and the manifest does not name."""
+        for attempt in range(1, manifest.attempt):
+            self._storage.delete(f"{snapshot.folder}/{database_folder(attempt)}")
         kept = {key, *(f"{snapshot.folder}/{database.key}" for database in manifest.databases)}
         kept |= {f"{snapshot.folder}/{file.key}" for table in manifest.tables for file in table.files}
         for found in list(self._storage.list(snapshot.folder)):
@@ -370,3 +397,8 @@ class SnapshotService:
         if ended:
             self._clear_scratch(snapshot)
             self._storage.delete(snapshot.folder)
+
+
+def _told(step: BuildProgress) -> str:
+    what = f"{step.phase} {step.table}" if step.table else step.phase
+    return f"database: {what} ({step.done} of {step.of})"

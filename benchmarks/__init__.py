@@ -1,0 +1,1 @@
+"""What the platform claims to be fast, measured as ratios in one run: `make bench`."""

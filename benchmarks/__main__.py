@@ -1,0 +1,37 @@
+"""Runs the benchmarks and prints one line each: the ratio, its bound, and the seconds behind it."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks import commands, graphs, snapshots
+from benchmarks.measure import Outcome
+
+BENCHMARKS = {
+    "load": graphs.load,
+    "start": graphs.start,
+    "snapshot": snapshots.forty_definitions,
+    "help": commands.help_page,
+    "list": commands.mapping_list,
+    "definitions": commands.definitions,
+}
+
+
+def main(names: list[str]) -> int:
+    unknown = sorted(set(names) - set(BENCHMARKS))
+    if unknown:
+        print(f"no benchmark is called {', '.join(unknown)}; there are: {', '.join(BENCHMARKS)}", file=sys.stderr)
+        return 2
+    outcomes: list[Outcome] = []
+    with tempfile.TemporaryDirectory(prefix="graph-platform-bench-") as folder:
+        for name in names or BENCHMARKS:
+            outcome = BENCHMARKS[name](Path(folder))
+            print(outcome, flush=True)
+            outcomes.append(outcome)
+    return 0 if all(outcome.holds for outcome in outcomes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

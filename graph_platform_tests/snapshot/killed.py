@@ -1,0 +1,65 @@
+"""A program for the kill tests: makes snapshots in processes that its parent kills, and says what is left.
+
+It imports everything once and forks, because a hundred fresh interpreters would spend their time on imports. Each
+child leads a process group of its own, and the whole group is killed. Reads orders (a JSON document a line) on
+standard input and answers each with one.
+
+    {"name": "s1", "failpoint": "job-claimed"}     make snapshot s1, die at that point
+    {"name": "s1", "kill_after": 0.25}             make it, be killed after so many seconds
+    {"name": "s1"}                                 make it, whole
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from typing import Any
+
+from graph_platform import failpoints
+from graph_platform.errors import PlatformError
+from graph_platform.platform import Platform
+from graph_platform.settings import Settings
+from graph_platform_tests.worlds import BY, Recorder
+
+
+def make(order: dict[str, Any], settings: Settings) -> None:
+    """In the child: make the snapshot and leave with 0, or say why not and leave with 1."""
+    os.setsid()
+    failpoints._ARMED = order.get("failpoint")
+    try:
+        with Platform.open(settings) as platform:
+            platform.create_snapshot("people", order["name"], None, None, BY, Recorder())
+    except PlatformError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.stderr.flush()
+        os._exit(1)
+    os._exit(0)
+
+
+def carry_out(order: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """Fork, kill if ordered, and tell how the child ended and how long it took, in seconds."""
+    started = time.monotonic()
+    child = os.fork()
+    if child == 0:
+        make(order, settings)
+    if "kill_after" in order:
+        time.sleep(order["kill_after"])
+        with contextlib.suppress(ProcessLookupError):  # it may be done before
+            os.killpg(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    return {"status": os.waitstatus_to_exitcode(status), "seconds": time.monotonic() - started}
+
+
+def main() -> None:
+    settings = Settings.load()
+    for line in sys.stdin:
+        sys.stdout.write(json.dumps(carry_out(json.loads(line), settings)) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
