@@ -6,8 +6,6 @@ The same document comes from the op, the command line and a file. These are Pyda
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from pydantic import BaseModel, ConfigDict
 
 

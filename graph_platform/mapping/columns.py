@@ -1,0 +1,229 @@
+"""The third to fifth stage for one definition: are the columns those of the mapping, and does each type fit.
+
+Everything here compares what the mapping wants with what the warehouse described; nothing is asked.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from graph_platform.mapping.loading import export_expression
+from graph_platform.mapping.model import EdgeDefinition, NodeDefinition
+from graph_platform.mapping.problems import ProblemCode, problem
+from graph_platform.mapping.report import ColumnReport, Problem
+from graph_platform.mapping.resolved import ResolvedColumn, column_reference
+from graph_platform.mapping.structure import suggestion
+from graph_platform.mapping.type_text import EngineType, WarehouseType, parse_warehouse_type
+from graph_platform.mapping.types import (
+    PRIMARY_KEY_TYPES,
+    TypeRefusal,
+    cast_name,
+    declared_type,
+    engine_type,
+    loses_exactness,
+    loses_fractions,
+    widens,
+)
+from graph_platform.warehouse.protocol import Column
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A column that the mapping wants. `role` is `primary_key`, `end` or `property`.
+
+    `type` is the declared type; for an edge's end the type of its node's key, None if that is not known.
+    """
+
+    name: str
+    type: str | None
+    role: str
+
+
+@dataclass
+class TypeOutcome:
+    """What the types of a definition came to; `columns` is complete only without errors."""
+
+    errors: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+    reported: tuple[ColumnReport, ...] = ()
+    columns: tuple[ResolvedColumn, ...] = ()
+
+
+def expected_columns(definition: NodeDefinition | EdgeDefinition, key_types: Mapping[str, str]) -> tuple[Expected, ...]:
+    """The definition's columns in order.
+
+    Args:
+        key_types: for an edge, the type of the node's key by the name (in lower case) of the column that holds it.
+    """
+    properties = tuple(Expected(p.name, p.type, "property") for p in definition.properties)
+    if isinstance(definition, NodeDefinition):
+        key = definition.primary_key
+        return (Expected(key.name, key.type, "primary_key"), *properties)
+    ends = tuple(Expected(n, key_types.get(n.lower()), "end") for n in (definition.from_key, definition.to_key))
+    return (*ends, *properties)
+
+
+def check_columns(entity: str, expected: Sequence[Expected], described: Sequence[Column]) -> list[Problem]:
+    """Whether the SQL returns exactly the mapping's columns, in its order; names are compared without case."""
+    return list(_column_problems(entity, expected, described))
+
+
+def _column_problems(entity: str, expected: Sequence[Expected], described: Sequence[Column]) -> Iterator[Problem]:
+    order = ", ".join(column.name for column in expected)
+    wanted = {column.name.lower(): column.name for column in expected}
+    found = [column.name for column in described]
+    for index, name in enumerate(found, start=1):
+        if not name:
+            message = f"column {index} of the SQL has no name"
+            missing = [e.name for e in expected if e.name.lower() not in {n.lower() for n in found}]
+            hint = f"give it one: … AS {missing[0] if missing else 'name'}; the mapping wants {order}"
+            yield problem(ProblemCode.COLUMN_UNNAMED, entity, message, field="sql", hint=hint)
+    counts = Counter(name.lower() for name in found if name)
+    for lowered, count in counts.items():
+        if count > 1:
+            shown = wanted.get(lowered, lowered)
+            message = f"the SQL returns {count} columns named {shown}"
+            hint = f"give the others an alias, or leave them out; the mapping wants {order}"
+            yield problem(ProblemCode.COLUMN_DUPLICATE, entity, message, field=shown, hint=hint)
+    missing = [column.name for column in expected if column.name.lower() not in counts]
+    extra = [name for name in dict.fromkeys(found) if name and name.lower() not in wanted]
+    for name in missing:
+        meant = suggestion(name, extra)
+        hint = f"did you mean {meant}? Write {meant} AS {name}" if meant else f"the mapping wants {order}"
+        message = f"the SQL does not return {name}"
+        yield problem(ProblemCode.COLUMN_MISSING, entity, message, field=name, hint=hint)
+    for name in extra:
+        meant = suggestion(name, missing)
+        hint = f"rename it to {meant}" if meant else "leave it out of the SELECT, or add it to properties"
+        message = f"the SQL returns {name}, which the mapping does not name"
+        yield problem(ProblemCode.COLUMN_EXTRA, entity, message, field=name, hint=hint)
+    if not missing and not extra and len(found) == len(expected):
+        present = [wanted[name.lower()] for name in found]
+        if present != [column.name for column in expected]:
+            message = f"the SQL returns the columns as {', '.join(present)}"
+            hint = f"the engine loads by position: SELECT {order}"
+            yield problem(ProblemCode.COLUMN_ORDER, entity, message, field="sql", hint=hint)
+
+
+def check_types(entity: str, expected: Sequence[Expected], found: Mapping[str, str]) -> TypeOutcome:
+    """Whether each declared type exists, and each column's own type widens to it.
+
+    Args:
+        found: the warehouse's types by column name in lower case; a column that is absent is not compared.
+    """
+    outcome = TypeOutcome()
+    reported, columns = [], []
+    for column in expected:
+        declared = _declared(entity, column, outcome)
+        text = found.get(column.name.lower())
+        if text is None:
+            continue
+        target = _target(entity, column, declared, text, outcome)
+        reported.append(
+            ColumnReport(name=column.name, warehouse_type=text, engine_type=str(target) if target else None)
+        )
+        resolved = _exported(entity, column.name, text, target, outcome) if target else None
+        if resolved is not None:
+            columns.append(resolved)
+    outcome.reported, outcome.columns = tuple(reported), tuple(columns)
+    return outcome
+
+
+def _declared(entity: str, column: Expected, outcome: TypeOutcome) -> EngineType | None:
+    if column.type is None:
+        return None
+    try:
+        declared = declared_type(column.type)
+    except TypeRefusal as refusal:
+        outcome.errors.append(
+            problem(ProblemCode.TYPE_UNKNOWN, entity, refusal.message, field=column.name, hint=refusal.hint)
+        )
+        return None
+    if column.role == "primary_key" and str(declared) not in PRIMARY_KEY_TYPES:
+        outcome.errors.append(
+            problem(
+                ProblemCode.KEY_TYPE_NOT_ALLOWED,
+                entity,
+                f"the primary key {column.name} is {declared}",
+                field=column.name,
+                hint=_key_hint(column.name, declared),
+            )
+        )
+        return None
+    return declared
+
+
+def _key_hint(name: str, declared: EngineType) -> str:
+    allowed = f"a key is {', '.join(PRIMARY_KEY_TYPES)}"
+    if declared.base in ("INT8", "INT16", "INT32"):
+        return f"{allowed}: declare INT64, the export widens it"
+    return f"{allowed}: write CAST({name} AS VARCHAR) AS {name} in the SQL and declare STRING"
+
+
+def _target(
+    entity: str, column: Expected, declared: EngineType | None, text: str, outcome: TypeOutcome
+) -> EngineType | None:
+    """The type that the column will have in the graph, None where there is none."""
+    try:
+        source = parse_warehouse_type(text)
+        inferred = engine_type(source)
+    except (TypeRefusal, ValueError) as error:
+        hint = error.hint.replace("(x", f"({column.name}") if isinstance(error, TypeRefusal) else None
+        message = error.message if isinstance(error, TypeRefusal) else str(error)
+        message = f"{column.name}: {message}"
+        outcome.errors.append(problem(ProblemCode.TYPE_UNSUPPORTED, entity, message, field=column.name, hint=hint))
+        return None
+    if declared is None:
+        # An edge's end whose node is broken, or a declaration that was already refused.
+        return inferred if column.type is None else None
+    if not widens(inferred, declared):
+        _mismatch(entity, column, text, inferred, declared, outcome)
+        return None
+    _precision(entity, column, source, inferred, declared, outcome)
+    return declared
+
+
+def _mismatch(
+    entity: str, column: Expected, text: str, inferred: EngineType, declared: EngineType, outcome: TypeOutcome
+) -> None:
+    name = column.name
+    cast = f"CAST({name} AS {cast_name(declared)}) AS {name}"
+    if column.role == "end":
+        message = f"{name} is {text} ({inferred}), but the node's key is {declared}"
+        code, hint = ProblemCode.KEY_TYPE_MISMATCH, f"write {cast}"
+    else:
+        message = f"{name} is {text} in the warehouse, which does not become {declared} without loss"
+        code, hint = ProblemCode.TYPE_MISMATCH, f"write {cast} in the SQL, or declare {inferred}"
+        if column.role == "primary_key" and str(inferred) not in PRIMARY_KEY_TYPES:
+            hint = f"write {cast} in the SQL"
+    outcome.errors.append(problem(code, entity, message, field=name, hint=hint))
+
+
+def _precision(
+    entity: str,
+    column: Expected,
+    source: WarehouseType,
+    inferred: EngineType,
+    declared: EngineType,
+    outcome: TypeOutcome,
+) -> None:
+    if loses_fractions(source):
+        message = f"{column.name} is {source}: only microseconds are kept"
+        hint = "cast it to TIMESTAMP(6) to choose how"
+        outcome.warnings.append(problem(ProblemCode.TYPE_PRECISION, entity, message, field=column.name, hint=hint))
+    if loses_exactness(inferred, declared):
+        message = f"{column.name} is {source} and declared {declared}: values are kept to about 15 digits"
+        hint = f"declare {inferred} to keep it exact"
+        outcome.warnings.append(problem(ProblemCode.TYPE_PRECISION, entity, message, field=column.name, hint=hint))
+
+
+def _exported(entity: str, name: str, text: str, target: EngineType, outcome: TypeOutcome) -> ResolvedColumn | None:
+    try:
+        export = export_expression(column_reference(name), text, str(target))
+    except TypeRefusal as refusal:
+        message = f"{name}: {refusal.message}"
+        outcome.errors.append(problem(ProblemCode.TYPE_UNSUPPORTED, entity, message, field=name, hint=refusal.hint))
+        return None
+    return ResolvedColumn(name, text, export.file_type, str(target), export.sql)

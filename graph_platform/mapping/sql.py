@@ -1,0 +1,200 @@
+"""The gate for a definition's SQL: one query in Trino's dialect, and nothing that reaches past the tables.
+
+What the same SQL is called on DuckDB is `graph_platform.mapping.translation`; whether its tables and columns exist is
+the warehouse's to say.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import ParseError, TokenError
+from sqlglot.tokenizer_core import Token, TokenType
+
+from graph_platform.mapping.problems import ProblemCode, problem
+from graph_platform.mapping.report import Problem
+
+DIALECT = "trino"
+MAX_SQL_CHARACTERS = 500_000
+
+# Scalar functions that look outside the query, on any of the warehouses. Functions in FROM are refused altogether.
+FORBIDDEN_FUNCTIONS = frozenset(
+    {
+        *("current_setting", "set_config", "getvariable", "getenv", "nextval", "currval", "query", "query_table"),
+        *("read_text", "read_blob", "read_csv", "read_csv_auto", "read_parquet", "parquet_scan", "read_json", "glob"),
+        *("read_json_auto", "read_ndjson", "sniff_csv", "postgres_query", "mysql_query", "sqlite_scan", "write_log"),
+        *("fail", "http_get", "pg_read_file", "json_execute_serialized_sql", "load_file"),
+    }
+)
+_QUERIES = (exp.Select, exp.SetOperation, exp.Values, exp.Subquery)
+_ACTIONS = (exp.DDL, exp.DML, exp.Command, exp.Into, exp.Copy, exp.Set, exp.Use, exp.Drop, exp.Pragma)
+_PARAMETERS = (exp.Placeholder, exp.Parameter, exp.SessionParameter)
+_FILE_NAME = re.compile(
+    r"[/\\*?]|://|^~|\.(csv|tsv|txt|json|ndjson|jsonl|parquet|orc|avro|arrow|xlsx|db|duckdb|sqlite|gz|zst)$",
+    re.IGNORECASE,
+)
+
+_CLASS_NAME = re.compile(r"<class '[\w.]*?(\w+)'>")
+
+# sqlglot logs a warning for every statement that it reads as a command; such a statement is refused anyway.
+logging.getLogger("sqlglot").setLevel(logging.ERROR)
+
+
+@dataclass(frozen=True)
+class CheckedQuery:
+    """The outcome for one SQL text: its tree, or what is wrong with it."""
+
+    sql: str
+    tree: exp.Expr | None
+    problems: tuple[Problem, ...] = ()
+
+
+def check_query(sql: str, entity: str = "query") -> CheckedQuery:
+    """Let exactly one query through.
+
+    Args:
+        sql: SELECT, WITH … SELECT, UNION, VALUES, TABLE in Trino's dialect; a `;` and comments may follow.
+        entity: the definition that a problem names.
+    """
+    if len(sql) > MAX_SQL_CHARACTERS:
+        message = f"the SQL has {len(sql)} characters, more than {MAX_SQL_CHARACTERS}"
+        return CheckedQuery(sql, None, (problem(ProblemCode.SQL_TOO_COMPLEX, entity, message, field="sql"),))
+    try:
+        trees = [t for t in sqlglot.parse(sql, read=DIALECT) if t is not None and not isinstance(t, exp.Semicolon)]
+        found = tuple(_problems(trees, sql, entity))
+    except ParseError as error:
+        return CheckedQuery(sql, None, tuple(_syntax(error, sql, entity)))
+    except TokenError as error:
+        message = f"the SQL ends inside a string, a name or a comment ({str(error).splitlines()[0][:200]})"
+        return CheckedQuery(sql, None, (problem(ProblemCode.SQL_SYNTAX, entity, message, field="sql"),))
+    except RecursionError:
+        message = "the SQL is nested too deeply to be read"
+        return CheckedQuery(sql, None, (problem(ProblemCode.SQL_TOO_COMPLEX, entity, message, field="sql"),))
+    return CheckedQuery(sql, None if found else trees[0], found)
+
+
+def without_terminator(sql: str) -> str:
+    """The SQL without its closing semicolons, so that it can stand in parentheses; comments stay where they are."""
+    kept = sql
+    tokens = sqlglot.tokenize(sql, read=DIALECT)
+    while tokens and tokens[-1].token_type == TokenType.SEMICOLON:
+        at = tokens.pop().start
+        kept = kept[:at] + " " + kept[at + 1 :]
+    return kept
+
+
+def locate(sql: str, name: str) -> tuple[int, int] | None:
+    """Line and column, both from 1, of the first word of `sql` that is `name`, quoted or not; None if there is none."""
+    try:
+        tokens = sqlglot.tokenize(sql, read=DIALECT)
+    except TokenError:
+        return None
+    for token in tokens:
+        if token.token_type != TokenType.STRING and token.text.lower() == name.lower():
+            return _line_and_column(sql, token.start)
+    return None
+
+
+def _line_and_column(sql: str, offset: int) -> tuple[int, int]:
+    return sql.count("\n", 0, offset) + 1, offset - sql.rfind("\n", 0, offset)
+
+
+def _syntax(error: ParseError, sql: str, entity: str) -> Iterator[Problem]:
+    for found in error.errors:
+        highlight = str(found.get("highlight") or "")
+        near = f" near {highlight}" if highlight else ""
+        line, end = found.get("line"), found.get("col")
+        position = None
+        if line and end:
+            position = (line, max(1, end - len(highlight.rpartition("\n")[2]) + 1))
+        described = _CLASS_NAME.sub(r"\1", str(found.get("description") or "not understood"))
+        message = f"the SQL cannot be parsed{near}: {described.rstrip('.')}"
+        hint = "check commas, parentheses and quotes there; the dialect is Trino's"
+        yield problem(ProblemCode.SQL_SYNTAX, entity, message, field="sql", hint=hint, position=position)
+
+
+def _problems(trees: list[exp.Expr], sql: str, entity: str) -> Iterator[Problem]:
+    if not trees:
+        yield problem(ProblemCode.SQL_EMPTY, entity, "there is no SQL", field="sql")
+        return
+    if len(trees) > 1:
+        second = next(_statement_starts(sql), None)
+        message = f"{len(trees)} statements where one query is wanted"
+        yield problem(ProblemCode.SQL_MULTIPLE_STATEMENTS, entity, message, field="sql", position=second)
+        return
+    tree = trees[0]
+    root = tree
+    while isinstance(root, exp.Subquery):
+        root = root.this
+    action = next(tree.find_all(*_ACTIONS), None)
+    if not isinstance(root, _QUERIES) or action is not None:
+        word = sqlglot.tokenize(sql, read=DIALECT)[0].text.upper()
+        what = "SELECT … INTO" if isinstance(action, exp.Into) else word
+        if isinstance(root, _QUERIES) and not isinstance(action, exp.Into) and action is not None:
+            what = action.key.upper()
+        message = f"{what} is not a query"
+        yield problem(ProblemCode.SQL_NOT_A_QUERY, entity, message, field="sql", position=locate(sql, word))
+        return
+    for node in tree.walk():
+        yield from _node(node, sql, entity)
+
+
+def _statement_starts(sql: str) -> Iterator[tuple[int, int]]:
+    tokens: list[Token] = sqlglot.tokenize(sql, read=DIALECT)
+    for before, token in pairwise(tokens):
+        if before.token_type == TokenType.SEMICOLON and token.token_type != TokenType.SEMICOLON:
+            yield _line_and_column(sql, token.start)
+
+
+def _node(node: exp.Expr, sql: str, entity: str) -> Iterator[Problem]:
+    if isinstance(node, _PARAMETERS) or (isinstance(node, exp.Identifier) and node.name.startswith("$")):
+        message = f"{node.sql(dialect=DIALECT)} is a placeholder, and a mapping has no values for one"
+        yield problem(ProblemCode.SQL_PARAMETER, entity, message, field="sql")
+    elif isinstance(node, exp.TableFromRows):
+        yield _forbidden("TABLE(…)", sql, entity)
+    elif isinstance(node, exp.Table):
+        if isinstance(node.this, exp.Func) or (isinstance(node.this, exp.Dot) and node.this.find(exp.Func)):
+            yield _forbidden(function_name(node.this), sql, entity)
+        for part in node.parts:
+            if isinstance(part, exp.Identifier) and _FILE_NAME.search(part.name):
+                yield problem(
+                    ProblemCode.SQL_TABLE_NOT_ALLOWED,
+                    entity,
+                    f"{part.name!r} is the name of a file, not of a table",
+                    field="sql",
+                    hint="query a table of the warehouse",
+                    position=locate(sql, part.name),
+                )
+    elif _is_forbidden(node):
+        yield _forbidden(function_name(node), sql, entity)
+
+
+def _is_forbidden(node: exp.Expr) -> bool:
+    called = isinstance(node, exp.Func) and not isinstance(node.parent, exp.Table)
+    return called and function_name(node) in FORBIDDEN_FUNCTIONS
+
+
+def _forbidden(name: str, sql: str, entity: str) -> Problem:
+    return problem(
+        ProblemCode.SQL_FUNCTION_NOT_ALLOWED,
+        entity,
+        f"{name} reaches past the warehouse's tables",
+        field="sql",
+        hint="in FROM, only tables, subqueries, VALUES and UNNEST are allowed",
+        position=locate(sql, name),
+    )
+
+
+def function_name(node: exp.Expr) -> str:
+    """The name of a function call in lower case, as SQL writes it."""
+    if isinstance(node, exp.Anonymous):
+        return str(node.name).lower()
+    if isinstance(node, exp.Dot):
+        return function_name(node.expression)
+    return node.sql_name().lower() if isinstance(node, exp.Func) else node.key

@@ -1,0 +1,235 @@
+"""The driver of validation: structure, SQL, columns, schema and types of every definition, all problems at once.
+
+It asks the warehouse only through the function that it is given. A stage that needs something broken is skipped for
+that definition alone, and the report says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import timedelta
+from types import MappingProxyType
+
+from graph_platform.mapping.columns import check_columns, check_types, expected_columns
+from graph_platform.mapping.ddl import ddl
+from graph_platform.mapping.model import EdgeDefinition, MappingDefinition, NodeDefinition
+from graph_platform.mapping.problems import ProblemCode, problem
+from graph_platform.mapping.report import ColumnReport, DefinitionReport, Problem, ValidationReport
+from graph_platform.mapping.resolved import ResolvedColumn, ResolvedDefinition
+from graph_platform.mapping.sql import check_query
+from graph_platform.mapping.structure import check_structure
+from graph_platform.mapping.translation import to_duckdb
+from graph_platform.warehouse.protocol import Column, Refusal
+
+Describe = Callable[[str], tuple[Column, ...]]
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The report, and the mapping as it will be exported: nodes first, empty unless the report is valid."""
+
+    report: ValidationReport
+    resolved: tuple[ResolvedDefinition, ...] = ()
+
+
+@dataclass
+class _State:
+    """What is known of one definition so far."""
+
+    definition: NodeDefinition | EdgeDefinition
+    name: str
+    errors: list[Problem]
+    warnings: list[Problem]
+    described: tuple[Column, ...] | None = None
+    columns: tuple[ResolvedColumn, ...] = ()
+    reported: tuple[ColumnReport, ...] = ()
+
+
+def validate(
+    mapping: MappingDefinition,
+    describe: Describe,
+    *,
+    dialect: str,
+    concurrency: int,
+    ceilings: Mapping[str, timedelta] = MappingProxyType({}),
+    progress: Progress | None = None,
+) -> Validation:
+    """Validate a mapping against a warehouse.
+
+    Args:
+        describe: the warehouse's `describe`; called from up to `concurrency` threads, once per different SQL.
+        dialect: the adapter's name; with `duckdb`, what translates badly is reported too.
+        ceilings: the longest duration per key, `ttl` and `inactivity_timeout`.
+        progress: called after each described statement with how many are done, how many there are, and a name.
+
+    Raises:
+        PlatformError: BACKEND_UNREACHABLE, when the warehouse did not answer; that says nothing about the mapping.
+    """
+    structure = check_structure(mapping, ceilings)
+    nodes = [_State(node, node.label, [], []) for node in mapping.node_definitions]
+    edges = [_State(edge, _edge_name(edge, mapping), [], []) for edge in mapping.edge_definitions]
+    states = [*nodes, *edges]
+    asked = {id(state): state.definition.sql for state in states if _sql(state, dialect)}
+    answers = _describe_all(list(dict.fromkeys(asked.values())), describe, concurrency, progress, states)
+    for state in states:
+        if id(state) in asked:
+            _take_answer(state, answers[asked[id(state)]])
+    for state in nodes:
+        _check_node(state)
+    keys = {state.name.lower(): _key_of(state) for state in nodes}
+    for state in edges:
+        _check_edge(state, keys, mapping)
+    return _validation(structure, nodes, edges)
+
+
+def _edge_name(edge: EdgeDefinition, mapping: MappingDefinition) -> str:
+    several = sum(other.type == edge.type for other in mapping.edge_definitions) > 1
+    return f"{edge.type}-{edge.from_node}-{edge.to_node}" if several else edge.type
+
+
+def _sql(state: _State, dialect: str) -> bool:
+    """The second stage as far as it needs no warehouse; whether there is something to ask."""
+    checked = check_query(state.definition.sql, state.name)
+    state.errors += checked.problems
+    if checked.problems:
+        return False
+    if dialect == "duckdb":
+        translation = to_duckdb(checked, state.name)
+        state.errors += translation.errors
+        state.warnings += translation.warnings
+        return not translation.errors
+    return True
+
+
+def _describe_all(
+    statements: Sequence[str],
+    describe: Describe,
+    concurrency: int,
+    progress: Progress | None,
+    states: Sequence[_State],
+) -> dict[str, tuple[Column, ...] | Refusal]:
+    answers: dict[str, tuple[Column, ...] | Refusal] = {}
+    names = {state.definition.sql: state.name for state in reversed(states)}
+
+    def ask(sql: str) -> tuple[Column, ...] | Refusal:
+        try:
+            return describe(sql)
+        except Refusal as refusal:
+            return refusal
+
+    with ThreadPoolExecutor(max_workers=max(1, concurrency), thread_name_prefix="validate") as pool:
+        pending: dict[Future[tuple[Column, ...] | Refusal], str] = {pool.submit(ask, sql): sql for sql in statements}
+        waiting = set(pending)
+        while waiting:
+            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in done:
+                failure = future.exception()
+                if failure is not None:
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    raise failure
+                answers[pending[future]] = future.result()
+                if progress is not None:
+                    progress(len(answers), len(statements), names[pending[future]])
+    return answers
+
+
+def _take_answer(state: _State, answer: tuple[Column, ...] | Refusal) -> None:
+    if not isinstance(answer, Refusal):
+        state.described = answer
+        return
+    hint = None
+    if answer.candidates:
+        hint = f"did you mean {' or '.join(answer.candidates[:3])}?"
+    try:
+        code = ProblemCode(answer.kind)
+    except ValueError:
+        code = ProblemCode.SQL_SEMANTICS
+    at = (answer.line, answer.column) if answer.line is not None and answer.column is not None else None
+    state.errors.append(problem(code, state.name, answer.message, field="sql", hint=hint, position=at))
+
+
+def _check_node(state: _State) -> None:
+    _check_columns_and_types(state, {})
+
+
+def _key_of(state: _State) -> str | None:
+    """The type of a node's key, None where the node is too broken to tell."""
+    return state.columns[0].engine_type if state.columns and not state.errors else None
+
+
+def _check_edge(state: _State, keys: Mapping[str, str | None], mapping: MappingDefinition) -> None:
+    edge = state.definition
+    assert isinstance(edge, EdgeDefinition)  # noqa: S101
+    wanted: dict[str, str] = {}
+    for column, label in ((edge.from_key, edge.from_node), (edge.to_key, edge.to_node)):
+        known = label.lower() in keys
+        key = keys.get(label.lower())
+        if key is not None:
+            wanted[column.lower()] = key
+            continue
+        message = (
+            f"the type of {column} was not compared, because the node {label} has errors"
+            if known
+            else f"the type of {column} was not checked, because there is no node {label}"
+        )
+        state.warnings.append(problem(ProblemCode.DEPENDENCY_BROKEN, state.name, message, field=column))
+    _check_columns_and_types(state, wanted)
+
+
+def _check_columns_and_types(state: _State, key_types: Mapping[str, str]) -> None:
+    expected = expected_columns(state.definition, key_types)
+    if state.described is None:
+        # What the mapping declares can be judged without the warehouse.
+        state.errors += check_types(state.name, expected, {}).errors
+        return
+    state.errors += check_columns(state.name, expected, state.described)
+    found = {column.name.lower(): column.type for column in state.described if column.name}
+    outcome = check_types(state.name, expected, found)
+    state.errors += outcome.errors
+    state.warnings += outcome.warnings
+    state.reported = outcome.reported
+    state.columns = outcome.columns
+
+
+def _validation(structure: Sequence[Problem], nodes: Sequence[_State], edges: Sequence[_State]) -> Validation:
+    states = [*nodes, *edges]
+    errors = (*structure, *(found for state in states for found in state.errors))
+    valid = not errors
+    resolved = tuple(_resolved(state, nodes) for state in states) if valid else ()
+    broken = {found.entity.lower() for found in structure}
+    report = ValidationReport(
+        valid=valid,
+        errors=errors,
+        warnings=tuple(found for state in states for found in state.warnings),
+        node_results=tuple(_definition_report(state, broken) for state in nodes),
+        edge_results=tuple(_definition_report(state, broken) for state in edges),
+        ddl=ddl(resolved) if valid else (),
+    )
+    return Validation(report, resolved)
+
+
+def _definition_report(state: _State, broken: set[str]) -> DefinitionReport:
+    own = state.definition.label if isinstance(state.definition, NodeDefinition) else state.definition.type
+    valid = not state.errors and own.lower() not in broken
+    return DefinitionReport(name=state.name, valid=valid, columns=state.reported)
+
+
+def _resolved(state: _State, nodes: Sequence[_State]) -> ResolvedDefinition:
+    definition = state.definition
+    if isinstance(definition, NodeDefinition):
+        key = definition.primary_key.name
+        return ResolvedDefinition("node", state.name, definition.label, definition.sql, state.columns, primary_key=key)
+    # An edge may spell a label in another case; the engine's table has the node's spelling.
+    spelt = {node.name.lower(): node.name for node in nodes}
+    return ResolvedDefinition(
+        "edge",
+        state.name,
+        definition.type,
+        definition.sql,
+        state.columns,
+        from_node=spelt[definition.from_node.lower()],
+        to_node=spelt[definition.to_node.lower()],
+    )

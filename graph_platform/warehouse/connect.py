@@ -1,0 +1,41 @@
+"""Choosing a warehouse adapter by the scheme of its URL; the adapters themselves are modules of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import unquote, urlsplit
+
+from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.settings import Settings, redacted
+from graph_platform.warehouse.duckdb import DuckDBWarehouse, local_folder
+from graph_platform.warehouse.protocol import Warehouse
+
+
+def open_warehouse(settings: Settings) -> Warehouse:
+    """The warehouse that the settings name. The caller closes it.
+
+    Raises:
+        PlatformError: VALIDATION_FAILED for a URL that no adapter takes, BACKEND_UNREACHABLE if it does not answer.
+    """
+    scheme = urlsplit(settings.warehouse).scheme
+    opener = _ADAPTERS.get(scheme)
+    if opener is None:
+        known = ", ".join(f"{name}://" for name in _ADAPTERS)
+        message = f"no warehouse adapter takes {redacted(settings, 'warehouse')!r}"
+        raise PlatformError(ErrorCode.VALIDATION_FAILED, message, f"the URL may begin with {known}")
+    return opener(settings)
+
+
+def _duckdb(settings: Settings) -> Warehouse:
+    # Both duckdb:///abs/path and, as people write it for a path of this folder, duckdb://./file.
+    path = Path(unquote(settings.warehouse.removeprefix("duckdb://"))).expanduser()
+    if not path.name:
+        message = f"the warehouse URL {settings.warehouse!r} names no file"
+        raise PlatformError(ErrorCode.VALIDATION_FAILED, message, "write duckdb:///path/to/file.duckdb")
+    local = urlsplit(settings.storage).scheme == "file"
+    return DuckDBWarehouse(path.absolute(), storage=local_folder(settings.storage) if local else None)
+
+
+_ADAPTERS: Mapping[str, Callable[[Settings], Warehouse]] = MappingProxyType({"duckdb": _duckdb})
