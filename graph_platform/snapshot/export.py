@@ -96,9 +96,9 @@ class _Lane:
     def work(self) -> None:
         for job in self._adopted:
             self._follow(job, time.monotonic())
-        while (job := self._claim()) is not None:
+        while (claimed := self._claim()) is not None:
             reached(Failpoint.JOB_CLAIMED)
-            self._submit_and_follow(job)
+            self._submit_and_follow(claimed)
 
     def _claim(self) -> ExportJobRecord | None:
         if self.stopped:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
 from graph_platform.catalog import export_jobs, mappings, snapshots
-from graph_platform.catalog.catalog import Catalog
+from graph_platform.catalog.catalog import Catalog, clock
 from graph_platform.catalog.export_jobs import ExportDefinition, JobHolder
 from graph_platform.catalog.ids import new_id
 from graph_platform.catalog.owner import purpose, this_process
@@ -26,9 +27,8 @@ from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.failpoints import Failpoint, reached
 from graph_platform.mapping.ddl import ddl
 from graph_platform.mapping.duration import parse_duration
-from graph_platform.mapping.export import export_statement
 from graph_platform.mapping.model import MappingDefinition
-from graph_platform.mapping.stages import ResolvedDefinition
+from graph_platform.mapping.resolved import ResolvedDefinition, export_statement
 from graph_platform.progress import Attribution, Reporter
 from graph_platform.settings import Settings
 from graph_platform.snapshot.export import ExportRun, run_exports
@@ -256,8 +256,8 @@ class SnapshotService:
                     values = {
                         "manifest_key": key,
                         "database_bytes": manifest.databases[0].bytes,
-                        "ready_at": snapshots.clock(),
-                        "last_used_at": snapshots.clock(),
+                        "ready_at": clock(),
+                        "last_used_at": clock(),
                     }
                     if not snapshots.finish_snapshot(
                         session, snapshot.id, holder.attempt, to=SnapshotStatus.READY, by=by, values=values
@@ -279,7 +279,7 @@ class SnapshotService:
         attempt: int,
         mapping: MappingRecord,
         resolved: tuple[ResolvedDefinition, ...],
-        jobs: list[ExportJobRecord] | tuple[ExportJobRecord, ...],
+        jobs: Sequence[ExportJobRecord],
     ) -> Manifest:
         """The manifest as far as the exports tell: without checksums and without a database."""
         by_name = {(job.kind, job.name): job for job in jobs}
@@ -341,7 +341,7 @@ class SnapshotService:
             result = build_database(
                 request,
                 timeout_seconds=self._settings.build_seconds,
-                on_progress=lambda step: report.progress(_told(step)),
+                on_progress=lambda step: _tell(report, step),
             )
             reached(Failpoint.DATABASE_BUILT)
             key = database_key(draft.attempt, snapshot.engine, result.storage_version)
@@ -399,6 +399,14 @@ class SnapshotService:
             self._storage.delete(snapshot.folder)
 
 
-def _told(step: BuildProgress) -> str:
-    what = f"{step.phase} {step.table}" if step.table else step.phase
-    return f"database: {what} ({step.done} of {step.of})"
+def _tell(report: Reporter, step: BuildProgress) -> None:
+    line = _told(step)
+    if line:
+        report.progress(line)
+
+
+def _told(step: BuildProgress) -> str | None:
+    """A line for a person, where a definition begins or ends a phase; a count per file would drown it."""
+    if step.table:
+        return f"database: {step.phase} {step.table} ({step.done + 1} of {step.of})"
+    return f"database: {step.phase}" if step.done == 0 and step.phase != "loading" else None
