@@ -61,7 +61,7 @@ def _write_configuration(home: Path) -> None:
 def _storage_url(settings: Settings) -> str:
     """The URL of Dagster's database, with the driver named.
 
-    A bare `postgresql://` means psycopg 3 since SQLAlchemy 2.1, and Dagster's NOTIFY statement only works with psycopg2.
+    A bare `postgresql://` means psycopg 3 since SQLAlchemy 2.1, and Dagster's NOTIFY only works with psycopg2.
     """
     if settings.dagster_storage:
         return _with_driver(settings.dagster_storage)

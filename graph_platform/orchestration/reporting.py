@@ -105,8 +105,9 @@ def failure(error: PlatformError) -> Failure:
     metadata: dict[str, Any] = {ERROR: MetadataValue.json(error.document())}
     if error.hint:
         metadata["what to do"] = MetadataValue.text(error.hint)
-    if error.details.get("errors"):
-        metadata["problems"] = MetadataValue.md(problems_table(error.details))
+    report = error.details.get("report")
+    if report:
+        metadata["problems"] = MetadataValue.md(problems_table(report))
     return Failure(f"{error.code}: {error.message}", metadata, allow_retries=error.retryable)
 
 
@@ -117,7 +118,7 @@ def invalid(report: Mapping[str, Any], name: str) -> PlatformError:
         ErrorCode.VALIDATION_FAILED,
         f"mapping {name!r} has {count} problem{'' if count == 1 else 's'}",
         "every problem is listed with its place and its fix",
-        report,
+        {"report": report},
     )
 
 

@@ -1,0 +1,112 @@
+"""Starting and ending what the platform runs on this machine: the embedded Postgres, `dev`, local instances."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from graph_platform.catalog.embedded import EmbeddedPostgres
+from graph_platform.catalog.states import InstanceStatus
+from graph_platform.cli import options
+from graph_platform.cli.dev import end_dev
+from graph_platform.cli.output import Output
+from graph_platform.errors import PlatformError
+from graph_platform.instance.protocol import Presence
+from graph_platform.orchestration.home import prepare
+from graph_platform.platform import Platform
+from graph_platform.progress import Attribution, DefinitionExported
+from graph_platform.settings import Settings, redacted
+
+_EMBEDDED = "embedded:"
+
+
+class _Narrator:
+    """A `Reporter` for what happens outside a Dagster run."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+
+    def progress(self, message: str) -> None:
+        self._output.progress(message)
+
+    def exported(self, event: DefinitionExported) -> None:
+        self._output.progress(f"{event.name}: {event.rows:,} rows")
+
+    def touched(self, kind: str, identifier: str) -> None:
+        pass
+
+
+@click.command
+@options.output
+def up(output: Output) -> None:
+    """Start the embedded Postgres if it is the catalog, and bring the catalog up to date."""
+    settings = Settings.load()
+    prepare(settings)
+    with Platform.open(settings) as platform:
+        installation = platform.catalog.installation
+    document: dict[str, Any] = {
+        "status": "up",
+        "installation": installation,
+        "home": str(settings.home),
+        "catalog": redacted(settings, "catalog"),
+    }
+    if settings.catalog == _EMBEDDED:
+        server = EmbeddedPostgres(settings.home).status()
+        document |= {"postgres_pid": server.pid, "postgres_log": str(server.log)}
+    if output.as_json:
+        output.document(document)
+    else:
+        output.fields(document, list(document))
+
+
+@click.command
+@options.output
+def down(output: Output) -> int:
+    """End every process that this home has started, and only those: the UI, local instances, Postgres.
+
+    Nothing is lost. A running instance is suspended, and the next launch under its name resumes it.
+    """
+    settings = Settings.load()
+    ended: list[dict[str, Any]] = []
+    problems: list[dict[str, Any]] = []
+    for pid in end_dev(settings):
+        ended.append({"what": "dev", "id": pid})
+        output.progress(f"ended process {pid} of the UI")
+    server = EmbeddedPostgres(settings.home)
+    if settings.catalog != _EMBEDDED or server.data.exists():
+        try:
+            for identifier in _end_instances(settings, output):
+                ended.append({"what": "instance", "id": identifier})
+        except PlatformError as error:
+            problems.append(error.document())
+    if settings.catalog == _EMBEDDED and server.stop():
+        ended.append({"what": "postgres", "id": None})
+        output.progress("ended Postgres")
+    if output.as_json:
+        output.document({"status": "down" if not problems else "partial", "ended": ended, "problems": problems})
+    else:
+        for problem in problems:
+            output.say(f"instances could not be looked at: {problem['message']}", "red")
+        output.say(f"{len(ended)} ended; everything is down." if ended else "Nothing was running.")
+    return 1 if problems else 0
+
+
+def _end_instances(settings: Settings, output: Output) -> list[str]:
+    """Suspend what runs, then stop whatever else of this installation the local runtime still has."""
+    ended: list[str] = []
+    if not settings.runtime.startswith("local:"):
+        return ended
+    narrator = _Narrator(output)
+    with Platform.open(settings) as platform:
+        for instance in platform.list_instances():
+            if instance.status == InstanceStatus.RUNNING:
+                platform.suspend_instance(instance.id, Attribution(settings.user), narrator)
+                output.progress(f"suspended instance {instance.name or instance.id}")
+                ended.append(instance.id)
+        for seen in platform.runtime.list():
+            if seen.presence in (Presence.STARTING, Presence.READY):
+                platform.runtime.stop(seen.instance, settings.instance_stop_seconds)
+                output.progress(f"ended instance {seen.instance}")
+                ended.append(seen.instance)
+    return ended

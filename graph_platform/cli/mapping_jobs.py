@@ -1,0 +1,103 @@
+"""Commands that run a job on a mapping. The file is read here; the job gets the mapping itself, never a path."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from rich.text import Text
+
+from graph_platform.cli import options
+from graph_platform.cli.failures import show_problems
+from graph_platform.cli.mapping_files import read_file
+from graph_platform.cli.output import Output, size
+from graph_platform.cli.runs import run_job
+from graph_platform.errors import ErrorCode, PlatformError
+
+_FILE = click.argument("file", metavar="FILE")
+
+
+@click.command
+@_FILE
+@options.wait
+@options.output
+def validate(file: str, wait: bool, output: Output) -> int:
+    """Check the mapping in FILE (- for standard input) against the warehouse, and report every problem at once."""
+    try:
+        report = run_job("validate_mapping", {"mapping": read_file(file).model_dump(mode="json")}, output, wait=wait)
+    except PlatformError as error:
+        found = error.details.get("report")
+        if error.code != ErrorCode.VALIDATION_FAILED or not isinstance(found, dict):
+            raise
+        report = found
+    if output.as_json or not wait:
+        output.document(report)
+    else:
+        _show_report(report, file, output)
+    return 0 if report.get("valid", True) else 1
+
+
+@click.command
+@_FILE
+@options.wait
+@options.output
+def create(file: str, wait: bool, output: Output) -> None:
+    """Validate the mapping in FILE (- for standard input) and keep it as version 1 under its name."""
+    definition = read_file(file)
+    _show(run_job("create_mapping", {"mapping": definition.model_dump(mode="json")}, output, wait=wait), output)
+
+
+@click.command
+@_FILE
+@click.option("-m", "--message", default="", metavar="TEXT", help="What changes and why, for the list of versions.")
+@options.wait
+@options.output
+def update(file: str, message: str, wait: bool, output: Output) -> None:
+    """Validate the changed mapping in FILE (- for standard input) and keep it as the next version of its name."""
+    config = {"mapping": read_file(file).model_dump(mode="json"), "change_description": message}
+    _show(run_job("update_mapping", config, output, wait=wait), output)
+
+
+@click.command
+@click.argument("mapping", metavar="NAME")
+@options.wait
+@options.output
+def delete(mapping: str, wait: bool, output: Output) -> None:
+    """Delete a mapping by name or id. It is refused while snapshots of it live."""
+    _show(run_job("delete_mapping", {"mapping": mapping}, output, wait=wait), output)
+
+
+def _show(document: dict[str, Any], output: Output) -> None:
+    if output.as_json:
+        output.document(document)
+        return
+    output.fields(document, ["name", "id", "status", "version", "nodes", "edges", "run_url"])
+
+
+def _show_report(report: dict[str, Any], file: str, output: Output) -> None:
+    show_problems(report, output.person)
+    errors, warnings = len(report["errors"]), len(report["warnings"])
+    if report["valid"]:
+        definitions = [*report["node_results"], *report["edge_results"]]
+        output.table(
+            ["definition", "column", "warehouse", "engine"],
+            [
+                (
+                    definition["name"] if index == 0 else "",
+                    column["name"],
+                    column["warehouse_type"],
+                    column["engine_type"],
+                )
+                for definition in definitions
+                for index, column in enumerate(definition["columns"])
+            ],
+        )
+    estimate = report.get("estimate")
+    if estimate:
+        output.say(f"about {estimate['rows']:,} rows, {size(estimate['bytes'])} of Parquet", "dim")
+    verdict = ("valid", "bold green") if report["valid"] else ("invalid", "bold red")
+    output.person.print(Text.assemble(verdict, f"  {file}: {_count(errors, 'error')}, {_count(warnings, 'warning')}"))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,49 @@
+"""The options that commands share, each written once. `-o json` is on every command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import click
+
+from graph_platform.cli.output import Output
+
+Function = Callable[..., Any]
+
+
+def output(function: Function) -> Function:
+    """`-o`, given to the command as an `Output`."""
+
+    @click.option(
+        "-o",
+        "--output",
+        "output_format",
+        type=click.Choice(["table", "json"]),
+        default="table",
+        show_default=True,
+        help="A table for a person, or one JSON document.",
+    )
+    @wraps(function)
+    def command(*arguments: Any, output_format: str, **options: Any) -> Any:
+        return function(*arguments, output=Output(output_format == "json"), **options)
+
+    return command
+
+
+def wait(function: Function) -> Function:
+    """`--wait/--no-wait`, on what changes something."""
+    return click.option(
+        "--wait/--no-wait",
+        default=True,
+        help="Wait until it is done (default), or only submit it to a running Dagster.",
+    )(function)
+
+
+def lives(function: Function) -> Function:
+    """`--ttl` and `--inactivity-timeout`."""
+    function = click.option(
+        "--inactivity-timeout", metavar="DURATION", help="Life while nobody uses it, ISO 8601, e.g. PT4H."
+    )(function)
+    return click.option("--ttl", metavar="DURATION", help="How long it lives, ISO 8601, e.g. P7D.")(function)

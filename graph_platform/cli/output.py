@@ -1,0 +1,105 @@
+"""What a command prints: one JSON document on standard output, or tables and lines for a person.
+
+Progress goes to standard error in both cases, and in JSON mode only if somebody watches.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import click
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_PIPED_WIDTH = 160
+_NUMBERS = (int, float)
+
+STATUS_STYLES: Mapping[str, str] = {
+    "active": "green",
+    "ready": "green",
+    "running": "green",
+    "completed": "green",
+    "ok": "green",
+    "failed": "red",
+    "fail": "red",
+    "warn": "yellow",
+    "suspended": "yellow",
+    "deleted": "dim",
+    "terminated": "dim",
+}
+
+
+class Output:
+    """Where one command writes.
+
+    Args:
+        as_json: whether `-o json` was given.
+    """
+
+    def __init__(self, as_json: bool) -> None:
+        self.as_json = as_json
+        width = None if sys.stdout.isatty() else _PIPED_WIDTH
+        self.person = Console(width=width, highlight=False, soft_wrap=False)
+        self._progress = Console(stderr=True, highlight=False)
+
+    def document(self, document: Any) -> None:
+        """The JSON document. Call it once."""
+        click.echo(json.dumps(document, ensure_ascii=False, indent=2, default=str))
+
+    def progress(self, message: str) -> None:
+        """A line about what goes on."""
+        if not self.as_json or sys.stderr.isatty():
+            self._progress.print(Text(f"  {message}", style="dim"), soft_wrap=True)
+
+    def say(self, message: str = "", style: str = "") -> None:
+        """A line for a person; nothing in JSON mode."""
+        if not self.as_json:
+            self.person.print(Text(message, style=style), soft_wrap=True)
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> None:
+        """A table for a person; numbers stand right, states have their colour."""
+        kept = [list(row) for row in rows]
+        table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, title_style="bold")
+        for index, name in enumerate(columns):
+            numbers = [row[index] for row in kept if row[index] is not None]
+            right = bool(numbers) and all(isinstance(value, _NUMBERS) and value is not True for value in numbers)
+            table.add_column(Text(name), justify="right" if right else "left", overflow="fold")
+        for row in kept:
+            table.add_row(*(_cell(value) for value in row))
+        self.person.print(table)
+
+    def fields(self, document: Mapping[str, Any], names: Sequence[str]) -> None:
+        """Some fields of a document, a line each; those without a value are left out."""
+        shown = [name for name in names if document.get(name) not in (None, "")]
+        width = max((len(name) for name in shown), default=0)
+        for name in shown:
+            line = Text(f"{name.replace('_', ' '):<{width}}  ", style="dim")
+            self.person.print(line.append_text(_cell(document[name])), soft_wrap=True)
+
+
+def _cell(value: Any) -> Text:
+    if value is None:
+        return Text("")
+    if isinstance(value, bool):
+        return Text("yes" if value else "no")
+    if isinstance(value, int):
+        return Text(f"{value:,}")
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return Text(text, style=STATUS_STYLES.get(text, ""))
+
+
+def size(count: int | None) -> str:
+    """Bytes as a person reads them."""
+    if count is None:
+        return ""
+    amount = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"

@@ -1,0 +1,65 @@
+"""Questions to an instance."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import click
+
+from graph_platform.cli import options
+from graph_platform.cli.output import Output
+from graph_platform.platform import Platform
+
+
+def _parameters(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, Any]:
+    """`name=value`; a value that is JSON is taken as such, anything else is text."""
+    parameters: dict[str, Any] = {}
+    for item in given:
+        name, equals, text = item.partition("=")
+        if not equals or not name:
+            raise click.BadParameter(f"{item!r} is not NAME=VALUE")
+        try:
+            parameters[name.removeprefix("$")] = json.loads(text)
+        except ValueError:
+            parameters[name.removeprefix("$")] = text
+    return parameters
+
+
+@click.command
+@click.argument("instance", metavar="INSTANCE")
+@click.argument("cypher", metavar="CYPHER")
+@click.option(
+    "-p",
+    "--parameter",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=_parameters,
+    help="A parameter of the query; the value is JSON, or text.",
+)
+@click.option(
+    "--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Stop the query after this time."
+)
+@click.option("--limit", type=click.IntRange(min=1), metavar="ROWS", help="Return at most this many rows.")
+@options.output
+def query(
+    instance: str, cypher: str, parameters: dict[str, Any], timeout: float | None, limit: int | None, output: Output
+) -> None:
+    """Ask a running instance a question in Cypher. CYPHER of - is read from standard input."""
+    text = sys.stdin.read() if cypher == "-" else cypher
+    with Platform.open() as platform:
+        answer = platform.query_instance(instance, text, parameters, timeout, limit)
+    if output.as_json:
+        output.document(answer)
+        return
+    show_answer(answer, output)
+
+
+def show_answer(answer: dict[str, Any], output: Output) -> None:
+    """A query's answer as a table."""
+    rows = answer["rows"]
+    output.table(answer["columns"], rows)
+    more = ", and there are more" if answer.get("truncated") else ""
+    output.say(f"{len(rows):,} row{'' if len(rows) == 1 else 's'}{more}", "dim")

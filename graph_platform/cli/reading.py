@@ -1,0 +1,21 @@
+"""The catalog, opened for commands that only read it. No import beyond SQLAlchemy: a list must come at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+from graph_platform.catalog.catalog import Catalog
+from graph_platform.catalog.transition import Session
+from graph_platform.settings import Settings
+
+
+@contextmanager
+def reading() -> Iterator[Session]:
+    """One transaction on the catalog of the environment.
+
+    Raises:
+        PlatformError: BACKEND_UNREACHABLE.
+    """
+    with closing(Catalog.open(Settings.load())) as catalog, catalog.transaction() as session:
+        yield session
