@@ -56,12 +56,14 @@ _FUNCTION = re.compile(r"Function:\s*([A-Za-z_0-9]+)")
 class Statement:
     """A statement that may be run. `text` is what to send: the tokens as written, comments taken out.
 
-    `subject` is the same without `EXPLAIN` or `PROFILE` in front; `writes` tells whether it has a writing clause.
+    `subject` is the same without `EXPLAIN` or `PROFILE` in front; `writes` tells whether it has a writing clause;
+    `parameters` are the names after `$`. The engines take one that nobody gave for NULL, so the caller compares.
     """
 
     text: str
     subject: str
     writes: bool
+    parameters: frozenset[str]
 
 
 def check_statement(text: str, access: Access) -> Statement:
@@ -89,7 +91,8 @@ def check_statement(text: str, access: Access) -> Statement:
     writes = False
     for index, token in enumerate(subject):
         writes |= _check_token(subject, index, token, access)
-    return Statement(_text(found), _text(subject), writes)
+    parameters = frozenset(token.text[1:] for token in subject if token.kind is Kind.PARAMETER)
+    return Statement(_text(found), _text(subject), writes, parameters)
 
 
 def check_operators(operators: AbstractSet[str], access: Access) -> None:

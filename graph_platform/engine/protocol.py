@@ -5,7 +5,7 @@ An adapter is done when it passes `graph_platform_tests/engine/test_conformance.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -60,17 +60,34 @@ class Database(Protocol):
         ...
 
     def query(
-        self, cypher: str, parameters: Mapping[str, Any] | None = None, *, timeout_seconds: float, row_limit: int
+        self,
+        cypher: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        timeout_seconds: float,
+        row_limit: int,
+        started: Callable[[Callable[[], None]], None] | None = None,
     ) -> QueryResult:
         """Answer one Cypher statement.
+
+        Args:
+            started: is given, before the engine runs, the function that interrupts this statement from any thread.
+                An interrupt that comes while the engine still plans is lost, so call it until `query` returns.
 
         Raises:
             PlatformError: QUERY_ERROR with the engine's message, QUERY_TIMEOUT.
         """
         ...
 
-    def operators(self, cypher: str) -> frozenset[str]:
-        """The physical operators (`SCAN_NODE_TABLE`, `INSERT` …) of a statement, without running it."""
+    def operators(self, cypher: str, parameters: Mapping[str, Any] | None = None) -> frozenset[str]:
+        """The physical operators (`SCAN_NODE_TABLE`, `INSERT` …) of a statement, without running it.
+
+        A call of a table function is there twice, as `TABLE_FUNCTION_CALL` and with `:NAME`. Binding opens the files
+        that a statement names, so only what `cypher.check_statement` let through may be given.
+
+        Raises:
+            PlatformError: QUERY_ERROR.
+        """
         ...
 
     def schema(self) -> Sequence[TableSchema]:

@@ -1,0 +1,135 @@
+"""A snapshot's Parquet files, brought to where the engine can load them, and checked against the manifest.
+
+Checked before the load: presence, bytes, checksum where the manifest has one, and from each footer the rows and the
+columns in order. COPY goes by position, so swapped columns would load without a word.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.snapshot.manifest import ManifestFile, ManifestTable
+from graph_platform.storage.protocol import Storage
+
+
+@dataclass(frozen=True)
+class PlacedTable:
+    """A definition with its files on this machine, alone in a folder; `folder` is None where it has no file."""
+
+    table: ManifestTable
+    folder: Path | None
+    files: tuple[tuple[ManifestFile, Path], ...]
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def place_files(
+    storage: Storage,
+    attempt_folder: str,
+    tables: Sequence[ManifestTable],
+    scratch: Path,
+    on_file: Callable[[int, int], None] = lambda done, of: None,
+) -> tuple[PlacedTable, ...]:
+    """Put each definition's files into a folder of its own under `scratch`, nodes before edges.
+
+    Files that storage has on this machine are linked, others fetched. The folders hold exactly the manifest's files,
+    under plain names, so neither a stray file beside them nor a `*` in a path can be loaded.
+
+    Raises:
+        PlatformError: SNAPSHOT_FETCH_ERROR for a file that is missing, and what storage raises.
+    """
+    ordered = [table for kind in ("node", "edge") for table in tables if table.kind == kind]
+    total, done, placed = sum(len(table.files) for table in ordered), 0, []
+    for number, table in enumerate(ordered):
+        folder = scratch / f"{number}"
+        folder.mkdir(parents=True, exist_ok=True)
+        files = []
+        for index, file in enumerate(table.files):
+            path = folder / f"{index}.parquet"
+            _place(storage, f"{attempt_folder}/{file.key}", path)
+            files.append((file, path))
+            done += 1
+            on_file(done, total)
+        placed.append(PlacedTable(table, folder if files else None, tuple(files)))
+    return tuple(placed)
+
+
+def check_files(placed: Sequence[PlacedTable]) -> None:
+    """Compare bytes, checksums and footers with the manifest.
+
+    Raises:
+        PlatformError: SNAPSHOT_FETCH_ERROR where a file is not what the manifest says; every such file is in the
+            details.
+    """
+    problems = [problem for table in placed for problem in _problems(table)]
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise PlatformError(
+            ErrorCode.SNAPSHOT_FETCH_ERROR,
+            problems[0] + more,
+            "the files changed after the export: make the snapshot again",
+            {"errors": problems},
+        )
+
+
+def start_hashing(placed: Sequence[PlacedTable], worker: ThreadPoolExecutor) -> dict[str, Future[str]]:
+    """Begin to compute the checksum of every file whose manifest entry has none, in the background, by key."""
+    return {
+        file.key: worker.submit(file_sha256, path) for table in placed for file, path in table.files if not file.sha256
+    }
+
+
+def _place(storage: Storage, key: str, path: Path) -> None:
+    path.unlink(missing_ok=True)
+    here = storage.local_path(key)
+    if here is not None:
+        path.symlink_to(here)
+        return
+    try:
+        storage.fetch(key, path)
+    except PlatformError as error:
+        if error.code is not ErrorCode.RESOURCE_NOT_FOUND:
+            raise
+        raise PlatformError(
+            ErrorCode.SNAPSHOT_FETCH_ERROR, f"{key} is missing in storage", "make the snapshot again"
+        ) from error
+
+
+def _problems(placed: PlacedTable) -> Iterator[str]:
+    import pyarrow.parquet  # noqa: PLC0415 — costs 0.1 s, which a server that finds its database file must not pay
+
+    table = placed.table
+    expected = [column.name.casefold() for column in table.columns]
+    if sum(file.rows for file in table.files) != table.rows:
+        rows = sum(file.rows for file in table.files)
+        yield f"{table.kind} {table.name}: its files have {rows} rows, not {table.rows}"
+    for file, path in placed.files:
+        size = path.stat().st_size
+        if size != file.bytes:
+            yield f"{file.key} has {size} bytes, not {file.bytes}"
+            continue
+        if file.sha256 and file_sha256(path) != file.sha256:
+            yield f"{file.key} is not what was exported: its SHA-256 differs"
+            continue
+        try:
+            footer = pyarrow.parquet.read_metadata(path)
+        except (pyarrow.ArrowException, OSError) as error:
+            yield f"{file.key} is not a Parquet file: {error}"
+            continue
+        found = list(footer.schema.to_arrow_schema().names)
+        if footer.num_rows != file.rows:
+            yield f"{file.key} has {footer.num_rows} rows, not {file.rows}"
+        if [name.casefold() for name in found] != expected:
+            yield (
+                f"{file.key} has the columns {', '.join(found)}, "
+                f"not {', '.join(column.name for column in table.columns)}"
+            )

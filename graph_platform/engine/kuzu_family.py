@@ -1,0 +1,229 @@
+"""What the two descendants of Kuzu have in common, over the Python module that each of them brings.
+
+Not here: which module that is (`ladybug.py`, `ryugraph.py`), and what may be asked (`cypher.py`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from graph_platform.engine.cypher import plan_operators
+from graph_platform.engine.protocol import EngineVersion, QueryResult, TableSchema
+from graph_platform.errors import ErrorCode, PlatformError
+
+STATEMENTS_PER_CONNECTION = 200
+"""A connection keeps a prepared statement for every text that it has seen, so a long-lived one is replaced."""
+
+MAGIC: Mapping[str, bytes] = {"ladybug": b"LBUG", "ryugraph": b"RYU"}
+"""How a database file begins. The file of another engine, or its write-ahead log, crashes the process on open."""
+
+
+def quoted(name: str) -> str:
+    """A name between backticks, as every name is written to an engine."""
+    return f"`{name}`"
+
+
+class KuzuFamilyEngine:
+    """An engine of the family, in this process."""
+
+    def __init__(self, name: str, module: ModuleType) -> None:
+        self._name = name
+        self._module = module
+
+    @property
+    def version(self) -> EngineVersion:
+        """Name, version and storage version."""
+        storage = self._module.Database.get_storage_version()
+        return EngineVersion(self._name, str(self._module.__version__), str(storage))
+
+    def open(self, path: Path, *, read_only: bool, memory_bytes: int, threads: int) -> KuzuFamilyDatabase:
+        """Open or create the database file; a file that another engine wrote is refused before it can do harm."""
+        _check_file(self._name, path, read_only)
+        try:
+            database = self._module.Database(
+                str(path), buffer_pool_size=memory_bytes, max_num_threads=threads, read_only=read_only
+            )
+        except (RuntimeError, ValueError, OSError) as error:
+            raise PlatformError(
+                ErrorCode.DATABASE_ERROR, f"{self._name} cannot open {path}: {error}", _open_hint(str(error))
+            ) from error
+        return KuzuFamilyDatabase(self._name, self._module, database)
+
+
+class KuzuFamilyDatabase:
+    """An open database with a pool of connections: one per statement at a time, kept for the next one."""
+
+    def __init__(self, name: str, module: ModuleType, database: Any) -> None:
+        self._name = name
+        self._module = module
+        self._database = database
+        self._idle: list[tuple[Any, int]] = []
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def execute(self, statement: str) -> None:
+        """Run one statement of DDL or COPY, without a time limit."""
+        with self._connection() as connection:
+            try:
+                _close(connection.execute(statement))
+            except RuntimeError as error:
+                raise PlatformError(ErrorCode.DATABASE_ERROR, str(error).strip()) from error
+
+    def query(
+        self,
+        cypher: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        timeout_seconds: float,
+        row_limit: int,
+        started: Callable[[Callable[[], None]], None] | None = None,
+    ) -> QueryResult:
+        """Answer one statement. `started` is given the function that interrupts it, from any thread."""
+        with self._connection() as connection:
+            connection.set_query_timeout(max(1, int(timeout_seconds * 1000)))
+            if started:
+                started(connection.interrupt)
+            begun = time.monotonic()
+            result = None
+            try:
+                result = connection.execute(cypher, dict(parameters)) if parameters else connection.execute(cypher)
+                return _rows(result, row_limit)
+            except (RuntimeError, ValueError, TypeError, OverflowError, IndexError, KeyError) as error:
+                raise _query_error(error, time.monotonic() - begun, timeout_seconds) from error
+            finally:
+                if result is not None:
+                    _close(result)
+
+    def operators(self, cypher: str, parameters: Mapping[str, Any] | None = None) -> frozenset[str]:
+        """The operators of the plan. The text must have passed `check_statement`: binding opens files."""
+        explained = self.query(f"EXPLAIN {cypher}", parameters, timeout_seconds=30, row_limit=1)
+        return plan_operators(str(explained.rows[0][0]))
+
+    def schema(self) -> tuple[TableSchema, ...]:
+        """Every table with its properties and number of rows, in the order in which they were created."""
+        tables = self._all("CALL show_tables() RETURN id, name, type")
+        found = []
+        for _, name, kind in sorted(tables):
+            info = self._all(f"CALL table_info({_literal(name)}) RETURN *")
+            properties = tuple((str(row[1]), str(row[2])) for row in info)
+            if kind == "NODE":
+                key = next((str(row[1]) for row in info if row[-1] is True), None)
+                rows = self._count(f"MATCH (n:{quoted(name)}) RETURN count(*)")
+                found.append(TableSchema(name, "node", properties, key, (), rows))
+            else:
+                ends = self._all(f"CALL show_connection({_literal(name)}) RETURN *")
+                rows = self._count(f"MATCH ()-[e:{quoted(name)}]->() RETURN count(*)")
+                found.append(
+                    TableSchema(name, "edge", properties, None, tuple((str(row[0]), str(row[1])) for row in ends), rows)
+                )
+        return tuple(found)
+
+    def close(self) -> None:
+        """Close the connections, write what is pending and let go of the file."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for connection, _ in idle:
+            connection.close()
+        self._database.close()
+
+    def _all(self, cypher: str) -> tuple[tuple[Any, ...], ...]:
+        return self.query(cypher, timeout_seconds=60, row_limit=100_000).rows
+
+    def _count(self, cypher: str) -> int:
+        return int(self.query(cypher, timeout_seconds=3600, row_limit=1).rows[0][0])
+
+    @contextlib.contextmanager
+    def _connection(self) -> Iterator[Any]:
+        with self._lock:
+            if self._closed:
+                raise PlatformError(ErrorCode.DATABASE_ERROR, "the database is closed")
+            connection, used = self._idle.pop() if self._idle else (None, 0)
+        if connection is None:
+            connection = self._module.Connection(self._database)
+        try:
+            yield connection
+        finally:
+            used += 1
+            with self._lock:
+                keep = not self._closed and used < STATEMENTS_PER_CONNECTION
+                if keep:
+                    connection.set_query_timeout(0)
+                    self._idle.append((connection, used))
+            if not keep:
+                connection.close()
+
+
+def _rows(result: Any, row_limit: int) -> QueryResult:
+    if isinstance(result, list):  # the gate lets no second statement through; this is the engine's own opinion
+        raise PlatformError(ErrorCode.QUERY_ERROR, "only one statement at a time")
+    columns, types = tuple(result.get_column_names()), tuple(result.get_column_data_types())
+    rows: list[tuple[Any, ...]] = []
+    while len(rows) < row_limit and result.has_next():
+        rows.append(tuple(result.get_next()))
+    return QueryResult(columns, types, tuple(rows), truncated=bool(result.has_next()))
+
+
+def _close(result: Any) -> None:
+    for one in result if isinstance(result, list) else [result]:
+        one.close()
+
+
+def _query_error(error: Exception, elapsed: float, timeout_seconds: float) -> PlatformError:
+    message = str(error).strip() or type(error).__name__
+    if "interrupted" in message.lower():
+        if elapsed >= timeout_seconds * 0.9:
+            return PlatformError(
+                ErrorCode.QUERY_TIMEOUT,
+                f"the query was stopped after {timeout_seconds:g} seconds",
+                "narrow it, add a LIMIT, or ask for a longer timeout",
+            )
+        return PlatformError(ErrorCode.QUERY_ERROR, "the query was interrupted")
+    if "buffer pool is full" in message.lower():
+        return PlatformError(
+            ErrorCode.QUERY_ERROR, f"the query needs more memory than the instance has: {message}", "narrow the query"
+        )
+    return PlatformError(ErrorCode.QUERY_ERROR, message)
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _check_file(engine: str, path: Path, read_only: bool) -> None:
+    log = path.with_name(path.name + ".wal")
+    if not path.exists():
+        if read_only:
+            raise PlatformError(ErrorCode.DATABASE_ERROR, f"{path} is not there")
+        if log.exists():
+            raise PlatformError(
+                ErrorCode.DATABASE_ERROR, f"{log} is there without its database", "move it away: it crashes the engine"
+            )
+        return
+    try:
+        with path.open("rb") as file:
+            start = file.read(8)
+    except OSError as error:
+        raise PlatformError(ErrorCode.DATABASE_ERROR, f"cannot read {path}: {error.strerror}") from error
+    if start.startswith(MAGIC[engine]):
+        return
+    other = next((name for name, magic in MAGIC.items() if start.startswith(magic)), None)
+    raise PlatformError(
+        ErrorCode.DATABASE_ERROR,
+        f"{path} is {f'a database of {other}' if other else 'not a graph database'}, not of {engine}",
+        "build the snapshot's database again for this engine" if other else None,
+    )
+
+
+def _open_hint(message: str) -> str | None:
+    if "lock" in message.lower():
+        return "another process has it open for writing"
+    if "version" in message.lower():
+        return "it was written by another release of the engine: build it again"
+    return None

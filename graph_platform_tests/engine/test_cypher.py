@@ -1,0 +1,231 @@
+"""The gate: what is a clause and what only looks like one, and that no attack on it gets through on a real engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from graph_platform.engine.connect import load_engine
+from graph_platform.engine.cypher import check_operators, check_statement
+from graph_platform.engine.lexer import MAX_DEPTH, MAX_TOKENS, Kind, tokens
+from graph_platform.errors import ErrorCode, PlatformError
+
+NAMES_NOT_CLAUSES = [
+    "MATCH (n:Export) RETURN n.load, n.delete, n . copy",
+    "MATCH (n:Load|Create)-[:SET|DELETE]->(m) RETURN n",
+    "MATCH (n) WHERE n.name = 'delete this; LOAD FROM \"x\"' RETURN n",
+    'MATCH (n) WHERE n.name = "it\\"s // not a comment" RETURN n',
+    "RETURN {set: 1, load: 2, `copy`: 3}",
+    "MATCH (load:Person) RETURN load.name, (load), [load]",
+    "MATCH (n) RETURN n.x AS create, n.y AS set",
+    "MATCH (n:`CREATE`) RETURN n.`LOAD FROM`",
+    "MATCH (`delete`) RETURN `delete`",
+    "RETURN 1 // LOAD FROM 'x'",
+    "RETURN /* CREATE (n) */ 1",
+    "MATCH (comment)-[use:USED]->(import) RETURN comment, use",
+    "MATCH (n {set: $set}) RETURN n",
+    "MATCH (größe:Größe) RETURN größe.länge",
+    "RETURN\u00a01",
+    "match (n) return n;",
+    "  \n RETURN 'a\nb'  ;  // end",
+]
+
+
+@pytest.mark.parametrize("text", NAMES_NOT_CLAUSES)
+def test_a_name_that_looks_like_a_clause_is_let_through(text: str) -> None:
+    assert not check_statement(text, "read").writes
+
+
+def test_comments_and_odd_spaces_do_not_reach_the_engine() -> None:
+    statement = check_statement("MATCH /* one */ (n)\u00a0// two\n RETURN n.a,\n n . b ;", "read")
+    assert statement.text == "MATCH (n) RETURN n.a, n . b"
+
+
+def test_the_parameters_are_named() -> None:
+    assert check_statement("RETURN $a, '$b', `$c`, $d /* $e */", "read").parameters == {"a", "d"}
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("", ErrorCode.QUERY_ERROR),
+        (" // nothing", ErrorCode.QUERY_ERROR),
+        (";", ErrorCode.QUERY_ERROR),
+        ("EXPLAIN", ErrorCode.QUERY_ERROR),
+        ("RETURN 1; RETURN 2", ErrorCode.QUERY_ERROR),
+        ("RETURN 1;;", ErrorCode.QUERY_ERROR),
+        ("RETURN 'open", ErrorCode.QUERY_ERROR),
+        ("RETURN `open", ErrorCode.QUERY_ERROR),
+        ("RETURN /* open", ErrorCode.QUERY_ERROR),
+        ("RETURN (1", ErrorCode.QUERY_ERROR),
+        ("RETURN 1)", ErrorCode.QUERY_ERROR),
+        ("RETURN [1)", ErrorCode.QUERY_ERROR),
+        ("RETURN '\\q'", ErrorCode.QUERY_ERROR),
+        ("RETURN '\ud800'", ErrorCode.QUERY_ERROR),
+        ("RETURN 'a\0b'", ErrorCode.QUERY_ERROR),
+        ("RETURN 1\0", ErrorCode.QUERY_ERROR),
+        ("RETURN $", ErrorCode.QUERY_ERROR),
+        ("SELECT 1", ErrorCode.QUERY_ERROR),
+        ("RETURN \\u0031", ErrorCode.QUERY_ERROR),
+        ("RETURN\u200b1", ErrorCode.QUERY_ERROR),
+        ("RETURN " + "(" * (MAX_DEPTH + 1) + "1" + ")" * (MAX_DEPTH + 1), ErrorCode.QUERY_ERROR),
+        ("RETURN 1" + "+1" * MAX_TOKENS, ErrorCode.QUERY_ERROR),
+        ("USE other", ErrorCode.PERMISSION_DENIED),
+        ("BEGIN TRANSACTION", ErrorCode.PERMISSION_DENIED),
+        ("MATCH (n) SET n.x = 1", ErrorCode.PERMISSION_DENIED),
+    ],
+)
+def test_what_is_not_one_statement_is_refused_with_its_position(text: str, code: ErrorCode) -> None:
+    with pytest.raises(PlatformError) as refused:
+        check_statement(text, "read")
+    assert refused.value.code is code
+    if text.strip("; \n") and "nothing" not in text:
+        assert refused.value.details["line"] == 1
+
+
+def test_a_refused_name_comes_with_the_way_to_write_it() -> None:
+    with pytest.raises(PlatformError, match="line 2, column 2") as refused:
+        check_statement("MATCH (n)\n LOAD", "read")
+    assert refused.value.hint == "if it is a name, quote it: `LOAD`"
+
+
+ATTACKS = [
+    "LOAD FROM '{file}' RETURN *",
+    "load from '{file}' return *",
+    "EXPLAIN LOAD FROM '{file}' RETURN *",
+    "PROFILE LOAD FROM '{file}' RETURN *",
+    "EXPLAIN LOGICAL LOAD FROM '{file}' RETURN *",
+    "/**/LOAD/**/FROM/**/'{file}'/**/RETURN *",
+    "LOAD\u00a0FROM\u2003'{file}' RETURN *",
+    "LOAD WITH HEADERS (a STRING) FROM '{file}' RETURN *",
+    "MATCH (n) LOAD FROM '{file}' RETURN *",
+    "UNWIND [1] AS x LOAD FROM '{file}' RETURN *",
+    "WITH 1 AS x LOAD FROM '{file}' RETURN *",
+    "RETURN 1 UNION ALL LOAD FROM '{file}' RETURN column0",
+    "RETURN 1 AS load UNION ALL LOAD FROM '{file}' RETURN column0 AS load",
+    "RETURN 1; LOAD FROM '{file}' RETURN *",
+    "RETURN 1;LOAD FROM '{file}' RETURN *;",
+    "RETURN 1 /* x **/ ' /* */ AS a UNION ALL LOAD FROM \"{file}\" RETURN column0 AS a //'",
+    "RETURN 'x\\' UNION ALL LOAD FROM \"{file}\" RETURN column0 //'",
+    'RETURN "\\\\" LOAD FROM \'{file}\' RETURN * //"',
+    "RETURN `a``b` UNION ALL LOAD FROM '{file}' RETURN *",
+    "RETURN 1 // x\r UNION ALL LOAD FROM '{file}' RETURN *",
+    "RETURN 1 // x\u2028 UNION ALL LOAD FROM '{file}' RETURN *",
+    "MATCH (n) WHERE EXISTS {{ LOAD FROM '{file}' RETURN * }} RETURN n",
+    "MATCH (n) RETURN COUNT {{ LOAD FROM '{file}' RETURN * }}",
+    "CALL {{ LOAD FROM '{file}' RETURN * }} RETURN 1",
+    "MATCH (n) WITH n AS load LOAD FROM '{file}' RETURN *",
+    "MATCH (n:A|LOAD) LOAD FROM '{file}' RETURN *",
+    "\\u004cOAD FROM '{file}' RETURN *",
+    "\u2112OAD FROM '{file}' RETURN *",
+    "LOAD FROM frame RETURN *",
+    "LOAD FROM $frame RETURN *",
+    "LOAD FROM read_csv('{file}') RETURN *",
+    "CALL read_csv_serial('{file}') RETURN *",
+    "CALL READ_PARQUET('{file}') RETURN *",
+    "CALL `read_csv_parallel`('{file}') RETURN *",
+    "RETURN read_csv_serial('{file}')",
+    "CALL file_info() RETURN *",
+    "CALL project_graph_cypher('g', 'LOAD FROM \"{file}\" RETURN *')",
+    "COPY (MATCH (n) RETURN n.*) TO '{out}'",
+    "copy (return 1) to '{out}'",
+    "EXPLAIN COPY (MATCH (n) RETURN n.*) TO '{out}'",
+    "PROFILE COPY (MATCH (n:City) RETURN n.*) TO '{out}'",
+    "EXPORT DATABASE '{out}'",
+    "IMPORT DATABASE '{out}'",
+    "COPY City FROM '{file}'",
+    "COPY City FROM (LOAD FROM '{file}' RETURN *)",
+    "INSTALL httpfs",
+    "FORCE INSTALL httpfs",
+    "LOAD EXTENSION '{file}'",
+    "LOAD httpfs",
+    "UPDATE httpfs",
+    "ATTACH '{file}' AS x (dbtype duckdb)",
+    "DETACH x",
+    "DETACH DATABASE x",
+    "USE x",
+    "CALL threads=1",
+    "CALL home_directory='/tmp'",
+    "CALL file_search_path = '/etc'",
+    "CALL timeout=1",
+    "CALL current_setting('home_directory') RETURN *",
+    "CALL/**/current_setting('home_directory') RETURN *",
+    "CREATE MACRO f(x) AS x + 1",
+    "CREATE SEQUENCE s",
+    "CREATE NODE TABLE T AS LOAD FROM '{file}' RETURN *",
+    "CREATE NODE TABLE T(id INT64, PRIMARY KEY(id))",
+    "CREATE (:City {{code: 'evil'}})",
+    "MATCH (n) CREATE (:City {{code: 'evil'}})",
+    "MERGE (:City {{code: 'evil'}})",
+    "MATCH (n) SET n.code = 'evil'",
+    "MATCH (n) DELETE n",
+    "MATCH (n) DETACH DELETE n",
+    "MATCH (n) DETACH/**/DELETE n",
+    "MATCH (n) WITH n AS set SET set.code = 'evil'",
+    "DROP TABLE City",
+    "ALTER TABLE City ADD x INT64",
+    "COMMENT ON TABLE City IS 'evil'",
+    "BEGIN TRANSACTION",
+    "COMMIT",
+    "ROLLBACK",
+    "CHECKPOINT",
+    "VACUUM",
+    "ANALYZE",
+    "RETURN nextval('s')",
+    "EXPLAIN EXPLAIN LOAD FROM '{file}' RETURN *",
+    "PROFILE EXPLAIN LOAD FROM '{file}' RETURN *",
+]
+
+
+def test_no_attack_reads_the_canary_or_writes_a_file(engine_name: str, tmp_path: Path) -> None:
+    canary = tmp_path / "canary.csv"
+    canary.write_text("CANARY-7f3a\n")
+    database = load_engine(engine_name).open(
+        tmp_path / "graph.db", read_only=False, memory_bytes=128 * 1024**2, threads=1
+    )
+    database.execute("CREATE NODE TABLE City(code STRING, PRIMARY KEY(code))")
+    database.execute("CREATE (:City {code: 'AMS'})")
+    database.execute("CREATE SEQUENCE s")
+    assert database.query(f"LOAD FROM '{canary}' RETURN *", timeout_seconds=5, row_limit=5).rows == (("CANARY-7f3a",),)
+    for attack in ATTACKS:
+        text = attack.format(file=canary, out=tmp_path / "out")
+        seen = ""
+        try:
+            statement = check_statement(text, "read")
+            check_operators(database.operators(statement.subject), "read")
+            seen = repr(database.query(statement.text, timeout_seconds=5, row_limit=100))
+        except PlatformError as error:
+            assert error.code in (ErrorCode.PERMISSION_DENIED, ErrorCode.QUERY_ERROR), text
+            seen = str(error.message)
+        assert "CANARY" not in seen, text
+        assert {item.name for item in tmp_path.iterdir()} <= {"graph.db", "graph.db.wal", "canary.csv"}, text
+    assert database.query("MATCH (n) RETURN n.code", timeout_seconds=5, row_limit=5).rows == (("AMS",),)
+    database.close()
+
+
+def test_a_writer_gets_no_further_at_files_than_a_reader(engine_name: str, tmp_path: Path) -> None:
+    assert engine_name
+    for attack in ATTACKS:
+        if "{file}" in attack or "{out}" in attack or attack.startswith(("CALL", "INSTALL", "FORCE", "USE", "UPDATE")):
+            text = attack.format(file=tmp_path / "canary", out=tmp_path / "out")
+            try:
+                statement = check_statement(text, "write")
+            except PlatformError:
+                continue
+            kinds = {token.kind for token in tokens(statement.text) if str(tmp_path) in token.text}
+            assert kinds <= {Kind.STRING} and "LOAD FROM" not in statement.text.split("'")[0], text
+
+
+@given(st.text(alphabet="LOADFRM lo'\"`/*\\\n\r\u00a0;(){}[]$x1.:|, ", max_size=60))
+def test_whatever_passes_is_read_back_as_the_same_tokens(text: str) -> None:
+    try:
+        statement = check_statement(f"RETURN 1 {text}", "read")
+    except PlatformError as error:
+        assert error.code in (ErrorCode.QUERY_ERROR, ErrorCode.PERMISSION_DENIED)
+        return
+    again = check_statement(statement.text, "read")
+    assert again == statement
+    assert "/*" not in "".join(token.text for token in tokens(again.text) if token.kind is Kind.SIGN)

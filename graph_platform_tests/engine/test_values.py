@@ -1,0 +1,63 @@
+"""Values that an engine's own tests do not reach: parameters that must not reach it, and odd results."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from graph_platform.engine.values import json_value, parameter_problem
+
+
+def _nested(depth: int) -> Any:
+    value: Any = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("value", [1, -(2**63), 1.5, "x", None, True, [1, [2]], {"a": {"b": []}}, _nested(50)])
+def test_a_parameter_that_an_engine_takes_is_let_through(value: Any) -> None:
+    assert parameter_problem(value) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "word"),
+    [
+        (2**63, "64 bits"),
+        ([1, {"a": 2**70}], "64 bits"),
+        (_nested(51), "nested"),
+        ("a\0", "NUL"),
+        ({"\0": 1}, "NUL"),
+        ("\ud800", "surrogate"),
+        (object(), "object"),
+    ],
+)
+def test_a_parameter_that_would_harm_is_named(value: Any, word: str) -> None:
+    assert word in str(parameter_problem(value))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (datetime.timedelta(0), "PT0S"),
+        (datetime.timedelta(days=-1, seconds=-1), "-P1DT1S"),
+        (datetime.timedelta(seconds=1, microseconds=500), "PT1.0005S"),
+        (datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC), "2020-01-01T00:00:00+00:00"),
+        (Decimal("1E+3"), "1E+3"),
+        ({True: 1, None: 2}, {"true": 1, "null": 2}),
+        (
+            {"_ID": {"offset": 4, "table": 2}, "_LABEL": "A", "x": b"\0"},
+            {"_label": "A", "_id": "2:4", "properties": {"x": "AA=="}},
+        ),
+        ({"_NODES": [], "_RELS": []}, {"_nodes": [], "_edges": []}),
+        (float("-inf"), "-Infinity"),
+        (2**64, 2**64),
+    ],
+)
+def test_an_odd_value_is_ready_for_json(value: Any, expected: Any) -> None:
+    assert json_value(value) == expected
+    json.dumps(json_value(value), allow_nan=False)
