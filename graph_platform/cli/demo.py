@@ -65,7 +65,8 @@ def _warehouse(settings: Settings) -> Path:
             f"the demo's tables go into a DuckDB file, and the warehouse is {redacted(settings, 'warehouse')}",
             "unset GRAPH_PLATFORM_WAREHOUSE for the demo",
         )
-    return Path(unquote(settings.warehouse.removeprefix("duckdb://"))).expanduser().absolute()
+    path = Path(unquote(settings.warehouse.removeprefix("duckdb://"))).expanduser().absolute()
+    return Path("/", *path.parts[1:])  # duckdb:////tmp/x is /tmp/x, without the second slash
 
 
 def _ask(settings: Settings, output: Output) -> list[dict[str, Any]]:

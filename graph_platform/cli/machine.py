@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 import click
 
+from graph_platform.catalog.catalog import Catalog
 from graph_platform.catalog.embedded import EmbeddedPostgres
 from graph_platform.catalog.states import InstanceStatus
 from graph_platform.cli import options
@@ -43,8 +45,8 @@ def up(output: Output) -> None:
     """Start the embedded Postgres if it is the catalog, and bring the catalog up to date."""
     settings = Settings.load()
     prepare(settings)
-    with Platform.open(settings) as platform:
-        installation = platform.catalog.installation
+    with closing(Catalog.open(settings)) as catalog:
+        installation = catalog.installation
     document: dict[str, Any] = {
         "status": "up",
         "installation": installation,

@@ -45,7 +45,8 @@ class Output:
         self.as_json = as_json
         width = None if sys.stdout.isatty() else _PIPED_WIDTH
         self.person = Console(width=width, highlight=False, soft_wrap=False)
-        self._progress = Console(stderr=True, highlight=False)
+        # The stream of now: while a job runs here, sys.stderr is a log file.
+        self._progress = Console(file=sys.stderr, highlight=False)
 
     def document(self, document: Any) -> None:
         """The JSON document. Call it once."""

@@ -139,9 +139,15 @@ def terminate_instance(context: OpExecutionContext, config: cfg.InstanceConfig, 
 
 
 def _job(operation: OpDefinition, default: Mapping[str, Any]) -> JobDefinition:
-    """A job of one op under the op's name. In-process: a process per step would cost seconds and protect nothing."""
-    return GraphDefinition(name=operation.name, description=operation.description, node_defs=[operation]).to_job(
-        config={"ops": {operation.name: {"config": dict(default)}}}, executor_def=in_process_executor
+    """A job of one op under the op's name. In-process: a process per step would cost seconds and protect nothing.
+
+    Dagster wants the names of ops and graphs to be unique together, so only the job itself is called like its op.
+    """
+    graph = GraphDefinition(name=f"{operation.name}_graph", description=operation.description, node_defs=[operation])
+    return graph.to_job(
+        name=operation.name,
+        config={"ops": {operation.name: {"config": dict(default)}}},
+        executor_def=in_process_executor,
     )
 
 

@@ -1,0 +1,106 @@
+"""A home with a small warehouse, and the command line as a real process on it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from graph_platform.settings import PREFIX
+
+PEOPLE = """\
+name: people
+description: Who knows whom
+node_definitions:
+  - label: Person
+    sql: SELECT id, name, born FROM people
+    primary_key: {name: id, type: INT64}
+    properties:
+      - {name: name, type: STRING}
+      - {name: born, type: DATE}
+edge_definitions:
+  - type: KNOWS
+    from_node: Person
+    to_node: Person
+    sql: SELECT a, b, since FROM knows
+    from_key: a
+    to_key: b
+    properties:
+      - {name: since, type: INT64}
+"""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command did."""
+
+    status: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        """Its one document; anything else on standard output fails here."""
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """`graph-platform` with a home and an environment of its own."""
+
+    home: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def variables(self, **more: str) -> dict[str, str]:
+        """The environment of a command: this home, and nothing of the tester's own settings."""
+        clean = {name: value for name, value in os.environ.items() if not name.startswith((PREFIX, "DAGSTER_"))}
+        return clean | {"GRAPH_PLATFORM_HOME": str(self.home), "COLUMNS": "200"} | dict(self.environment) | more
+
+    def run(self, *arguments: str | Path, text: str | None = None, **variables: str) -> Answer:
+        """Run a command as a person would."""
+        finished = subprocess.run(
+            [sys.executable, "-m", "graph_platform", *map(str, arguments)],
+            env=self.variables(**variables),
+            cwd=self.home,
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=180,
+        )
+        return Answer(finished.returncode, finished.stdout, finished.stderr)
+
+    def json(self, *arguments: str | Path, text: str | None = None, **variables: str) -> Any:
+        """Run a command with `-o json`; it must succeed."""
+        answer = self.run(*arguments, "-o", "json", text=text, **variables)
+        assert answer.status == 0, answer.out + answer.err
+        return answer.json()
+
+
+@pytest.fixture(scope="session")
+def cli(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
+    """A command line on a home with a small warehouse. What was started is ended afterwards."""
+    home = tmp_path_factory.mktemp("a home with ü")
+    with duckdb.connect(home / "warehouse.duckdb") as connection:
+        connection.execute("CREATE TABLE people (id BIGINT, name VARCHAR, born DATE)")
+        connection.execute(
+            "INSERT INTO people VALUES (1, 'Ana', '1980-02-01'), (2, 'Bo', '1990-03-04'), (3, 'Cy', NULL)"
+        )
+        connection.execute("CREATE TABLE knows (a BIGINT, b BIGINT, since INTEGER)")
+        connection.execute("INSERT INTO knows VALUES (1, 2, 2001), (2, 3, 2010)")
+    line = CommandLine(home)
+    yield line
+    line.run("down")
+
+
+@pytest.fixture(scope="session")
+def people(cli: CommandLine) -> Path:
+    """The file of a valid mapping on that warehouse."""
+    file = cli.home / "people.yaml"
+    file.write_text(PEOPLE, encoding="utf-8")
+    return file
