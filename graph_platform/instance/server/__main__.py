@@ -1,0 +1,22 @@
+"""`python -m graph_platform.instance.server --spec FILE`: what a runtime starts."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from graph_platform.instance.server.program import serve
+
+
+def main() -> int:
+    """Read the arguments and serve."""
+    parser = argparse.ArgumentParser(prog="graph-platform serve", description="Serve one snapshot as a graph database.")
+    parser.add_argument("--spec", type=Path, required=True, help="the instance's spec.json; its token is beside it")
+    parser.add_argument("--port", type=int, default=0, help="port on loopback; 0 (default): a free one")
+    arguments = parser.parse_args()
+    return serve(arguments.spec, port=arguments.port)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,40 @@
+"""Snapshots and runtimes for the tests of instances; every process that they start is ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from graph_platform.instance.local import LocalRuntime
+from graph_platform.instance.protocol import Observation, Presence, Runtime
+from graph_platform_tests.snapshots import Snapshot, make_snapshot
+
+ENGINES = ("ladybug", "ryugraph")
+INSTALLATION = "test-installation"
+RUNTIMES: dict[str, Callable[[Path], Runtime]] = {"local": lambda home: LocalRuntime(home, INSTALLATION)}
+
+
+@pytest.fixture(scope="session")
+def snapshots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Snapshot]:
+    """A snapshot per engine, not to be changed."""
+    return {engine: make_snapshot(tmp_path_factory.mktemp(engine), engine) for engine in ENGINES}
+
+
+@pytest.fixture(params=RUNTIMES)
+def runtime(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Runtime]:
+    made = RUNTIMES[request.param](tmp_path / "home with space")
+    yield made
+    for observation in made.list():
+        made.stop(observation.instance, 0.2)
+
+
+def settled(runtime: Runtime, instance: str, seconds: float = 20) -> Observation:
+    """Wait until the instance is no longer starting."""
+    deadline = time.monotonic() + seconds
+    while (seen := runtime.observe(instance)).presence is Presence.STARTING:
+        assert time.monotonic() < deadline, seen
+        time.sleep(0.05)
+    return seen

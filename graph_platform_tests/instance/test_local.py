@@ -1,0 +1,234 @@
+"""What only local processes have: folders, locks, pids that are used again, processes that are killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+
+from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.instance.connect import open_runtime
+from graph_platform.instance.identity import process_identity
+from graph_platform.instance.local import LocalRuntime
+from graph_platform.instance.protocol import Presence
+from graph_platform.settings import Settings
+from graph_platform_tests.instance.conftest import INSTALLATION, settled
+from graph_platform_tests.snapshots import Snapshot
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def local(home: Path) -> Iterator[LocalRuntime]:
+    made = LocalRuntime(home, INSTALLATION)
+    yield made
+    for observation in made.list():
+        made.stop(observation.instance, 0.2)
+
+
+def server_pid(home: Path) -> int:
+    return int(json.loads((home / "instances/inst-1/process.json").read_text())["pid"])
+
+
+def servers_of(home: Path) -> list[int]:
+    """The processes that have this home in their arguments and are servers, whoever started them."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            arguments = (folder / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        is_server = b"graph_platform.instance.server" in arguments and b"-c" not in arguments
+        if is_server and any(str(home).encode() in item for item in arguments):
+            found.append(int(folder.name))
+    return found
+
+
+def test_the_folder_is_private_and_holds_the_token_only_in_its_file(
+    local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot]
+) -> None:
+    local.start(snapshots["ladybug"].spec("ladybug"))
+    settled(local, "inst-1")
+    folder = home / "instances/inst-1"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {item.name for item in folder.iterdir()} == {
+        *("spec.json", "token", "endpoint.json", "process.json", "server.log", "server.lock")
+    }
+    assert {item.stat().st_mode & 0o777 for item in folder.iterdir()} == {0o600}
+    token = (folder / "token").read_text()
+    way = local.connect("inst-1")
+    httpx.post(f"{way.url}/query?q={token}", json={"cypher": "RETURN 'query text'"}, headers=_bearer(way.token))
+    process = Path(f"/proc/{server_pid(home)}")
+    for place in (process / "cmdline", process / "environ", folder / "server.log", folder / "spec.json"):
+        assert token not in place.read_text(errors="replace")
+    log = (folder / "server.log").read_text()
+    assert "POST /query 200" in log and "query text" not in log
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def test_a_server_outlives_the_process_that_started_it(
+    local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot]
+) -> None:
+    program = (
+        "import json, os, sys; from pathlib import Path\n"
+        "from graph_platform.instance.local import LocalRuntime\n"
+        "from graph_platform.instance.protocol import InstanceSpec\n"
+        "LocalRuntime(Path(sys.argv[1]), sys.argv[2]).start(InstanceSpec(**json.loads(sys.argv[3])))\n"
+        "os.kill(os.getpid(), 9)"
+    )
+    spec = json.dumps(snapshots["ladybug"].spec("ladybug").__dict__)
+    starter = subprocess.run([sys.executable, "-c", program, str(home), INSTALLATION, spec], check=False)
+    assert starter.returncode == -signal.SIGKILL
+    assert settled(local, "inst-1").presence is Presence.READY
+    assert len(servers_of(home)) == 1
+    local.stop("inst-1", 5)
+    assert servers_of(home) == []
+
+
+@pytest.mark.parametrize("step", ["mkdir", "token", "spec", "lock"])
+def test_a_start_killed_at_any_step_goes_on_with_the_next(
+    local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot], step: str
+) -> None:
+    program = (
+        "import json, os, sys; from pathlib import Path\n"
+        "from graph_platform.instance import files, local\n"
+        "from graph_platform.instance.protocol import InstanceSpec\n"
+        "def die(*a, **k): os.kill(os.getpid(), 9)\n"
+        "step = sys.argv[4]\n"
+        "if step == 'mkdir': files.write_private = die\n"
+        "if step == 'token': files.write_document = die\n"
+        "if step == 'spec': local._spawn = die\n"
+        "if step == 'lock': local.subprocess.run = die\n"
+        "local.LocalRuntime(Path(sys.argv[1]), sys.argv[2]).start(InstanceSpec(**json.loads(sys.argv[3])))"
+    )
+    spec = snapshots["ladybug"].spec("ladybug")
+    arguments = [sys.executable, "-c", program, str(home), INSTALLATION, json.dumps(spec.__dict__), step]
+    assert subprocess.run(arguments, check=False).returncode == -signal.SIGKILL
+    [left] = local.list()
+    assert left.presence is Presence.ENDED and left.failure is not None
+    local.start(spec)
+    assert settled(local, "inst-1").presence is Presence.READY
+    assert len(servers_of(home)) == 1
+
+
+def test_a_reused_pid_is_never_touched(local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot]) -> None:
+    local.start(snapshots["ladybug"].spec("ladybug"))
+    settled(local, "inst-1")
+    os.kill(server_pid(home), signal.SIGKILL)
+    assert settled(local, "inst-1").presence is Presence.ENDED
+    bystander = subprocess.Popen(["sleep", "60"])
+    try:
+        record = home / "instances/inst-1/process.json"
+        document = json.loads(record.read_text())
+        record.write_text(json.dumps({**document, "pid": bystander.pid}))
+        local.stop("inst-1", 0.1)
+        assert bystander.poll() is None
+        assert local.list() == []
+    finally:
+        bystander.kill()
+        bystander.wait()
+
+
+def test_a_lock_in_other_hands_is_an_error_and_nobody_is_killed(
+    local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot]
+) -> None:
+    local.start(snapshots["ladybug"].spec("ladybug"))
+    settled(local, "inst-1")
+    record = home / "instances/inst-1/process.json"
+    right = record.read_text()
+    record.write_text(json.dumps({**json.loads(right), "identity": "another"}))
+    with pytest.raises(PlatformError) as refused:
+        local.stop("inst-1", 0.1)
+    assert refused.value.code is ErrorCode.BACKEND_UNREACHABLE
+    assert local.observe("inst-1").presence is Presence.READY
+    record.write_text(right)
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGKILL, "OOM_KILLED"), (signal.SIGSEGV, "UNEXPECTED_TERMINATION")]
+)
+def test_a_server_that_dies_without_a_word_gets_a_code_and_its_log(
+    local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot], number: signal.Signals, code: str
+) -> None:
+    local.start(snapshots["ladybug"].spec("ladybug"))
+    settled(local, "inst-1")
+    os.kill(server_pid(home), number)
+    deadline = time.monotonic() + 5
+    while (seen := local.observe("inst-1")).presence is not Presence.ENDED and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert seen.failure is not None and seen.failure["code"] == code
+    details = seen.failure["details"]
+    assert isinstance(details, dict)
+    assert details["exit_status"] == -number
+    assert "listens on" in details["log_tail"] or "Segmentation fault" in details["log_tail"]
+
+
+def test_a_server_that_does_not_end_in_time_is_killed(
+    local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot]
+) -> None:
+    local.start(snapshots["ladybug"].spec("ladybug"))
+    settled(local, "inst-1")
+    pid = server_pid(home)
+    os.kill(pid, signal.SIGSTOP)
+    assert local.observe("inst-1").phase == "unresponsive"
+    local.stop("inst-1", 0.2)
+    assert process_identity(pid) is None
+    assert not (home / "instances/inst-1").exists()
+
+
+def test_another_installations_folder_is_not_seen_and_not_touched(
+    local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot]
+) -> None:
+    theirs = LocalRuntime(home, "theirs")
+    theirs.start(snapshots["ladybug"].spec("ladybug", installation="theirs"))
+    settled(theirs, "inst-1")
+    assert local.list() == []
+    assert local.observe("inst-1").presence is Presence.ABSENT
+    for attempt in (
+        lambda: local.stop("inst-1", 1),
+        lambda: local.connect("inst-1"),
+        lambda: local.start(snapshots["ladybug"].spec("ladybug", attempt=9)),
+    ):
+        with pytest.raises(PlatformError) as refused:
+            attempt()
+        assert refused.value.code is ErrorCode.PERMISSION_DENIED
+    assert theirs.observe("inst-1").presence is Presence.READY
+    theirs.stop("inst-1", 5)
+
+
+def test_the_settings_name_the_runtime(home: Path) -> None:
+    settings = replace(Settings(), home=home)
+    assert isinstance(open_runtime(settings, "x"), LocalRuntime)
+    for url in ("kubernetes://namespace", "local", "docker:", ""):
+        with pytest.raises(PlatformError) as refused:
+            open_runtime(replace(settings, runtime=url), "x")
+        assert refused.value.code is ErrorCode.VALIDATION_FAILED
+        assert "local:" in str(refused.value.hint)
+
+
+def test_an_identity_is_a_process_and_not_a_number() -> None:
+    child = subprocess.Popen(["sleep", "60"])
+    identity = process_identity(child.pid)
+    assert identity is not None and identity == process_identity(child.pid) != process_identity(os.getpid())
+    child.kill()
+    deadline = time.monotonic() + 5
+    while process_identity(child.pid) is not None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert process_identity(child.pid) is None  # a zombie is no process
+    child.wait()
+    assert process_identity(child.pid) is None
