@@ -1,10 +1,10 @@
 """The way of a column from the warehouse through Parquet into the engine: what the export writes, what COPY reads.
 
-Most types need at most one cast. The exception is DECIMAL: the engines refuse it in Parquet, so it travels as text,
-which COPY casts exactly. Inside a list, map or struct that works only where the whole value is text in the engines'
-own notation (`[1.50,NULL]`, `{k=1.50}`, `{a: 1.50}`): a Parquet list of text that COPY has to cast crashes both
-engines, and `list_transform` over nested lists or structs gives wrong values without a word. Text of strings has no
-escape in that notation, so what mixes strings and decimals is taken apart, or refused where it cannot be.
+Most types need at most one cast. The exceptions are DECIMAL, which the engines refuse in Parquet, and UUID: they travel
+as text, which COPY casts exactly. Inside a list, map or struct that works only where the whole value is text in the
+engines' own notation (`[1.50,NULL]`, `{k=1.50}`, `{a: 1.50}`): a Parquet list of text that COPY has to cast crashes
+both engines, and `list_transform` over nested lists or structs gives wrong values without a word. Text of strings has
+no escape in that notation, so what mixes strings with these is taken apart, or refused where it cannot be.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ _TEXT_SAFE = frozenset(
         *("BOOL", "DATE", "TIMESTAMP", "TIMESTAMP_TZ", "UUID"),
     }
 )
+# Inside a nested value, a cast of these from text by COPY crashes an engine or fails on a missing value.
+_TEXT_ONLY = frozenset({"DECIMAL", "UUID"})
+_CAST_BY_THE_ENGINE = _TEXT_ONLY | {"TIMESTAMP_TZ"}
 _FILE_SCALARS = {
     "STRING": WarehouseType("varchar"),
     "INT64": WarehouseType("bigint"),
@@ -95,7 +98,7 @@ def _all(kind: EngineType, bases: frozenset[str]) -> bool:
 def _file_type(target: EngineType) -> WarehouseType:
     if not target.inner:
         return _FILE_SCALARS[target.base]
-    if not _any(target, frozenset({"DECIMAL"})):
+    if not _any(target, _TEXT_ONLY):
         inner = tuple(map(_file_type, target.inner))
         base = {"LIST": "array", "MAP": "map", "STRUCT": "row"}[target.base]
         return WarehouseType(base, (), inner, target.fields)
@@ -107,13 +110,13 @@ def _file_type(target: EngineType) -> WarehouseType:
         sides = tuple(_file_type(EngineType("LIST", (), (kind,))) for kind in target.inner)
         return WarehouseType("row", (), sides, (_KEYS, _VALUES))
     raise TypeRefusal(
-        f"{target} has text and DECIMAL together inside a list, which the engines cannot load exactly",
-        "declare the DECIMAL as DOUBLE, or make the elements nodes of their own (CROSS JOIN UNNEST)",
+        f"{target} has text together with DECIMAL or UUID inside a list, which the engines cannot load exactly",
+        "cast the DECIMAL to DOUBLE or the UUID to VARCHAR, or make the elements nodes (CROSS JOIN UNNEST)",
     )
 
 
 def _loaded(ref: str, source: WarehouseType, target: EngineType) -> str:
-    if not target.inner or not _any(target, frozenset({"DECIMAL"})):
+    if not target.inner or not _any(target, _TEXT_ONLY):
         return ref
     if source.base == "varchar":
         return ref
@@ -143,8 +146,8 @@ def _cast_inside(ref: str, source: WarehouseType, target: EngineType) -> str:
 def _natural_file_type(target: EngineType) -> WarehouseType | None:
     """The file type that the engine reads as `target` without a cast, None where it reads something else."""
     if not target.inner:
-        return None if target.base in ("DECIMAL", "TIMESTAMP_TZ", "UUID") else _FILE_SCALARS[target.base]
-    if _any(target, frozenset({"DECIMAL", "TIMESTAMP_TZ", "UUID"})):
+        return None if target.base in _CAST_BY_THE_ENGINE else _FILE_SCALARS[target.base]
+    if _any(target, _CAST_BY_THE_ENGINE):
         return None
     return _file_type(target)
 
@@ -202,9 +205,11 @@ def _same(source: WarehouseType, file_type: WarehouseType) -> bool:
 
 def _cast_suffices(source: WarehouseType, file_type: WarehouseType) -> bool:
     """Whether one CAST of the whole does it: not for JSON (needs json_format) nor for zones (needs UTC first)."""
-    if source.base in ("json", "timestamp with time zone"):
+    if not source.inner:
+        return source.base not in ("json", "timestamp with time zone")
+    if source.base != file_type.base:
         return False
-    return all(_cast_suffices(a, b) for a, b in zip(source.inner, file_type.inner, strict=False))
+    return all(_cast_suffices(a, b) for a, b in zip(source.inner, file_type.inner, strict=True))
 
 
 def _scalar(sql: str, source: WarehouseType, target: EngineType, file_type: WarehouseType) -> str:

@@ -96,7 +96,7 @@ def locate(sql: str, name: str) -> tuple[int, int] | None:
     except TokenError:
         return None
     for token in tokens:
-        if token.token_type != TokenType.STRING and token.text.lower() == name.lower():
+        if token.text.lower() == name.lower():
             return _line_and_column(sql, token.start)
     return None
 

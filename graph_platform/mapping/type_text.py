@@ -64,9 +64,9 @@ class EngineType:
 
     def _text(self, quote: str) -> str:
         inner = [kind._text(quote) for kind in self.inner]
-        if self.base == "LIST":
+        if self.base == "LIST" and inner:
             return f"{inner[0]}[]"
-        if self.base == "STRUCT":
+        if self.base == "STRUCT" and inner:
             fields = (f"{quote}{name}{quote} {kind}" for name, kind in zip(self.fields, inner, strict=True))
             return f"STRUCT({', '.join(fields)})"
         if inner:

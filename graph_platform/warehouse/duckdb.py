@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -110,6 +111,7 @@ class DuckDBWarehouse:
         folder = local_folder(uri)
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            folder = folder.resolve()  # what DuckDB was allowed is the real path
         except OSError as error:
             message = f"{folder} cannot be written: {error.strerror or error}"
             raise PlatformError(ErrorCode.STORAGE_ERROR, message, "check the storage setting and its disk") from error
@@ -141,7 +143,8 @@ class DuckDBWarehouse:
             return
         # An interrupt that comes before the statement has begun is lost, so it is repeated until the thread ends.
         while not export.done.is_set():
-            export.cursor.interrupt()
+            with suppress(duckdb.Error):  # the thread may have closed it just now
+                export.cursor.interrupt()
             export.done.wait(0.05)
 
     def close(self) -> None:
@@ -182,8 +185,8 @@ class DuckDBWarehouse:
         except Exception as error:  # noqa: BLE001 - whatever it was, the caller learns it from the poll
             export.outcome = ExportProgress(ExportState.FAILED, error=_plain(str(error)) or type(error).__name__)
         finally:
-            export.cursor.close()
             export.done.set()
+            export.cursor.close()
 
     def _refusal(self, error: duckdb.Error, sql: str) -> Refusal | PlatformError:
         text = str(error)
@@ -198,7 +201,10 @@ class DuckDBWarehouse:
             line, column = locate(sql, subject.rpartition(".")[2]) or (None, None)
             message = f"{_NOUNS[code]} {subject} does not exist"
             return Refusal(code, message, line, column, subject, candidates)
-        return Refusal(ProblemCode.SQL_SEMANTICS, _plain(text))
+        message = _plain(text)
+        named = re.match(r'column "([^"]+)"', message)
+        line, column = (locate(sql, named[1]) if named else None) or (None, None)
+        return Refusal(ProblemCode.SQL_SEMANTICS, message, line, column)
 
     def _candidates(self, code: ProblemCode, subject: str, text: str) -> tuple[str, ...]:
         if code is ProblemCode.TABLE_NOT_FOUND:
