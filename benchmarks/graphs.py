@@ -128,6 +128,7 @@ def start(folder: Path) -> Outcome:
             attempt=1,
             snapshot="snap-bench",
             storage_url=storage.url,
+            folder=SNAPSHOT,
             manifest_key=f"{SNAPSHOT}/1/{name}/manifest.json",
             engine="ladybug",
             memory_bytes=MEMORY,

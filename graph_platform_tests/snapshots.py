@@ -108,6 +108,7 @@ class Snapshot:
             attempt=1,
             snapshot="snap-1",
             storage_url=self.storage.url,
+            folder=ATTEMPT,
             manifest_key=self.manifest_key,
             engine=engine,
             memory_bytes=MEMORY_BYTES,

@@ -34,7 +34,7 @@ def file_sha256(path: Path) -> str:
 
 def place_files(
     storage: Storage,
-    attempt_folder: str,
+    snapshot_folder: str,
     tables: Sequence[ManifestTable],
     scratch: Path,
     on_file: Callable[[int, int], None] = lambda done, of: None,
@@ -55,7 +55,7 @@ def place_files(
         files = []
         for index, file in enumerate(table.files):
             path = folder / f"{index}.parquet"
-            _place(storage, f"{attempt_folder}/{file.key}", path)
+            _place(storage, f"{snapshot_folder}/{file.key}", path)
             files.append((file, path))
             done += 1
             on_file(done, total)

@@ -16,7 +16,8 @@ from typing import Protocol
 class InstanceSpec:
     """What an instance serves and with which limits. JSON-ready; holds no secret: the runtime makes the token.
 
-    `manifest_key` is the key of the snapshot's manifest in storage; memory in bytes, times in seconds.
+    `folder` is the key of the snapshot's folder, to which the manifest's keys are relative; `manifest_key` is that of
+    the manifest itself. Memory in bytes, times in seconds.
     """
 
     installation: str
@@ -24,6 +25,7 @@ class InstanceSpec:
     attempt: int
     snapshot: str
     storage_url: str
+    folder: str
     manifest_key: str
     engine: str
     memory_bytes: int

@@ -254,6 +254,7 @@ class InstanceService:
             attempt=instance.attempt,
             snapshot=snapshot.id,
             storage_url=snapshot.storage_url,
+            folder=snapshot.folder,
             manifest_key=snapshot.manifest_key or "",
             engine=instance.engine,
             memory_bytes=self._settings.engine_memory_bytes,

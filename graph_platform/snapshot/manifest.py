@@ -1,7 +1,7 @@
 """The manifest of a snapshot: what was exported, file by file, and the database file made from it.
 
 It is the contract between the export, the process that builds the database and the server that opens it. It is written
-last, inside the attempt's own folder, so an attempt without one never counts. Plain dataclasses: the server reads it
+last, inside its attempt's folder, so an attempt without one never counts. Plain dataclasses: the server reads it
 on every start, and must not pay for a validation library.
 """
 
@@ -29,7 +29,7 @@ class ManifestColumn:
 
 @dataclass(frozen=True)
 class ManifestFile:
-    """One Parquet file; `key` is relative to the attempt's folder."""
+    """One Parquet file; `key` is relative to the snapshot's folder."""
 
     key: str
     rows: int
@@ -58,7 +58,7 @@ class ManifestTable:
 
 @dataclass(frozen=True)
 class ManifestDatabase:
-    """The graph database file; `key` is relative to the attempt's folder."""
+    """The graph database file; `key` is relative to the snapshot's folder."""
 
     engine: str
     engine_version: str

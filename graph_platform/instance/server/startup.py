@@ -43,16 +43,15 @@ def open_snapshot(
         engine_ready = importing.submit(load_engine, spec.engine)
         storage = open_storage(spec.storage_url)
         manifest = _manifest(storage, spec)
-        attempt_folder = spec.manifest_key.rpartition("/")[0]
         engine = engine_ready.result()
     stored = _stored_database(manifest, engine)
-    path = _fetched(storage, attempt_folder, stored, folder, log) if stored else None
+    path = _fetched(storage, spec.folder, stored, folder, log) if stored else None
     if path is None:
         if not stored:
             log(
                 f"the snapshot has no database of {engine.version.name} {engine.version.storage_version}: loading again"
             )
-        path = _loaded(spec, engine, storage, attempt_folder, manifest, folder, report)
+        path = _loaded(spec, engine, storage, manifest, folder, report)
     database = engine.open(path, read_only=True, memory_bytes=spec.memory_bytes, threads=spec.threads)
     return engine, database
 
@@ -85,9 +84,9 @@ def _stored_database(manifest: Manifest, engine: Engine) -> ManifestDatabase | N
 
 
 def _fetched(
-    storage: Storage, attempt_folder: str, stored: ManifestDatabase, folder: Path, log: Callable[[str], None]
+    storage: Storage, stored_in: str, stored: ManifestDatabase, folder: Path, log: Callable[[str], None]
 ) -> Path | None:
-    key = f"{attempt_folder}/{stored.key}"
+    key = f"{stored_in}/{stored.key}"
     path = storage.local_path(key)
     if path is None:
         path = folder / "graph.db"
@@ -108,7 +107,6 @@ def _loaded(
     spec: InstanceSpec,
     engine: Engine,
     storage: Storage,
-    attempt_folder: str,
     manifest: Manifest,
     folder: Path,
     report: Report,
@@ -118,7 +116,7 @@ def _loaded(
         leftover.unlink()
     try:
         placed = place_files(
-            storage, attempt_folder, manifest.tables, scratch, lambda done, of: report("fetching", done / max(of, 1))
+            storage, spec.folder, manifest.tables, scratch, lambda done, of: report("fetching", done / max(of, 1))
         )
         check_files(placed)
         database = engine.open(path, read_only=False, memory_bytes=spec.memory_bytes, threads=spec.threads)
