@@ -86,8 +86,11 @@ def validate(
 
 
 def _edge_name(edge: EdgeDefinition, mapping: MappingDefinition) -> str:
-    several = sum(other.type == edge.type for other in mapping.edge_definitions) > 1
-    return f"{edge.type}-{edge.from_node}-{edge.to_node}" if several else edge.type
+    if sum(other.type == edge.type for other in mapping.edge_definitions) == 1:
+        return edge.type
+    spelt = {node.label.lower(): node.label for node in mapping.node_definitions}
+    ends = (spelt.get(label.lower(), label) for label in (edge.from_node, edge.to_node))
+    return "-".join((edge.type, *ends))
 
 
 def _sql(state: _State, dialect: str) -> bool:

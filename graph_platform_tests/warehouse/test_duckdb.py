@@ -1,0 +1,231 @@
+"""What is DuckDB's own: the lock-down, its types in Trino's notation, files that cannot be opened, the URL."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+
+from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.settings import Settings
+from graph_platform.warehouse.connect import open_warehouse
+from graph_platform.warehouse.duckdb import DuckDBWarehouse, local_folder
+from graph_platform.warehouse.protocol import ExportState, Refusal
+
+TYPES = [
+    ("true", "boolean"),
+    ("1::TINYINT", "tinyint"),
+    ("1::SMALLINT", "smallint"),
+    ("1::INTEGER", "integer"),
+    ("1::BIGINT", "bigint"),
+    ("1::HUGEINT", "bigint"),
+    ("1::UTINYINT", "smallint"),
+    ("1::USMALLINT", "integer"),
+    ("1::UINTEGER", "bigint"),
+    ("1::UBIGINT", "decimal(20,0)"),
+    ("1::FLOAT", "real"),
+    ("1::DOUBLE", "double"),
+    ("1::DECIMAL(38,5)", "decimal(38,5)"),
+    ("'a'", "varchar"),
+    ("'a'::ENUM('a', 'b')", "varchar"),
+    ("'\\x01'::BLOB", "varbinary"),
+    ("uuid()", "uuid"),
+    ("'{}'::JSON", "json"),
+    ("DATE '2020-01-01'", "date"),
+    ("TIME '10:00:00'", "time(6)"),
+    ("INTERVAL 1 DAY", "interval day to second"),
+    ("TIMESTAMP '2020-01-01'", "timestamp(6)"),
+    ("'2020-01-01'::TIMESTAMP_S", "timestamp(0)"),
+    ("'2020-01-01'::TIMESTAMP_MS", "timestamp(3)"),
+    ("'2020-01-01'::TIMESTAMP_NS", "timestamp(9)"),
+    ("TIMESTAMPTZ '2020-01-01'", "timestamp(6) with time zone"),
+    ("[1::HUGEINT]", "array(bigint)"),
+    ("[1, 2]::INTEGER[2]", "array(integer)"),
+    ("MAP {'a': [1.5::DECIMAL(4,1)]}", "map(varchar, array(decimal(4,1)))"),
+    ("{'a b': 1::INTEGER, 'C': {'d': 'x'}}", 'row("a b" integer, "C" row(d varchar))'),
+    ("row(1::INTEGER, 'x')", "row(integer, varchar)"),
+    ("'101'::BIT", "bit"),
+    ("union_value(n := 1)", "union"),
+]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    file = tmp_path / "types.duckdb"
+    with duckdb.connect(str(file)) as connection:
+        for number, (value, _) in enumerate(TYPES):
+            connection.execute(f"CREATE TABLE t{number} AS SELECT {value} AS v")
+        connection.execute("CREATE SCHEMA other; CREATE TABLE other.thing (a INTEGER)")
+    return file
+
+
+@pytest.fixture
+def warehouse(path: Path, tmp_path: Path) -> Iterator[DuckDBWarehouse]:
+    opened = DuckDBWarehouse(path, storage=tmp_path / "storage")
+    yield opened
+    opened.close()
+
+
+def test_every_type_is_told_in_trinos_notation(warehouse: DuckDBWarehouse) -> None:
+    told = [warehouse.describe(f"SELECT v FROM t{number}")[0].type for number in range(len(TYPES))]
+    assert told == [expected for _, expected in TYPES]
+
+
+def test_a_type_that_parquet_would_change_is_cast_on_export(warehouse: DuckDBWarehouse, tmp_path: Path) -> None:
+    for value in ("1::HUGEINT", "1::UINTEGER", "[1::HUGEINT]", "'2020-01-01'::TIMESTAMP_NS", "'a'::ENUM('a', 'b')"):
+        number = [v for v, _ in TYPES].index(value)
+        folder = tmp_path / "storage" / str(number)
+        warehouse.submit_export(str(number), f"SELECT v FROM t{number}", folder.as_uri() + "/")
+        assert warehouse.poll_export(str(number), 30).state is ExportState.FINISHED
+        kind = str(pq.ParquetFile(folder / "part-0.parquet").schema_arrow.field("v").type)
+        assert kind in ("int64", "timestamp[us]", "string", "list<element: int64>"), (value, kind)
+
+
+def test_tables_of_other_schemas_have_their_schema(warehouse: DuckDBWarehouse) -> None:
+    assert "other.thing" in warehouse.tables()
+    assert [c.name for c in warehouse.describe("SELECT a FROM other.thing")] == ["a"]
+
+
+def test_the_database_is_locked_down_under_the_gate_too(warehouse: DuckDBWarehouse, tmp_path: Path) -> None:
+    (tmp_path / "secret.csv").write_text("a\n1\n")
+    cursor = warehouse._connection.cursor()
+    for statement in (
+        f"SELECT * FROM read_csv('{tmp_path}/secret.csv')",
+        f"COPY (SELECT 1) TO '{tmp_path}/out.csv'",
+        f"ATTACH '{tmp_path}/new.duckdb'",
+        "SET enable_external_access = true",
+        "SET allowed_directories = ['/']",
+        "INSTALL httpfs",
+        "CREATE TABLE x AS SELECT 1",
+    ):
+        with pytest.raises(duckdb.Error):
+            cursor.execute(statement)
+    cursor.close()
+
+
+def test_a_variable_of_the_program_is_not_a_table(warehouse: DuckDBWarehouse) -> None:
+    secret = duckdb.sql("SELECT 1 AS a")
+    with pytest.raises(Refusal):
+        warehouse.describe("SELECT * FROM secret")
+    assert secret is not None
+
+
+def test_an_export_outside_the_storage_folder_fails(warehouse: DuckDBWarehouse, tmp_path: Path) -> None:
+    warehouse.submit_export("x", "SELECT v FROM t0", (tmp_path / "elsewhere").as_uri() + "/")
+    progress = warehouse.poll_export("x", 30)
+    assert progress.state is ExportState.FAILED
+    assert "elsewhere" in (progress.error or "")
+
+
+def test_an_export_goes_through_a_link_to_the_storage_folder(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    warehouse = DuckDBWarehouse(path, storage=tmp_path / "link")
+    warehouse.submit_export("x", "SELECT v FROM t0", (tmp_path / "link" / "out").as_uri() + "/")
+    assert warehouse.poll_export("x", 30).error is None
+    warehouse.close()
+
+
+def test_a_folder_that_cannot_be_made_is_a_storage_error(warehouse: DuckDBWarehouse, tmp_path: Path) -> None:
+    (tmp_path / "storage").write_text("a file")
+    with pytest.raises(PlatformError) as failure:
+        warehouse.submit_export("x", "SELECT v FROM t0", (tmp_path / "storage" / "out").as_uri() + "/")
+    assert failure.value.code is ErrorCode.STORAGE_ERROR
+
+
+def test_a_second_one_of_the_same_process_shares_the_file(
+    warehouse: DuckDBWarehouse, path: Path, tmp_path: Path
+) -> None:
+    second = DuckDBWarehouse(path, storage=tmp_path / "storage")
+    third = DuckDBWarehouse(path)
+    assert second.describe("SELECT v FROM t0") == third.describe("SELECT v FROM t0")
+    second.close()
+    third.close()
+    assert warehouse.describe("SELECT v FROM t0")
+    with pytest.raises(PlatformError) as failure:
+        DuckDBWarehouse(path, storage=tmp_path / "another")
+    assert failure.value.code is ErrorCode.INVALID_STATE
+
+
+def test_a_missing_file_is_unreachable_and_says_what_to_set(tmp_path: Path) -> None:
+    with pytest.raises(PlatformError) as failure:
+        DuckDBWarehouse(tmp_path / "none.duckdb")
+    assert failure.value.code is ErrorCode.BACKEND_UNREACHABLE
+    assert "none.duckdb" in failure.value.message
+    assert "GRAPH_PLATFORM_WAREHOUSE" in (failure.value.hint or "")
+
+
+def test_a_file_that_is_no_database_is_unreachable(tmp_path: Path) -> None:
+    (tmp_path / "text.duckdb").write_text("hello " * 1000)
+    with pytest.raises(PlatformError) as failure:
+        DuckDBWarehouse(tmp_path / "text.duckdb")
+    assert failure.value.code is ErrorCode.BACKEND_UNREACHABLE
+
+
+def test_a_file_that_another_process_writes_is_unreachable_and_says_who(path: Path) -> None:
+    script = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "open\n"
+        with pytest.raises(PlatformError) as failure:
+            DuckDBWarehouse(path)
+        writer.communicate("")
+    assert failure.value.code is ErrorCode.BACKEND_UNREACHABLE
+    assert str(writer.pid) in failure.value.message
+
+
+def test_a_second_process_may_read_at_the_same_time(warehouse: DuckDBWarehouse, path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from graph_platform.warehouse.duckdb import DuckDBWarehouse; "
+        "print(DuckDBWarehouse(Path(sys.argv[1])).describe('SELECT v FROM t0'))"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
+    assert "boolean" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("uri", "folder"),
+    [
+        ("file:///a/b/", "/a/b"),
+        ("file:///a%20b/c%25d/", "/a b/c%d"),
+        ("file:///a b/", "/a b"),
+        ("file://localhost/a/", "/a"),
+        ("file:///%C3%A4/", "/ä"),
+    ],
+)
+def test_a_file_url_is_a_folder(uri: str, folder: str) -> None:
+    assert local_folder(uri) == Path(folder)
+
+
+@pytest.mark.parametrize("uri", ["s3://bucket/key/", "gs://b/", "file://host/a", "/a/b"])
+def test_another_url_is_refused(uri: str) -> None:
+    with pytest.raises(PlatformError) as failure:
+        local_folder(uri)
+    assert failure.value.code is ErrorCode.VALIDATION_FAILED
+
+
+def settings(**values: str) -> Settings:
+    return Settings.load({f"GRAPH_PLATFORM_{name.upper()}": value for name, value in values.items()})
+
+
+def test_the_settings_url_opens_the_file(path: Path, tmp_path: Path) -> None:
+    warehouse = open_warehouse(settings(warehouse=f"duckdb:///{path}", home=str(tmp_path)))
+    assert warehouse.dialect == "duckdb"
+    assert warehouse.describe("SELECT v FROM t0")
+    warehouse.close()
+
+
+@pytest.mark.parametrize("url", ["snow://a:secret@b/c", "postgresql://x", "nonsense", "duckdb://", "duckdb:///"])
+def test_an_unknown_url_is_refused_and_names_what_there_is(url: str, tmp_path: Path) -> None:
+    with pytest.raises(PlatformError) as failure:
+        open_warehouse(settings(warehouse=url, home=str(tmp_path)))
+    assert failure.value.code is ErrorCode.VALIDATION_FAILED
+    assert "duckdb://" in (failure.value.hint or "")
+    assert "secret" not in str(failure.value)
