@@ -23,7 +23,7 @@ from typing import IO, Any
 from graph_platform.engine.build import BuildProgress, BuildRequest, BuildResult
 from graph_platform.errors import ErrorCode, PlatformError
 
-LOG_TAIL_LINES = 20
+LOG_TAIL_LINES = 100
 
 
 def build_database(
@@ -75,7 +75,9 @@ def termination(status: int, log_tail: str, doing: str) -> PlatformError:
             details,
         )
     how = signal.Signals(-status).name if status < 0 else f"status {status}"
-    last = log_tail.strip().splitlines()[-1:] or ["its log is empty"]
+    lines = log_tail.strip().splitlines()
+    crash = [line for line in lines if line.startswith("Fatal Python error")]
+    last = crash or lines[-1:] or ["its log is empty"]
     return PlatformError(
         ErrorCode.UNEXPECTED_TERMINATION, f"the process {doing} ended with {how}: {last[0]}", details=details
     )

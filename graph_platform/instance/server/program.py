@@ -27,7 +27,7 @@ from graph_platform.instance.server.host import Host
 from graph_platform.instance.server.startup import open_snapshot
 
 HOST = "127.0.0.1"
-FINISH_SECONDS = 5
+FINISH_SECONDS = 3
 """How long running queries may go on after SIGTERM before they are interrupted."""
 
 
