@@ -2,10 +2,12 @@
 
 from dagster import Definitions, in_process_executor
 
+from graph_platform.orchestration.assets import mapping_assets
 from graph_platform.orchestration.jobs import jobs
 from graph_platform.orchestration.resources import PlatformResource
 
 definitions = Definitions(
+    assets=[*mapping_assets()],
     jobs=jobs,
     resources={"platform": PlatformResource()},
     executor=in_process_executor,

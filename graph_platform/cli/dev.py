@@ -25,7 +25,7 @@ from graph_platform.settings import Settings
 
 _MARK = "_GRAPH_PLATFORM_DEV"  # in the environment of everything that this `dev` starts, however deep
 _HOST = "127.0.0.1"
-_GRACE_SECONDS = 20.0
+_GRACE_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,8 @@ def dev(port: int, output: Output) -> None:
     else:
         output.say(f"Dagster UI: http://{_HOST}:{port}   (Ctrl-C or `graph-platform down` ends it)", "bold")
     sys.stdout.flush()
+    # A shell starts background commands with interrupts ignored, and Dagster would then ignore SIGTERM as well.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     # Becoming Dagster instead of starting it: Ctrl-C, exit status and terminal are its own.
     command = [sys.executable, "-m", "dagster", "dev", "-m", MODULE, "-h", _HOST, "-p", str(port)]
     os.execve(sys.executable, command, environment)  # noqa: S606

@@ -62,16 +62,20 @@ class Output:
         if not self.as_json:
             self.person.print(Text(message, style=style), soft_wrap=True)
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> None:
-        """A table for a person; numbers stand right, states have their colour."""
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, verbatim: bool = False) -> None:
+        """A table for a person; numbers stand right, states have their colour.
+
+        Args:
+            verbatim: values are somebody's data: a year must not become 2,013, nor the word failed turn red.
+        """
         kept = [list(row) for row in rows]
-        table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, title_style="bold")
+        table = Table(box=SIMPLE_HEAD, pad_edge=False)
         for index, name in enumerate(columns):
             numbers = [row[index] for row in kept if row[index] is not None]
             right = bool(numbers) and all(isinstance(value, _NUMBERS) and value is not True for value in numbers)
             table.add_column(Text(name), justify="right" if right else "left", overflow="fold")
         for row in kept:
-            table.add_row(*(_cell(value) for value in row))
+            table.add_row(*(Text(_plain(value)) if verbatim else _cell(value) for value in row))
         self.person.print(table)
 
     def fields(self, document: Mapping[str, Any], names: Sequence[str]) -> None:
@@ -84,14 +88,18 @@ class Output:
 
 
 def _cell(value: Any) -> Text:
-    if value is None:
-        return Text("")
     if isinstance(value, bool):
         return Text("yes" if value else "no")
     if isinstance(value, int):
         return Text(f"{value:,}")
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = _plain(value)
     return Text(text, style=STATUS_STYLES.get(text, ""))
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def size(count: int | None) -> str:

@@ -60,6 +60,6 @@ def query(
 def show_answer(answer: dict[str, Any], output: Output) -> None:
     """A query's answer as a table."""
     rows = answer["rows"]
-    output.table(answer["columns"], rows)
+    output.table(answer["columns"], rows, verbatim=True)
     more = ", and there are more" if answer.get("truncated") else ""
     output.say(f"{len(rows):,} row{'' if len(rows) == 1 else 's'}{more}", "dim")

@@ -51,7 +51,10 @@ def show_snapshot(snapshot: str, output: Output) -> None:
     _show_failure(document, output)
     output.table(
         ["kind", "definition", "status", "rows", "size", "seconds"],
-        [(e["kind"], e["name"], e["status"], e["rows"], size(e["bytes"]), e["seconds"]) for e in document["exports"]],
+        [
+            (e["kind"], e["name"], e["status"], e["rows"], size(e["bytes"]), _seconds(e["seconds"]))
+            for e in document["exports"]
+        ],
     )
     _show_events(document, output)
 
@@ -102,3 +105,7 @@ def _show_events(document: dict[str, object], output: Output) -> None:
             ["at", "what", "from", "to", "by", "why"],
             [(e["at"][:19], e["action"], e["from_status"], e["to_status"], e["actor"], e["reason"]) for e in events],
         )
+
+
+def _seconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 2)
