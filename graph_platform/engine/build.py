@@ -32,7 +32,7 @@ PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True)
 class BuildRequest:
-    """What to build. `folder` is the key of the snapshot's folder in storage, to which the manifest's keys are relative.
+    """What to build. The manifest's keys are relative to `folder`, the key of the snapshot's folder in storage.
 
     A file of the manifest whose `sha256` is empty gets it computed; any other is checked. `output` is the database
     file to make, `scratch` a folder for temporary files, both on this machine; memory in bytes, 0 threads for all.
