@@ -23,6 +23,11 @@ def _setting(default: Any, help_text: str, *, secret: bool = False) -> Any:
     return field(default=default, metadata={"help": help_text, "secret": secret})
 
 
+def _hidden(help_text: str) -> Any:
+    """A setting that is a secret as a whole, where `secret` alone means a URL that may hold a password."""
+    return field(default="", metadata={"help": help_text, "secret": True, "hidden": True})
+
+
 @dataclass(frozen=True)
 class Settings:
     """All settings. Each is read from `GRAPH_PLATFORM_` and the field's name in capitals."""
@@ -30,7 +35,21 @@ class Settings:
     home: Path = _setting(
         Path("~/.graph-platform"), "folder of the embedded catalog, local storage, local instances and logs"
     )
-    warehouse: str = _setting("", "where the tables are: duckdb:///FILE or trino://USER@HOST:PORT/CATALOG/SCHEMA")
+    warehouse: str = _setting(
+        "", "where the tables are: duckdb:///FILE or trino://USER@HOST:PORT/CATALOG/SCHEMA", secret=True
+    )
+    warehouse_password: str = _hidden("password of the warehouse's user")
+    warehouse_password_file: str = _setting("", "file that holds the password of the warehouse's user")
+    warehouse_jwt: str = _hidden("JSON web token that the warehouse accepts")
+    warehouse_jwt_file: str = _setting("", "file that holds the JSON web token; read anew for each statement")
+    warehouse_certificate: str = _setting("", "client certificate that the warehouse accepts, a PEM file")
+    warehouse_key: str = _setting("", "key of the client certificate, a PEM file; empty: it is in the certificate's")
+    export_schema: str = _setting(
+        "", "CATALOG.SCHEMA of a Hive catalog in which Trino writes exports; empty: rows are streamed through here"
+    )
+    export_location: str = _setting(
+        "", "the storage root as Trino names it, local:///FOLDER for example; empty: as the storage setting has it"
+    )
     catalog: str = _setting(
         "embedded:", "the Postgres that holds all state: embedded: or postgresql+psycopg://…", secret=True
     )
@@ -102,8 +121,12 @@ class Settings:
 
 
 def redacted(settings: Settings, name: str) -> str:
-    """The value of a setting as it may be shown: a password inside a URL is replaced by `***`."""
-    return re.sub(r"(://[^:/@\s]*):[^@/\s]*@", r"\1:***@", str(getattr(settings, name)))
+    """The value of a setting as it may be shown: a secret, or the password inside a URL, is replaced by `***`."""
+    value = str(getattr(settings, name))
+    if value and next(spec for spec in fields(settings) if spec.name == name).metadata.get("hidden"):
+        return "***"
+    # To the last @, since a password that was not percent-encoded may have one itself.
+    return re.sub(r"(://[^:/@\s]*):.*@", r"\1:***@", value)
 
 
 def _parse(variable: str, text: str, default: Any) -> Any:

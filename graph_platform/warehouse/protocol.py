@@ -6,6 +6,7 @@ An adapter is done when it passes `graph_platform_tests/warehouse/test_conforman
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -78,13 +79,28 @@ class Warehouse(Protocol):
         """The names of the tables and views that an unqualified name may mean, for suggestions only."""
         ...
 
-    def submit_export(self, query_id: str, sql: str, uri: str) -> None:
+    def submit_export(self, query_id: str, sql: str, uri: str, remember: Callable[[str], None]) -> None:
         """Begin to write the result of `sql` as Parquet under the storage folder `uri`, and return at once.
 
         Args:
-            query_id: a name chosen by the caller, unique; the export is asked for by it from now on.
+            query_id: a name chosen by the caller, unique for ever; the export is asked for by it from now on, and what
+                the warehouse keeps of it carries this name, so that one attempt is never taken for another.
             sql: the query with its columns in order, each of a type that the graph engine loads.
-            uri: a folder's URL, ending in `/`; empty or absent.
+            uri: a folder's URL, ending in `/`; empty or absent. A result without rows may leave it so.
+            remember: called with an opaque text that lets another process go on, each time before the step that the
+                text leads to is taken; here, and later in `poll_export`. What it raises passes through, and the step
+                is then not taken. An adapter whose exports end with their process never calls it.
+        """
+        ...
+
+    def adopt_export(self, query_id: str, state: str, remember: Callable[[str], None]) -> None:
+        """Go on with an export that another process submitted; `poll_export` then works here as it did there.
+
+        It asks nothing of the warehouse: an export that is not known there any more is UNKNOWN at its first poll.
+
+        Args:
+            state: the text that was remembered last.
+            remember: as in `submit_export`.
         """
         ...
 

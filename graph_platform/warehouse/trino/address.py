@@ -71,13 +71,16 @@ class Credentials:
             if not token.isascii() or any(c.isspace() or not c.isprintable() for c in token):
                 # The HTTP library would refuse it too, and print it.
                 message = "the JSON web token of the warehouse has characters that no token has"
-                raise PlatformError(ErrorCode.VALIDATION_FAILED, message, "check GRAPH_PLATFORM_WAREHOUSE_JWT or its file")
+                raise PlatformError(
+                    ErrorCode.VALIDATION_FAILED, message, "check GRAPH_PLATFORM_WAREHOUSE_JWT or its file"
+                )
             return JWTAuthentication(token)
         if self.certificate:
             return CertificateAuthentication(self.certificate, self.key or self.certificate)
         if self.password or self.password_file:
             password = self.password or _secret_of("GRAPH_PLATFORM_WAREHOUSE_PASSWORD_FILE", self.password_file)
-            return BasicAuthentication(user, password)
+            # The HTTP library writes both in Latin-1, and Trino reads UTF-8.
+            return BasicAuthentication(*(text.encode().decode("latin-1") for text in (user, password)))
         return None
 
 
@@ -86,7 +89,9 @@ def _secret_of(variable: str, path: str) -> str:
         content = Path(path).expanduser().read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise PlatformError(ErrorCode.VALIDATION_FAILED, f"{variable} names {path}, which cannot be read: {reason}") from None
+        raise PlatformError(
+            ErrorCode.VALIDATION_FAILED, f"{variable} names {path}, which cannot be read: {reason}"
+        ) from None
     if not content:
         raise PlatformError(ErrorCode.VALIDATION_FAILED, f"{variable} names {path}, which is empty")
     return content

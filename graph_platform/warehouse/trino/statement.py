@@ -22,7 +22,7 @@ from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.warehouse.trino.address import Credentials, TrinoAddress
 
 SOURCE = "graph-platform"
-_CONNECT_SECONDS, _READ_SECONDS = 10.0, 60.0
+_CONNECT_SECONDS, _READ_SECONDS = 10.0, 30.0
 _RETRIED_STATUS = frozenset({502, 503, 504})
 _PAUSES_SECONDS = (0.2, 0.4, 0.8, 1.6)
 _GRACE_SECONDS = 10.0  # the server enforces the limit of a statement; this long after it we give up on the server
@@ -84,7 +84,11 @@ class TrinoConnection:
         self.closing = threading.Event()
 
     def request(
-        self, *, limit_seconds: float | None = None, properties: Mapping[str, str] | None = None, tags: Sequence[str] = ()
+        self,
+        *,
+        limit_seconds: float | None = None,
+        properties: Mapping[str, str] | None = None,
+        tags: Sequence[str] = (),
     ) -> TrinoRequest:
         """The means to send one statement.
 
@@ -125,6 +129,8 @@ class TrinoConnection:
 
         That is why a lost answer may be followed by another try: the first copy never begins.
         """
+        if self.closing.is_set():
+            raise PlatformError(ErrorCode.BACKEND_UNREACHABLE, f"the connection to {self.address} was closed")
         return self._answer(request, lambda: request.post(sql))
 
     def get(self, request: TrinoRequest, uri: str, *, wait_seconds: float = 1.0, patient: bool = True) -> Answer:
@@ -229,9 +235,7 @@ class TrinoConnection:
             hint = "let the server know about the proxy in front of it: http-server.process-forwarded=true"
             raise PlatformError(ErrorCode.BACKEND_UNREACHABLE, message, hint)
 
-    def _answer(
-        self, request: TrinoRequest, send: Callable[[], requests.Response], *, patient: bool = True
-    ) -> Answer:
+    def _answer(self, request: TrinoRequest, send: Callable[[], requests.Response], *, patient: bool = True) -> Answer:
         response = self._send(send, patient=patient)
         if response.status_code in (404, 410) and response.request.method == "GET":
             raise QueryLost
@@ -268,9 +272,11 @@ class TrinoConnection:
                 requests.exceptions.ChunkedEncodingError,
             ) as error:
                 cause = _reason(error)
-            except (requests.exceptions.RequestException, OSError) as error:
+            except (requests.exceptions.RequestException, ValueError) as error:
                 # Not its text: the library quotes a header that it finds wrong, and so perhaps a token.
                 raise self.unreachable(f"the request could not be made ({type(error).__name__})") from None
+            except OSError as error:
+                raise self.unreachable(str(error)) from None  # a file of a certificate that is not there
             else:
                 if response.status_code not in _RETRIED_STATUS:
                     return response
@@ -299,7 +305,7 @@ def _tag(tag: str) -> str:
 
 
 def _failure(error: TrinoQueryError) -> TrinoFailure:
-    line, column = error.error_location
+    line, column = error.error_location or (None, None)
     message = str(error.message or "").removeprefix(f"line {line}:{column}: ")
     return TrinoFailure(str(error.error_name), str(error.error_type), message, line, column)
 

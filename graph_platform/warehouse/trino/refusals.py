@@ -1,0 +1,196 @@
+"""What Trino's errors mean for a mapping: its names for them as ours, the place in the user's own text, near names.
+
+The lookups for near names are questions of their own to the server. They cost something only when there is an error,
+and when one fails the error is told without them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from types import MappingProxyType
+
+from sqlglot import exp
+
+from graph_platform.errors import PlatformError
+from graph_platform.mapping.problems import ProblemCode
+from graph_platform.mapping.sql import check_query
+from graph_platform.warehouse.protocol import Refusal
+from graph_platform.warehouse.trino.statement import TrinoFailure
+
+# The wrapper has one line before the user's SQL and its closing parenthesis on the line after.
+BEFORE, AFTER = "SELECT * FROM (\n", "\n) LIMIT 0"
+_LINES_BEFORE = 1
+
+KINDS: Mapping[str, ProblemCode] = MappingProxyType(
+    {
+        "SYNTAX_ERROR": ProblemCode.SQL_SYNTAX,
+        "TABLE_NOT_FOUND": ProblemCode.TABLE_NOT_FOUND,
+        "SCHEMA_NOT_FOUND": ProblemCode.TABLE_NOT_FOUND,
+        "CATALOG_NOT_FOUND": ProblemCode.TABLE_NOT_FOUND,
+        "MISSING_CATALOG_NAME": ProblemCode.TABLE_NOT_FOUND,
+        "MISSING_SCHEMA_NAME": ProblemCode.TABLE_NOT_FOUND,
+        "COLUMN_NOT_FOUND": ProblemCode.COLUMN_NOT_FOUND,
+        "FUNCTION_NOT_FOUND": ProblemCode.FUNCTION_NOT_FOUND,
+        "QUERY_TEXT_TOO_LARGE": ProblemCode.SQL_TOO_COMPLEX,
+        "QUERY_HAS_TOO_MANY_STAGES": ProblemCode.SQL_TOO_COMPLEX,
+    }
+)
+_NEAR = 3
+_CUTOFF = 0.5
+
+Rows = Callable[[str], list[list[object]]]
+
+
+@dataclass(frozen=True)
+class Names:
+    """Where unqualified names are looked up, and the means to ask the server."""
+
+    catalog: str | None
+    schema: str | None
+    rows: Rows
+
+
+def refusal(failure: TrinoFailure, sql: str, names: Names) -> Refusal:
+    """The failure of `BEFORE + sql + AFTER` in terms of `sql` alone.
+
+    Line and column are exact, since the user's text stands unchanged on lines of its own; what lies outside it has
+    none.
+    """
+    line = None if failure.line is None else failure.line - _LINES_BEFORE
+    inside = line is not None and 1 <= line <= sql.count("\n") + 1
+    at = (line, failure.column) if inside else (None, None)
+    kind = KINDS.get(failure.name, ProblemCode.SQL_SEMANTICS)
+    if kind is ProblemCode.SQL_SYNTAX:
+        return Refusal(kind, _syntax(failure, inside), *at)
+    if kind is ProblemCode.FUNCTION_NOT_FOUND:
+        return _function(failure, at, names)
+    tree = check_query(sql).tree
+    if tree is not None and kind is ProblemCode.TABLE_NOT_FOUND:
+        return _table(failure, at, tree, names)
+    if tree is not None and kind is ProblemCode.COLUMN_NOT_FOUND:
+        return _column(failure, at, tree, names)
+    return Refusal(kind, failure.message or failure.name, *at)
+
+
+def _syntax(failure: TrinoFailure, inside: bool) -> str:
+    """Without the parenthesis that Trino expects, or stumbles over, only because we wrote one."""
+    found, _, expected = failure.message.partition(". Expecting: ")
+    wanted = [word for word in expected.split(", ") if word and word != "')'"]
+    # Two dozen tokens that could have followed help nobody.
+    hope = f". Expecting: {', '.join(wanted)}" if 0 < len(wanted) <= 8 else ""
+    return f"the SQL cannot be parsed: {found if inside else 'it ends too early'}{hope}"
+
+
+def _function(failure: TrinoFailure, at: tuple[int | None, int | None], names: Names) -> Refusal:
+    match = re.search(r"Function '?([^']+?)'? not registered", failure.message)
+    if match is None:
+        # The name is right and the arguments are not.
+        return Refusal(ProblemCode.SQL_SEMANTICS, failure.message, *at)
+    subject = match[1]
+    known = {str(row[0]) for row in _asked(names, "SHOW FUNCTIONS")}
+    message = f"the function {subject} does not exist"
+    return Refusal(ProblemCode.FUNCTION_NOT_FOUND, message, *at, subject, _near(subject, known))
+
+
+def _table(failure: TrinoFailure, at: tuple[int | None, int | None], tree: exp.Expr, names: Names) -> Refusal:
+    code = ProblemCode.TABLE_NOT_FOUND
+    table = _written(failure, tree)
+    if table is None:
+        return Refusal(code, failure.message, *at)
+    subject = ".".join(part.name for part in table.parts)
+    catalog = table.catalog or names.catalog
+    schema = table.db or names.schema
+    message = f"the table {subject} does not exist"
+    if failure.name in ("MISSING_CATALOG_NAME", "MISSING_SCHEMA_NAME") or not catalog or not schema:
+        message = f"{message}, since the warehouse URL names no {'schema' if catalog else 'catalog'}"
+        return Refusal(code, message, *at, subject)
+    if failure.name == "CATALOG_NOT_FOUND":
+        found = _near(catalog, (str(row[0]) for row in _asked(names, "SHOW CATALOGS")))
+        return Refusal(code, f"{message}: {failure.message}", *at, subject, _with(found, (schema, table.name)))
+    if failure.name == "SCHEMA_NOT_FOUND":
+        found = _near(schema, (str(row[0]) for row in _asked(names, f"SHOW SCHEMAS FROM {quoted(catalog)}")))
+        candidates = tuple(".".join(filter(None, (table.catalog, name, table.name))) for name in found)
+        return Refusal(code, f"{message}: {failure.message}", *at, subject, candidates)
+    found = _near(table.name, (str(row[0]) for row in _asked(names, tables_of(catalog, schema))))
+    prefix = [part.name for part in table.parts[:-1]]
+    return Refusal(code, message, *at, subject, tuple(".".join([*prefix, name]) for name in found))
+
+
+def _with(found: Iterable[str], rest: tuple[str, str]) -> tuple[str, ...]:
+    return tuple(".".join((name, *rest)) for name in found)
+
+
+def _written(failure: TrinoFailure, tree: exp.Expr) -> exp.Table | None:
+    """The table of the query that the message is about, as the user wrote it."""
+    named = re.search(r"'([^']+)'", failure.message)
+    wanted = named[1].lower().split(".")[-1] if named else None
+    position = {"SCHEMA_NOT_FOUND": "db", "CATALOG_NOT_FOUND": "catalog"}.get(failure.name, "name")
+    for table in tree.find_all(exp.Table):
+        written = str(getattr(table, position)).lower()
+        if wanted is None or written == wanted:
+            return table
+        if position != "name" and not written:
+            return table  # the schema or catalog of the URL does not exist
+    return None
+
+
+def _column(failure: TrinoFailure, at: tuple[int | None, int | None], tree: exp.Expr, names: Names) -> Refusal:
+    code = ProblemCode.COLUMN_NOT_FOUND
+    match = re.search(r"Column '(.+)' cannot be resolved", failure.message)
+    if match is None:
+        return Refusal(code, failure.message, *at)
+    subject = match[1]
+    qualifier, _, name = subject.rpartition(".")
+    ours = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
+    tables = [t for t in tree.find_all(exp.Table) if t.db or t.name.lower() not in ours]
+    of_qualifier = [t for t in tables if qualifier and t.alias_or_name.lower() == qualifier.rpartition(".")[2].lower()]
+    known = {str(row[0]) for row in _asked(names, _columns_of(of_qualifier or tables, names))}
+    if not of_qualifier:
+        known |= {select.alias for select in tree.find_all(exp.Alias)}
+    return Refusal(code, f"the column {subject} does not exist", *at, subject, _near(name, known - {name}))
+
+
+def _columns_of(tables: Iterable[exp.Table], names: Names) -> str:
+    """One question for the columns of all tables of a query."""
+    by_catalog: dict[str, list[str]] = {}
+    for table in tables:
+        catalog, schema = table.catalog or names.catalog, table.db or names.schema
+        if catalog and schema:
+            pair = f"(table_schema = {literal(schema.lower())} AND table_name = {literal(table.name.lower())})"
+            by_catalog.setdefault(catalog, []).append(pair)
+    return "\nUNION\n".join(
+        f"SELECT column_name FROM {quoted(catalog)}.information_schema.columns WHERE {' OR '.join(pairs)}"  # noqa: S608
+        for catalog, pairs in by_catalog.items()
+    )
+
+
+def tables_of(catalog: str, schema: str) -> str:
+    """The question for the tables and views of a schema, in the order of their names."""
+    where = f"table_schema = {literal(schema.lower())}"
+    return f"SELECT table_name FROM {quoted(catalog)}.information_schema.tables WHERE {where} ORDER BY 1"  # noqa: S608
+
+
+def _asked(names: Names, sql: str) -> list[list[object]]:
+    try:
+        return names.rows(sql) if sql else []
+    except (PlatformError, TrinoFailure):
+        return []
+
+
+def _near(name: str, known: Iterable[str]) -> tuple[str, ...]:
+    lowered = {candidate.lower(): candidate for candidate in sorted(known) if candidate}
+    close = get_close_matches(name.lower(), list(lowered), n=_NEAR, cutoff=_CUTOFF)
+    return tuple(lowered[found] for found in close)
+
+
+def quoted(name: str) -> str:
+    """A name as SQL, whatever is in it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text as SQL."""
+    return "'" + text.replace("'", "''") + "'"

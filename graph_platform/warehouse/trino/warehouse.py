@@ -1,0 +1,200 @@
+"""Trino or Starburst as a warehouse: queries described by the server itself, exports written by the cluster.
+
+What a statement is over HTTP, what its errors mean and how an export is followed are modules beside this one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from sqlglot import exp
+from trino.client import TrinoRequest
+
+from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.mapping.sql import check_query, without_terminator
+from graph_platform.mapping.type_text import parse_warehouse_type
+from graph_platform.settings import Settings
+from graph_platform.storage.connect import open_storage
+from graph_platform.storage.protocol import Storage
+from graph_platform.warehouse.protocol import Column, ExportProgress, Refusal
+from graph_platform.warehouse.trino.address import Credentials, TrinoAddress, address_of
+from graph_platform.warehouse.trino.export import ClusterExports
+from graph_platform.warehouse.trino.refusals import AFTER, BEFORE, Names, refusal, tables_of
+from graph_platform.warehouse.trino.statement import Answer, TrinoConnection, TrinoFailure
+
+_LOOKUP_SECONDS = 30.0
+_LEFTOVER_SECONDS = 5.0
+_LEFTOVER_THREADS = 4
+
+
+def open_trino(settings: Settings, tags: Sequence[str] = ()) -> TrinoWarehouse:
+    """The warehouse that the settings name; nothing is asked of it yet. The caller closes it.
+
+    Args:
+        tags: what the cluster's own pages show beside each query, such as the mapping and the run.
+
+    Raises:
+        PlatformError: VALIDATION_FAILED, for settings that cannot be used.
+    """
+    address, credentials = address_of(settings)
+    return TrinoWarehouse(
+        address,
+        credentials,
+        tags=tags,
+        statement_seconds=settings.warehouse_statement_seconds,
+        export_seconds=settings.export_seconds,
+        export_schema=settings.export_schema,
+        storage=open_storage(settings.storage) if settings.export_schema else None,
+        location_root=settings.export_location,
+    )
+
+
+class TrinoWarehouse:
+    """A Trino server.
+
+    Args:
+        tags: shown beside each query in the cluster's own pages.
+        statement_seconds: time limit of a description, which the server enforces.
+        export_seconds: the same for one export.
+        export_schema: `CATALOG.SCHEMA` of a Hive catalog, empty where nothing is exported.
+        storage: where exports go, None where nothing is exported.
+        location_root: the storage's root as the cluster names it; empty where both agree.
+    """
+
+    dialect = "trino"
+
+    def __init__(
+        self,
+        address: TrinoAddress,
+        credentials: Credentials | None = None,
+        *,
+        tags: Sequence[str] = (),
+        statement_seconds: float = 300.0,
+        export_seconds: float = 3600.0,
+        export_schema: str = "",
+        storage: Storage | None = None,
+        location_root: str = "",
+    ) -> None:
+        self._address = address
+        self._statement_seconds = statement_seconds
+        self._connection = TrinoConnection(address, credentials or Credentials(), tags)
+        self._leftovers = ThreadPoolExecutor(_LEFTOVER_THREADS, thread_name_prefix="trino-leftover")
+        self._exports = (
+            ClusterExports(self._connection, export_schema, storage, location_root, export_seconds)
+            if export_schema and storage is not None
+            else None
+        )
+
+    def describe(self, sql: str) -> tuple[Column, ...]:
+        """The result columns, analysed and planned but not run, in four requests on an idle server.
+
+        The columns are known before the statement is over, so its end is awaited elsewhere.
+        """
+        checked = check_query(sql)
+        if checked.tree is None:
+            first = checked.problems[0]
+            at = (first.position.line, first.position.column) if first.position else (None, None)
+            message = first.message + (f" ({first.hint})" if first.hint else "")
+            raise Refusal(first.code, message, *at)
+        request = self._connection.request(limit_seconds=self._statement_seconds)
+        try:
+            answer = self._connection.post(request, BEFORE + without_terminator(sql) + AFTER)
+            answer = self._connection.follow(request, answer, self._statement_seconds, lambda a: bool(a.columns))
+        except TrinoFailure as failure:
+            names = Names(self._address.catalog, self._address.schema, self._lookup)
+            raise refusal(failure, sql, names) from None
+        if answer.next_uri is not None:
+            # As a cancelled statement it would stand among the failed ones on the cluster's pages.
+            self._in_background(partial(self._drain, request, answer))
+        return tuple(
+            Column("" if unnamed(name, index, checked.tree, len(answer.columns)) else name, _type(kind))
+            for index, (name, kind) in enumerate(answer.columns)
+        )
+
+    def tables(self) -> tuple[str, ...]:
+        """Tables and views of the URL's schema; none if it names no schema, since an unqualified name means none."""
+        if not (self._address.catalog and self._address.schema):
+            return ()
+        try:
+            return tuple(str(row[0]) for row in self._lookup(tables_of(self._address.catalog, self._address.schema)))
+        except TrinoFailure as failure:
+            message = f"the warehouse could not list its tables: {failure}"
+            raise PlatformError(ErrorCode.STARBURST_ERROR, message) from None
+
+    def submit_export(self, query_id: str, sql: str, uri: str, remember: Callable[[str], None]) -> None:
+        """Hand over a `CREATE TABLE … AS`; the cluster begins with it when the export is first polled."""
+        self._cluster().submit(query_id, sql, uri, remember)
+
+    def adopt_export(self, query_id: str, state: str, remember: Callable[[str], None]) -> None:
+        """Go on with a query that another process submitted."""
+        self._cluster().adopt(query_id, state, remember)
+
+    def poll_export(self, query_id: str, wait_seconds: float) -> ExportProgress:
+        """UNKNOWN when the server was restarted or forgot the query. An outage of a minute is waited out."""
+        return self._cluster().poll(query_id, wait_seconds)
+
+    def cancel_export(self, query_id: str) -> None:
+        """End the query, wait for its end, and drop its table."""
+        self._cluster().cancel(query_id)
+
+    def close(self) -> None:
+        """Cancel the exports and every statement under way; a second call does nothing."""
+        if self._exports is not None:
+            self._exports.close()
+        self._leftovers.shutdown(wait=True)
+        self._connection.close()
+
+    def _cluster(self) -> ClusterExports:
+        if self._exports is None:
+            message = "the settings name no schema in which the warehouse may write exports"
+            hint = "set GRAPH_PLATFORM_EXPORT_SCHEMA to CATALOG.SCHEMA of a Hive catalog"
+            raise PlatformError(ErrorCode.VALIDATION_FAILED, message, hint)
+        return self._exports
+
+    def _lookup(self, sql: str) -> list[list[object]]:
+        return self._connection.rows(sql, limit_seconds=_LOOKUP_SECONDS)
+
+    def _in_background(self, work: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # closed meanwhile: the server ends what nobody asks for
+            self._leftovers.submit(work)
+
+    def _drain(self, request: TrinoRequest, answer: Answer) -> None:
+        with contextlib.suppress(PlatformError, TrinoFailure):
+            self._connection.follow(request, answer, _LEFTOVER_SECONDS, lambda _: False)
+
+
+def unnamed(name: str, index: int, tree: exp.Expr, count: int) -> bool:
+    """Whether Trino made the column's name up.
+
+    It calls the third column `_col2` if it has none, so a name of another form is the query's own. Of that form it is
+    one only where the query says so: as an alias, or as a column that it names.
+    """
+    if name != f"_col{index}":
+        return False
+    query = tree
+    while isinstance(query, (exp.Subquery, exp.SetOperation)):
+        query = query.this
+    if not isinstance(query, exp.Select):
+        return True
+    items = list(query.expressions)
+    stars = [position for position, item in enumerate(items) if item.is_star]
+    if not stars or index < stars[0]:
+        item = items[index] if index < len(items) else None
+    else:
+        # Counted from the end, where a `*` before it stands for any number of columns.
+        at = len(items) - (count - index)
+        item = items[at] if at > stars[-1] else None
+    while isinstance(item, exp.Paren):
+        item = item.this
+    return not (isinstance(item, (exp.Alias, exp.Column)) and item.alias_or_name.lower() == name)
+
+
+def _type(text: str) -> str:
+    """Trino's text of a type in the notation that all adapters share; one that it does not know stays as it is."""
+    try:
+        return str(parse_warehouse_type(text))
+    except ValueError:
+        return text
