@@ -106,7 +106,7 @@ class Settings:
                 values[spec.name] = _parse(variable, text.strip(), spec.default)
         home = Path(values.get("home", cls.home)).expanduser().absolute()
         values["home"] = home
-        values.setdefault("warehouse", f"duckdb:///{home / 'warehouse.duckdb'}")
+        values.setdefault("warehouse", f"duckdb://{home / 'warehouse.duckdb'}")
         values.setdefault("storage", f"file://{home / 'storage'}")
         values.setdefault("user", _login_name())
         return cls(**values)

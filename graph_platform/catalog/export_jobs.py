@@ -51,6 +51,7 @@ def _record(row: Row[Any]) -> ExportJobRecord:
         status=row.status,
         attempt=row.attempt,
         query_id=row.query_id,
+        query_state=row.query_state,
         rows=row.rows,
         bytes=row.bytes,
         seconds=row.seconds,
@@ -152,6 +153,16 @@ def submit_job(session: Session, holder: JobHolder, job: ExportJobRecord, query_
     return _move(session, holder, job, ExportJobStatus.SUBMITTED, by, {"query_id": query_id})
 
 
+def remember_query(session: Session, holder: JobHolder, job: ExportJobRecord, state: str) -> bool:
+    """Keep what another process needs to go on with the query; False if the job is not the holder's any more."""
+    kept = session.execute(
+        update(export_jobs)
+        .where(_mine(holder, job), export_jobs.c.status == ExportJobStatus.SUBMITTED)
+        .values(query_state=state)
+    )
+    return kept.rowcount == 1
+
+
 def complete_job(
     session: Session, holder: JobHolder, job: ExportJobRecord, *, rows: int, size: int, seconds: float, by: Attribution
 ) -> bool:
@@ -169,7 +180,7 @@ def fail_job(
 
 def release_job(session: Session, holder: JobHolder, job: ExportJobRecord, reason: str, *, by: Attribution) -> bool:
     """Back to pending with the next attempt: its query ended without a result. False if it is not the holder's."""
-    values = {"attempt": export_jobs.c.attempt + 1, "query_id": None, **_RELEASED}
+    values = {"attempt": export_jobs.c.attempt + 1, "query_id": None, "query_state": None, **_RELEASED}
     return _move(session, holder, job, ExportJobStatus.PENDING, by, values, reason)
 
 
@@ -215,7 +226,7 @@ def reclaim_job(session: Session, holder: JobHolder, job: ExportJobRecord, *, by
         from_=list(_HELD),
         to=ExportJobStatus.PENDING,
         by=by,
-        values={"attempt": export_jobs.c.attempt + 1, "query_id": None, **_RELEASED},
+        values={"attempt": export_jobs.c.attempt + 1, "query_id": None, "query_state": None, **_RELEASED},
         reason="its owner is gone, and the warehouse does not know its query",
     )
 

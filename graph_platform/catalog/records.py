@@ -103,6 +103,7 @@ class ExportJobRecord(Record):
     status: str
     attempt: int
     query_id: str | None
+    query_state: str | None
     rows: int | None
     bytes: int | None
     seconds: float | None

@@ -114,6 +114,7 @@ export_jobs = Table(
     Column("revision", Integer, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("query_id", Text),
+    Column("query_state", Text),
     Column("lease_owner", Text),
     Column("lease_expires_at", _MOMENT),
     Column("rows", BigInteger),

@@ -6,7 +6,13 @@ Only shape is said here (keys, kinds of value, what is required). The rules over
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+
+Sql = Annotated[str, StringConstraints(strip_whitespace=False)]
+"""SQL as it was written, first blank lines and all: an error's position is one in the user's own text."""
 
 
 class _Definition(BaseModel):
@@ -31,7 +37,7 @@ class NodeDefinition(_Definition):
     """One kind of node."""
 
     label: str = Field(description="Label of the nodes, e.g. Airport.")
-    sql: str = Field(description="One SELECT in Trino's dialect: the primary key first, then the properties in order.")
+    sql: Sql = Field(description="One SELECT in Trino's dialect: the primary key first, then the properties in order.")
     primary_key: PrimaryKeyDefinition = Field(description="The column that identifies a node.")
     properties: tuple[PropertyDefinition, ...] = Field(default=(), description="The further columns, in order.")
 
@@ -42,7 +48,7 @@ class EdgeDefinition(_Definition):
     type: str = Field(description="Type of the edges, e.g. FLIES_TO.")
     from_node: str = Field(description="Label of the node definition at which the edges start.")
     to_node: str = Field(description="Label of the node definition at which the edges end.")
-    sql: str = Field(description="One SELECT in Trino's dialect: from_key, to_key, then the properties in order.")
+    sql: Sql = Field(description="One SELECT in Trino's dialect: from_key, to_key, then the properties in order.")
     from_key: str = Field(description="First column of the SQL: the primary key of the start node.")
     to_key: str = Field(description="Second column of the SQL: the primary key of the end node.")
     properties: tuple[PropertyDefinition, ...] = Field(default=(), description="The further columns, in order.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -74,14 +74,29 @@ def _adopt(run: ExportRun) -> list[ExportJobRecord]:
         left = export_jobs.left_behind(session, run.holder)
     alive = []
     for job in left:
-        known = job.query_id and run.warehouse.poll_export(job.query_id, 0).state != ExportState.UNKNOWN
-        with run.catalog.transaction() as session:
-            if known:
+        taken = None
+        if job.query_id and job.query_state:
+            with run.catalog.transaction() as session:
                 taken = export_jobs.take_over(session, run.holder, job, run.lease, by=run.by)
-                alive += [taken] if taken else []
-            else:
-                export_jobs.reclaim_job(session, run.holder, job, by=run.by)
+        if taken and taken.query_id and taken.query_state:
+            run.warehouse.adopt_export(taken.query_id, taken.query_state, _remember(run, taken))
+            if run.warehouse.poll_export(taken.query_id, 0).state != ExportState.UNKNOWN:
+                alive.append(taken)
+                continue
+        with run.catalog.transaction() as session:
+            export_jobs.reclaim_job(session, run.holder, job, by=run.by)
     return alive
+
+
+def _remember(run: ExportRun, job: ExportJobRecord) -> Callable[[str], None]:
+    """Keeps the query's state in the catalog before the warehouse is asked for the next one."""
+
+    def remember(state: str) -> None:
+        with run.catalog.transaction() as session:
+            if not export_jobs.remember_query(session, run.holder, job, state):
+                raise fenced_off(run.holder)
+
+    return remember
 
 
 class _Lane:
@@ -117,7 +132,7 @@ class _Lane:
         folder = f"{run.folder}/{export_folder(job.attempt, job.kind, job.name)}"
         run.storage.delete(folder)  # of a submission that died before this one's catalog row was written
         try:
-            run.warehouse.submit_export(query_id, job.sql, run.storage.uri(folder) + "/")
+            run.warehouse.submit_export(query_id, job.sql, run.storage.uri(folder) + "/", _remember(run, job))
         except PlatformError as error:
             self._retry_or_fail(job, error)
             return

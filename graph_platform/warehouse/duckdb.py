@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -105,8 +105,8 @@ class DuckDBWarehouse:
             cursor.close()
         return tuple(name if schema == "main" else f"{schema}.{name}" for schema, name in rows)
 
-    def submit_export(self, query_id: str, sql: str, uri: str) -> None:
-        """Write one Parquet file in a thread of its own."""
+    def submit_export(self, query_id: str, sql: str, uri: str, remember: Callable[[str], None]) -> None:
+        """Write one Parquet file in a thread of its own. It ends with this process, so nothing is remembered."""
         query, _ = self._translated(sql)
         folder = local_folder(uri)
         try:
@@ -125,6 +125,9 @@ class DuckDBWarehouse:
             target=self._run, args=(export, query, folder / FILE_NAME), name=f"export-{query_id}", daemon=True
         )
         export.thread.start()
+
+    def adopt_export(self, query_id: str, state: str, remember: Callable[[str], None]) -> None:
+        """Nothing to adopt: an export of another process ended with it."""
 
     def poll_export(self, query_id: str, wait_seconds: float) -> ExportProgress:
         """UNKNOWN for an export of another process: it ended with that process."""

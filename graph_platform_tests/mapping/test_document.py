@@ -53,7 +53,7 @@ def at(problem: dict[str, Any]) -> tuple[int, int]:
 def test_a_yaml_file_is_read() -> None:
     mapping = read_mapping(GOOD)
     assert mapping.name == "flights"
-    assert mapping.node_definitions[0].sql == "SELECT faa, name\nFROM airports  -- all of them"
+    assert mapping.node_definitions[0].sql == "SELECT faa, name\nFROM airports  -- all of them\n"
 
 
 def test_the_same_in_json_is_the_same_mapping() -> None:
@@ -69,7 +69,7 @@ def test_a_mapping_reads_back_as_it_was_written_with_sql_as_a_block() -> None:
     mapping = read_mapping(GOOD)
     text = write_mapping(mapping)
     assert read_mapping(text) == mapping
-    assert "sql: |-\n    SELECT faa, name\n    FROM airports  -- all of them\n" in text
+    assert "sql: |\n    SELECT faa, name\n    FROM airports  -- all of them\n" in text
 
 
 TEXT = st.text(min_size=1, max_size=40).map(str.strip).filter(bool)

@@ -7,6 +7,7 @@ where it is not the statement's fault.
 from __future__ import annotations
 
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -37,6 +38,9 @@ TRANSIENT = frozenset(
         "EXCHANGE_MANAGER_NOT_CONFIGURED",
     }
 )
+# A denial of this kind is about who asks; any other is about the tables of the one statement.
+_ABOUT_THE_USER = re.compile("impersonate|execute query|set .*session|role", re.IGNORECASE)
+_CHECK_USER = "check the user of GRAPH_PLATFORM_WAREHOUSE and its password, token, certificate or roles"
 
 
 @dataclass(eq=False)
@@ -67,6 +71,22 @@ class Answer:
     columns: tuple[tuple[str, str], ...]
     rows: Sequence[Sequence[Any]]
     update_count: int | None
+
+
+class _Session(requests.Session):
+    """Settings of the environment step back: REQUESTS_CA_BUNDLE behind the URL's `verify`, ~/.netrc altogether."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.auth = _as_it_is
+
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+        settings = super().merge_environment_settings(url, proxies, stream, verify, cert)
+        return settings if self.verify is True else {**settings, "verify": self.verify}
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
 
 
 class TrinoConnection:
@@ -108,7 +128,7 @@ class TrinoConnection:
             roles=dict(address.roles) or None,
             timezone="UTC",
         )
-        http = requests.Session()
+        http = _Session()
         # One pool of connections for all: a statement of its own would else pay for a new TLS handshake each time.
         http.mount("https://", self._adapter)
         http.mount("http://", self._adapter)
@@ -213,6 +233,9 @@ class TrinoConnection:
         if failure.name == "QUERY_QUEUE_FULL":
             message = f"the warehouse takes no more queries now: {failure.message}"
             return PlatformError(ErrorCode.CONCURRENCY_LIMIT_EXCEEDED, message, "try again later")
+        if failure.name == "PERMISSION_DENIED" and _ABOUT_THE_USER.search(failure.message):
+            message = f"the warehouse {self.address} does not let {self.address.user} ask at all: {failure.message}"
+            return PlatformError(ErrorCode.PERMISSION_DENIED, message, _CHECK_USER)
         if failure.name in TRANSIENT:
             message = f"the warehouse {self.address} could not run a statement: {failure.message}"
             return PlatformError(ErrorCode.BACKEND_UNREACHABLE, message, "try again later")
@@ -289,8 +312,7 @@ class TrinoConnection:
         status, address = response.status_code, self.address
         if status in (401, 403):
             message = f"the warehouse {address} does not let the user {address.user} in ({status} {response.reason})"
-            hint = "check the user of GRAPH_PLATFORM_WAREHOUSE and its password, token or certificate"
-            return PlatformError(ErrorCode.PERMISSION_DENIED, message, hint)
+            return PlatformError(ErrorCode.PERMISSION_DENIED, message, _CHECK_USER)
         if status == 429:
             message = f"the warehouse {address} takes no more requests now"
             return PlatformError(ErrorCode.CONCURRENCY_LIMIT_EXCEEDED, message, "try again later")

@@ -126,6 +126,7 @@ CREATE TABLE graph_platform.export_jobs (
     revision integer NOT NULL,
     attempt integer NOT NULL CHECK (attempt >= 1),
     query_id text,
+    query_state text,
     lease_owner text,
     lease_expires_at timestamptz,
     rows bigint,
