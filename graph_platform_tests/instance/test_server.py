@@ -38,6 +38,13 @@ def server(
     runtime.stop("inst-1", 5)
 
 
+@pytest.fixture
+def local(tmp_path: Path) -> Iterator[LocalRuntime]:
+    made = LocalRuntime(tmp_path / "home", INSTALLATION)
+    yield made
+    made.stop("inst-1", 1)
+
+
 def query(server: httpx.Client, cypher: Any, **fields: Any) -> httpx.Response:
     return server.post("/query", json={"cypher": cypher, **fields})
 
@@ -251,7 +258,7 @@ def test_queries_run_beside_each_other_and_too_many_are_refused(server: httpx.Cl
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("damage", ["missing", "truncated", "changed", "other version"])
 def test_a_database_file_that_is_not_right_is_replaced_by_loading_again(
-    tmp_path: Path, engine: str, damage: str
+    local: LocalRuntime, tmp_path: Path, engine: str, damage: str
 ) -> None:
     snapshot = make_snapshot(tmp_path, engine)
     [stored] = snapshot.manifest.databases
@@ -270,15 +277,14 @@ def test_a_database_file_that_is_not_right_is_replaced_by_loading_again(
         document["databases"][0]["storage_version"] = "1"
         snapshot.storage.write(snapshot.manifest_key, json.dumps(document).encode())
     before = {item.key for item in snapshot.storage.list("")}
-    runtime = LocalRuntime(tmp_path / "home", INSTALLATION)
-    runtime.start(snapshot.spec(engine))
-    assert settled(runtime, "inst-1").presence is Presence.READY
-    way = runtime.connect("inst-1")
+    local.start(snapshot.spec(engine))
+    assert settled(local, "inst-1").presence is Presence.READY
+    way = local.connect("inst-1")
     headers = {"Authorization": f"Bearer {way.token}"}
     answer = httpx.post(f"{way.url}/query", json={"cypher": "MATCH ()-[e]->() RETURN count(*)"}, headers=headers)
     assert answer.json()["rows"] == [[6]]
     assert "loading" in (tmp_path / "home/instances/inst-1/server.log").read_text()
-    runtime.stop("inst-1", 5)
+    local.stop("inst-1", 5)
     assert {item.key for item in snapshot.storage.list("")} == before
 
 
@@ -348,11 +354,12 @@ def test_a_spec_that_is_none_is_refused(tmp_path: Path, content: str) -> None:
     assert "VALIDATION_FAILED" in done.stderr and "Traceback" not in done.stderr
 
 
-def test_the_end_comes_within_its_grace_although_a_query_runs(tmp_path: Path, snapshots: dict[str, Snapshot]) -> None:
-    runtime = LocalRuntime(tmp_path, INSTALLATION)
-    runtime.start(snapshots["ladybug"].spec("ladybug", query_seconds=60.0))
-    settled(runtime, "inst-1")
-    way = runtime.connect("inst-1")
+def test_the_end_comes_within_its_grace_although_a_query_runs(
+    local: LocalRuntime, snapshots: dict[str, Snapshot]
+) -> None:
+    local.start(snapshots["ladybug"].spec("ladybug", query_seconds=60.0))
+    settled(local, "inst-1")
+    way = local.connect("inst-1")
     headers = {"Authorization": f"Bearer {way.token}"}
     ended: list[Any] = []
 
@@ -366,7 +373,7 @@ def test_the_end_comes_within_its_grace_although_a_query_runs(tmp_path: Path, sn
     thread.start()
     time.sleep(0.4)
     begun = time.monotonic()
-    runtime.stop("inst-1", 8)
+    local.stop("inst-1", 8)
     assert time.monotonic() - begun < 9
     thread.join()
     assert ended

@@ -65,6 +65,15 @@ def test_what_a_killed_writer_left_is_not_listed_and_goes_with_its_folder(tmp_pa
     assert list(storage.root.iterdir()) == []
 
 
+def test_a_deletion_leaves_a_living_writer_alone(tmp_path: Path) -> None:
+    storage = FileStorage(f"file://{tmp_path}/root")
+    storage.write("a/old", b"x")
+    with storage._writing("a/new") as file:
+        file.write(b"whole")
+        assert storage.delete("a") == 1
+    assert storage.read("a/new") == b"whole"
+
+
 def test_a_deletion_prunes_up_to_the_root_and_not_the_root(tmp_path: Path) -> None:
     storage = FileStorage(f"file://{tmp_path}/root")
     storage.write("a/b/c/d", b"x")
