@@ -264,6 +264,7 @@ def _configuration(server: TrinoServer, home: Path, shared_secret: str) -> dict[
             f"http-server.https.keystore.path={server.folder / 'keys/server.pem'}",
             f"http-server.https.truststore.path={keys.authority}",
             "http-server.authentication.type=CERTIFICATE,JWT,PASSWORD",
+            "http-server.authentication.certificate.user-mapping.pattern=CN=(.*)",
             "http-server.authentication.allow-insecure-over-http=true",
             f"http-server.authentication.jwt.key-file={server.folder / 'keys/signing'}",
             f"internal-communication.shared-secret={shared_secret}",

@@ -70,11 +70,11 @@ class ClusterExports:
         self, connection: TrinoConnection, schema: str, storage: Storage, location_root: str, limit_seconds: float
     ) -> None:
         self._connection = connection
-        self._catalog, dot, name = schema.partition(".")
-        if not (self._catalog and dot and name):
+        self._catalog, _, self._schema_name = schema.partition(".")
+        if not (self._catalog and self._schema_name):
             message = f"GRAPH_PLATFORM_EXPORT_SCHEMA is {schema!r}, which is not CATALOG.SCHEMA"
             raise PlatformError(ErrorCode.VALIDATION_FAILED, message, "e.g. hive.graph_exports")
-        self._schema = f"{quoted(self._catalog)}.{quoted(name)}"
+        self._schema = f"{quoted(self._catalog)}.{quoted(self._schema_name)}"
         self._storage = storage
         self._location_root = location_root
         self._limit_seconds = limit_seconds
@@ -138,7 +138,7 @@ class ClusterExports:
             answer = self._connection.get(export.request, export.next_uri, wait_seconds=wait_seconds, patient=False)
         except TrinoFailure as failure:
             empty = failure.name == "HIVE_METASTORE_ERROR" and self._is_empty(export)
-            self._end(export, self._finished(export, 0) if empty else _failed(failure))
+            self._end(export, self._finished(export, 0) if empty else self._failed(failure))
             return
         except QueryLost:
             self._end(export, ExportProgress(ExportState.UNKNOWN, error="the warehouse no longer knows the query"))
@@ -173,6 +173,14 @@ class ClusterExports:
             columns = self._connection.follow(request, answer, _DROP_SECONDS, lambda _: False).columns
             write_empty(self._storage, export.uri, columns)
         return ExportProgress(ExportState.FINISHED, rows=rows)
+
+    def _failed(self, failure: TrinoFailure) -> ExportProgress:
+        """UNKNOWN where the cluster, not the query, is the cause: like a lost query, it is worth another attempt."""
+        message = failure.message or failure.name
+        if message == f"Schema {self._schema_name} not found":
+            message = f"{message} in {self._catalog}; create it, CREATE SCHEMA {self._schema}, or name another one"
+        lost = failure.name in _RETRIED
+        return ExportProgress(ExportState.UNKNOWN if lost else ExportState.FAILED, error=message)
 
     def _unanswered(self, export: _Export, error: PlatformError) -> None:
         """The query goes on without us, so an outage is the export's only when it lasts."""
@@ -243,15 +251,6 @@ def _rows(answer: Answer) -> int:
     if answer.update_count is not None:
         return answer.update_count
     return int(answer.rows[0][0]) if answer.rows else 0
-
-
-def _failed(failure: TrinoFailure) -> ExportProgress:
-    """UNKNOWN where the cluster, not the query, is the cause: like a forgotten query, it is worth another attempt."""
-    lost = failure.name in _RETRIED
-    message = failure.message or failure.name
-    if failure.name == "SCHEMA_NOT_FOUND":
-        message += "; create the schema that GRAPH_PLATFORM_EXPORT_SCHEMA names, with CREATE SCHEMA"
-    return ExportProgress(ExportState.UNKNOWN if lost else ExportState.FAILED, error=message)
 
 
 def location_of(storage: Storage, uri: str, location_root: str) -> str:

@@ -1,0 +1,398 @@
+"""Descriptions, errors and connections of the Trino adapter on a real server; exports are in `test_trino_export`."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+
+from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.mapping.problems import ProblemCode
+from graph_platform.settings import Settings, redacted
+from graph_platform.warehouse.protocol import Column, Refusal
+from graph_platform.warehouse.trino.address import TrinoAddress
+from graph_platform.warehouse.trino.warehouse import TrinoWarehouse, open_trino
+from graph_platform_tests.services.proxy import Proxy
+from graph_platform_tests.services.trino import PASSWORD, TrinoServer
+
+
+@pytest.fixture
+def warehouse(trino_server: TrinoServer) -> Iterator[TrinoWarehouse]:
+    with closing(_at(trino_server.port)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def proxy(trino_server: TrinoServer) -> Iterator[Proxy]:
+    with Proxy(trino_server.port) as opened:
+        yield opened
+
+
+def _at(port: int) -> TrinoWarehouse:
+    return TrinoWarehouse(TrinoAddress("127.0.0.1", port, "http", "tester", "tpch", "tiny"))
+
+
+def _refused(warehouse: TrinoWarehouse, sql: str) -> Refusal:
+    with pytest.raises(Refusal) as refused:
+        warehouse.describe(sql)
+    return refused.value
+
+
+_C = ProblemCode
+
+
+@pytest.mark.parametrize(
+    ("sql", "kind", "place", "subject", "candidate"),
+    [
+        ("SELECT custkey\nFROM custmer", _C.TABLE_NOT_FOUND, (2, 6), "custmer", "customer"),
+        ("SELECT custkey FROM tiny.custmer", _C.TABLE_NOT_FOUND, (1, 21), "tiny.custmer", "tiny.customer"),
+        ("SELECT custkey FROM tinny.customer", _C.TABLE_NOT_FOUND, (1, 21), "tinny.customer", "tiny.customer"),
+        ("SELECT 1 x FROM tpcj.tiny.region", _C.TABLE_NOT_FOUND, (1, 17), "tpcj.tiny.region", "tpch.tiny.region"),
+        ("SELECT name,\n\tcustkye FROM customer", _C.COLUMN_NOT_FOUND, (2, 2), "custkye", "custkey"),
+        ("SELECT c.custkye FROM customer c", _C.COLUMN_NOT_FOUND, (1, 8), "c.custkye", "custkey"),
+        ("WITH a AS (SELECT name AS title FROM region) SELECT tilte FROM a", _C.COLUMN_NOT_FOUND, (1, 53), "tilte",
+         "title"),
+        ("SELECT '😀' x, 'é😀' y,\r\n '😀', nam FROM region", _C.COLUMN_NOT_FOUND, (2, 7), "nam", "name"),
+        ("SELECT lowr(name) x FROM region", _C.FUNCTION_NOT_FOUND, (1, 8), "lowr", "lower"),
+        ("SELECT 1 x,\n lower(1) y", _C.SQL_SEMANTICS, (2, 2), None, None),
+        ("SELECT custkey FROM customer WHERE name = 1", _C.SQL_SEMANTICS, (1, 41), None, None),
+        ("SELECT name, count(*) FROM region", _C.SQL_SEMANTICS, (1, 8), None, None),
+        ("SELECT r.name FROM region r, nation n WHERE nationkey = regionkey", _C.SQL_SEMANTICS, (1, 57), None, None),
+        # sqlglot takes these two, Trino does not.
+        ("SELECT regionkey::int FROM region", _C.SQL_SYNTAX, (1, 17), None, None),
+        ("SELECT name FROM region\nLIMIT 5 OFFSET 2", _C.SQL_SYNTAX, (2, 9), None, None),
+    ],
+)  # fmt: skip
+def test_what_trino_refuses_is_told_at_the_users_own_place_with_what_was_meant(
+    warehouse: TrinoWarehouse,
+    sql: str,
+    kind: ProblemCode,
+    place: tuple[int, int],
+    subject: str | None,
+    candidate: str | None,
+) -> None:
+    refusal = _refused(warehouse, sql)
+    assert (refusal.kind, (refusal.line, refusal.column), refusal.subject) == (kind, place, subject)
+    assert candidate is None or candidate in refusal.candidates
+    assert "line " not in refusal.message
+
+
+def test_an_error_after_the_users_text_has_no_place_and_does_not_speak_of_our_parenthesis(
+    warehouse: TrinoWarehouse,
+) -> None:
+    refusal = _refused(warehouse, "SELECT name FROM region ORDER BY name OFFSET")
+    assert (refusal.kind, refusal.line, refusal.column) == (_C.SQL_SYNTAX, None, None) or refusal.line == 1
+    assert "')'" not in refusal.message
+
+
+def test_a_view_of_the_wrapper_never_reaches_the_user(warehouse: TrinoWarehouse) -> None:
+    assert "Expecting: ')'" not in _refused(warehouse, "SELECT name FROM region LIMIT 5 OFFSET 2").message
+
+
+@pytest.mark.parametrize(
+    ("expression", "told"),
+    [
+        ("CAST('a' AS varchar)", "varchar"),
+        ("'abc'", "varchar(3)"),
+        ("CAST('a' AS char(3))", "char(3)"),
+        ("CAST(1.5 AS decimal(38, 10))", "decimal(38,10)"),
+        ("TIMESTAMP '2020-01-01 00:00:00.123456789'", "timestamp(9)"),
+        ("TIMESTAMP '2020-01-01 00:00:00.123 UTC'", "timestamp(3) with time zone"),
+        ("TIME '10:00:00.1 +01:00'", "time(1) with time zone"),
+        ("INTERVAL '1' DAY", "interval day to second"),
+        ("INTERVAL '1' YEAR", "interval year to month"),
+        ("JSON '1'", "json"),
+        ("uuid()", "uuid"),
+        ("X'00'", "varbinary"),
+        ("IPADDRESS '1.1.1.1'", "ipaddress"),
+        ("ST_Point(1, 2)", "geometry"),
+        ("NULL", "unknown"),
+        ("CAST(NULL AS map(decimal(10, 2), array(row(a timestamp(6), b map(varchar, real)))))",
+         "map(decimal(10,2), array(row(a timestamp(6), b map(varchar, real))))"),
+        ('CAST(ROW(1, 2, 3) AS row("a b" bigint, "Cd" tinyint, "select" smallint))',
+         'row("a b" bigint, "Cd" tinyint, select smallint)'),
+        ("ROW(1, ROW(DATE '2020-01-01'))", "row(integer, row(date))"),
+    ],
+)  # fmt: skip
+def test_types_are_told_in_full(warehouse: TrinoWarehouse, expression: str, told: str) -> None:
+    assert warehouse.describe(f"SELECT {expression} AS x") == (Column("x", told),)
+
+
+@pytest.mark.parametrize(
+    ("sql", "names"),
+    [
+        ("SELECT 1, name, (regionkey), upper(name) FROM region", ["", "name", "regionkey", ""]),
+        ('SELECT 1 AS "_col0", 2', ["_col0", ""]),
+        ("SELECT name, NAME, name AS Name FROM region", ["name", "NAME", "Name"]),
+        ("SELECT * FROM (SELECT 1, name FROM region)", ["", "name"]),
+        ("SELECT r.*, 1, name FROM region r", ["regionkey", "name", "comment", "", "name"]),
+        ("VALUES (1, 'a')", ["", ""]),
+        ("SELECT 1 UNION SELECT 2 AS b", [""]),
+        ("TABLE region", ["regionkey", "name", "comment"]),
+        ("WITH a AS (SELECT 1 x) SELECT x FROM a ORDER BY x LIMIT 1", ["x"]),
+    ],
+)
+def test_a_column_that_trino_named_itself_has_no_name(warehouse: TrinoWarehouse, sql: str, names: list[str]) -> None:
+    assert [column.name for column in warehouse.describe(sql)] == names
+
+
+def test_a_table_with_a_column_of_such_a_name_keeps_it(trino_server: TrinoServer) -> None:
+    trino_server.run("CREATE SCHEMA IF NOT EXISTS hive.odd")
+    trino_server.run('CREATE TABLE IF NOT EXISTS hive.odd.named AS SELECT 1 AS "_col0"')
+    address = TrinoAddress("127.0.0.1", trino_server.port, "http", "tester", "hive", "odd")
+    with closing(TrinoWarehouse(address)) as warehouse:
+        assert warehouse.describe("SELECT _col0 FROM named") == (Column("_col0", "integer"),)
+
+
+def test_a_description_takes_one_statement_of_a_few_requests(proxy: Proxy) -> None:
+    with closing(_at(proxy.port)) as warehouse:
+        warehouse.describe("SELECT custkey, name FROM customer")
+        before = len(proxy.requests)
+        warehouse.describe("SELECT custkey, count(*) AS orders FROM orders GROUP BY custkey")
+        described = len(proxy.requests)
+    assert [request.split()[0] for request in proxy.requests].count("POST") == 2
+    # Submitted, queued (now and then twice), and the answer; a first page of the end may already be on its way.
+    assert described - before <= 6
+
+
+def test_a_description_leaves_no_query_behind(warehouse: TrinoWarehouse, trino_server: TrinoServer) -> None:
+    warehouse.describe("SELECT custkey AS left_behind FROM customer")
+    warehouse.close()
+    rows = trino_server.run(
+        "SELECT state FROM system.runtime.queries WHERE query LIKE '%AS left%behind FROM customer%' "
+        "AND source = 'graph-platform'"
+    )
+    assert rows == [["FINISHED"]]
+
+
+def test_tables_are_those_of_the_urls_schema(trino_server: TrinoServer, warehouse: TrinoWarehouse) -> None:
+    assert {"customer", "lineitem", "nation"} <= set(warehouse.tables())
+    with closing(TrinoWarehouse(TrinoAddress("127.0.0.1", trino_server.port, "http", "tester", "tpch"))) as bare:
+        assert bare.tables() == ()
+        refusal = _refused(bare, "SELECT name FROM region")
+        assert (refusal.kind, refusal.subject) == (_C.TABLE_NOT_FOUND, "region")
+        assert "no schema" in refusal.message
+
+
+def test_the_cluster_sees_source_tags_and_the_time_limit(trino_server: TrinoServer) -> None:
+    address = TrinoAddress("127.0.0.1", trino_server.port, "http", "tester", "tpch", "tiny")
+    with closing(TrinoWarehouse(address, tags=["mapping=a,b", "run=r1"], statement_seconds=77)) as warehouse:
+        warehouse.describe("SELECT regionkey AS seen_by_the_cluster FROM region")
+    (found,) = trino_server.run(
+        "SELECT query_id FROM system.runtime.queries WHERE query LIKE '%seen%by%cluster FROM%' "
+        "AND source = 'graph-platform'"
+    )
+    url = f"http://127.0.0.1:{trino_server.port}/v1/query/{found[0]}"
+    session = httpx.get(url, headers={"X-Trino-User": "tester"}).json()["session"]
+    assert session["clientTags"] == ["mapping=a_b", "run=r1"]
+    assert session["systemProperties"]["query_max_run_time"] == "77.000s"
+
+
+# --- connections -------------------------------------------------------------------------------------------------
+
+
+def test_a_server_that_is_down_could_not_be_reached_and_is_no_fault_of_the_mapping() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    with closing(_at(port)) as warehouse, pytest.raises(PlatformError) as failure:
+        warehouse.describe("SELECT 1 AS x")
+    assert (failure.value.code, failure.value.exit_status) == (ErrorCode.BACKEND_UNREACHABLE, 3)
+    assert "could not be reached: Connection refused" in failure.value.message
+
+
+def test_a_host_that_does_not_exist_is_told_so() -> None:
+    with (
+        closing(TrinoWarehouse(TrinoAddress("no-such-host.invalid", 8080, "http", "tester"))) as warehouse,
+        pytest.raises(PlatformError) as failure,
+    ):
+        warehouse.describe("SELECT 1 AS x")
+    assert failure.value.code is ErrorCode.BACKEND_UNREACHABLE
+    assert "0x" not in failure.value.message
+
+
+@pytest.mark.parametrize("failures", [[503], [502, 504], [0], [0, 503, 0]])
+def test_a_busy_gateway_or_a_lost_connection_is_tried_again(proxy: Proxy, failures: list[int]) -> None:
+    with closing(_at(proxy.port)) as warehouse:
+        proxy.failures += failures
+        assert warehouse.describe("SELECT 1 AS x") == (Column("x", "integer"),)
+        proxy.failures += failures  # and in the middle of a statement
+        assert warehouse.describe("SELECT 2 AS x") == (Column("x", "integer"),)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (500, ErrorCode.BACKEND_UNREACHABLE),
+        (404, ErrorCode.BACKEND_UNREACHABLE),
+        (429, ErrorCode.CONCURRENCY_LIMIT_EXCEEDED),
+        (401, ErrorCode.PERMISSION_DENIED),
+        (403, ErrorCode.PERMISSION_DENIED),
+    ],
+)
+def test_any_other_status_is_told_at_once(proxy: Proxy, status: int, code: ErrorCode) -> None:
+    proxy.failures.append(status)
+    with closing(_at(proxy.port)) as warehouse, pytest.raises(PlatformError) as failure:
+        warehouse.describe("SELECT 1 AS x")
+    assert failure.value.code is code
+    assert len(proxy.requests) == 1
+
+
+def test_what_answers_and_is_not_trino_is_told_so() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            client, _ = listener.accept()
+            with client:
+                client.recv(65536)
+                client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello")
+
+        threading.Thread(target=answer, daemon=True).start()
+        with closing(_at(listener.getsockname()[1])) as warehouse, pytest.raises(PlatformError) as failure:
+            warehouse.describe("SELECT 1 AS x")
+    assert "not Trino" in failure.value.message
+
+
+def test_closing_ends_a_description_that_waits(proxy: Proxy) -> None:
+    proxy.delay_seconds = 0.4
+    warehouse = _at(proxy.port)
+    failures: list[PlatformError] = []
+
+    def describe() -> None:
+        try:
+            warehouse.describe("SELECT custkey FROM customer")
+        except PlatformError as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=describe)
+    thread.start()
+    time.sleep(0.6)
+    warehouse.close()
+    thread.join(10)
+    assert [failure.code for failure in failures] == [ErrorCode.BACKEND_UNREACHABLE]
+    assert proxy.requests[-1].startswith("DELETE")
+
+
+# --- who asks ----------------------------------------------------------------------------------------------------
+
+
+def _settings(server: TrinoServer, user: str = "tester", **values: str) -> Settings:
+    url = f"trino://{user}@127.0.0.1:{server.secure_port}/tpch/tiny?verify={server.credentials.authority}"
+    return Settings.load({"GRAPH_PLATFORM_WAREHOUSE": url, **{f"GRAPH_PLATFORM_{k}": v for k, v in values.items()}})
+
+
+def _asks(settings: Settings) -> None:
+    with closing(open_trino(settings)) as warehouse:
+        assert warehouse.describe("SELECT regionkey FROM region") == (Column("regionkey", "bigint"),)
+
+
+def test_a_password_lets_in_from_the_url_the_environment_or_a_file(trino_server: TrinoServer, tmp_path: Path) -> None:
+    kept = tmp_path / "password"
+    kept.write_text(PASSWORD + "\n")
+    _asks(_settings(trino_server, WAREHOUSE_PASSWORD=PASSWORD))
+    _asks(_settings(trino_server, WAREHOUSE_PASSWORD_FILE=str(kept)))
+    _asks(_settings(trino_server, user="tester:a%20pass%3Aword%40with%2Feverything"))
+
+
+def test_a_token_lets_in_and_is_read_anew_for_each_statement(trino_server: TrinoServer, tmp_path: Path) -> None:
+    _asks(_settings(trino_server, WAREHOUSE_JWT=trino_server.credentials.token("tester")))
+    kept = tmp_path / "token"
+    kept.write_text(trino_server.credentials.token("tester", lifetime_seconds=-100))
+    with (
+        closing(open_trino(_settings(trino_server, WAREHOUSE_JWT_FILE=str(kept)))) as warehouse,
+        pytest.raises(PlatformError) as failure,
+    ):
+        warehouse.describe("SELECT 1 AS x")
+        assert failure.value.code is ErrorCode.PERMISSION_DENIED
+        kept.write_text(trino_server.credentials.token("tester"))
+        assert warehouse.describe("SELECT 1 AS x")
+
+
+def test_a_certificate_lets_in(trino_server: TrinoServer) -> None:
+    keys = trino_server.credentials
+    _asks(_settings(trino_server, WAREHOUSE_CERTIFICATE=str(keys.certificate), WAREHOUSE_KEY=str(keys.key)))
+
+
+def test_nobody_gets_in_without_a_proof_over_https(trino_server: TrinoServer) -> None:
+    settings = _settings(trino_server)
+    url = settings.warehouse + "&http_scheme=https"
+    with (
+        closing(open_trino(Settings.load({"GRAPH_PLATFORM_WAREHOUSE": url}))) as warehouse,
+        pytest.raises(PlatformError) as failure,
+    ):
+        warehouse.describe("SELECT 1 AS x")
+    assert failure.value.code is ErrorCode.PERMISSION_DENIED
+
+
+def test_a_server_with_an_unknown_certificate_gets_no_password(trino_server: TrinoServer) -> None:
+    url = f"trino://tester:secret@127.0.0.1:{trino_server.secure_port}/tpch/tiny"
+    with (
+        closing(open_trino(Settings.load({"GRAPH_PLATFORM_WAREHOUSE": url}))) as warehouse,
+        pytest.raises(PlatformError) as failure,
+    ):
+        warehouse.describe("SELECT 1 AS x")
+    assert failure.value.code is ErrorCode.BACKEND_UNREACHABLE
+    assert "certificate" in failure.value.message
+    assert "verify=" in (failure.value.hint or "")
+
+
+def test_a_secret_is_in_no_error_and_no_repr(trino_server: TrinoServer) -> None:
+    secret = "s3cret@with:signs"
+    broken = [
+        _settings(trino_server, WAREHOUSE_PASSWORD=secret),
+        _settings(trino_server, WAREHOUSE_JWT=secret),
+        _settings(trino_server, WAREHOUSE_JWT=f"{secret}\nx"),
+        _settings(trino_server, user=f"tester:{secret}"),
+        Settings.load({"GRAPH_PLATFORM_WAREHOUSE": f"trino://tester:{secret}@h:port/tpch"}),
+        Settings.load({"GRAPH_PLATFORM_WAREHOUSE": f"trino://tester:{secret}@h:80/a/b/c"}),
+        Settings.load({"GRAPH_PLATFORM_WAREHOUSE": f"trino://tester:{secret}@h:80/tpch?http_scheme=http"}),
+        Settings.load({"GRAPH_PLATFORM_WAREHOUSE": f"trino://tester:{secret}@h:443/tpch?colour=red"}),
+        Settings.load({"GRAPH_PLATFORM_WAREHOUSE": f"trino://tester:{secret}@[h/tpch"}),
+    ]
+    for settings in broken:
+        with pytest.raises(PlatformError) as failure, closing(open_trino(settings)) as warehouse:
+            assert "s3cret" not in repr(vars(warehouse))
+            warehouse.describe("SELECT 1 AS x")
+        error: BaseException | None = failure.value
+        while error is not None:
+            assert "s3cret" not in f"{error!r} {error}"
+            error = error.__cause__
+        assert "s3cret" not in repr(settings)
+        assert "s3cret" not in redacted(settings, "warehouse")
+
+
+@pytest.mark.parametrize(
+    ("url", "part"),
+    [
+        ("trino://", "no host"),
+        ("trino://h:80/tpch?http_scheme=ftp", "ftp"),
+        ("trino://u:p@h:80/tpch?http_scheme=http", "unencrypted"),
+        ("trino://h:80/tpch?colour=red", "colour"),
+        ("trino://h:80/tpch?roles=hive:", "incomplete"),
+    ],
+)
+def test_a_url_that_cannot_be_used_says_why(url: str, part: str) -> None:
+    with pytest.raises(PlatformError) as failure:
+        open_trino(Settings.load({"GRAPH_PLATFORM_WAREHOUSE": url}))
+    assert failure.value.code is ErrorCode.VALIDATION_FAILED
+    assert part in failure.value.message
+
+
+def test_session_properties_and_roles_of_the_url_are_the_sessions(trino_server: TrinoServer) -> None:
+    url = f"{trino_server.url}?session.join_distribution_type=BROADCAST&roles=hive:admin"
+    with closing(open_trino(Settings.load({"GRAPH_PLATFORM_WAREHOUSE": url}))) as warehouse:
+        warehouse.describe("SELECT regionkey AS with_properties FROM region")
+    (found,) = trino_server.run(
+        "SELECT query_id FROM system.runtime.queries WHERE query LIKE '%AS with%properties FROM region%' "
+        "AND source = 'graph-platform'"
+    )
+    url = f"http://127.0.0.1:{trino_server.port}/v1/query/{found[0]}"
+    session = httpx.get(url, headers={"X-Trino-User": "tester"}).json()["session"]
+    assert session["systemProperties"]["join_distribution_type"] == "BROADCAST"
+    assert session["catalogRoles"]["hive"]["role"] == "admin"

@@ -1,0 +1,36 @@
+"""A process that submits an export, follows it a while, and is killed by its test. It prints what it remembers."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from graph_platform.storage.file import FileStorage
+from graph_platform.warehouse.trino.address import TrinoAddress
+from graph_platform.warehouse.trino.warehouse import TrinoWarehouse
+
+DIES_FIRST = "dies before it remembers"
+
+
+def main(port: str, root: str, location: str, query_id: str, sql: str, what: str) -> None:
+    """Submit `sql` and poll for ever, or end at the moment when the first state should be remembered."""
+    warehouse = TrinoWarehouse(
+        TrinoAddress("127.0.0.1", int(port), "http", "tester", "tpch", "tiny"),
+        export_schema="hive.exports",
+        storage=FileStorage(Path(root).as_uri()),
+        location_root=location,
+    )
+
+    def remember(state: str) -> None:
+        if what == DIES_FIRST:
+            print("asked to remember", flush=True)
+            sys.stdin.read()
+        print(state, flush=True)
+
+    warehouse.submit_export(query_id, sql, Path(root, query_id).as_uri() + "/", remember)
+    while True:
+        warehouse.poll_export(query_id, 0.5)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
