@@ -40,6 +40,15 @@ _FILE_NAME = re.compile(
     re.IGNORECASE,
 )
 
+_BARE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+# Words that Trino reserves and sqlglot's tokenizer takes for names; those that it knows need no list.
+_RESERVED = frozenset(
+    {
+        *("BY", "CAST", "CURRENT_PATH", "CURRENT_ROLE", "DEALLOCATE", "EXTRACT", "GROUP", "GROUPING", "JSON_ARRAY"),
+        *("JSON_EXISTS", "JSON_OBJECT", "JSON_QUERY", "JSON_TABLE", "JSON_VALUE", "LISTAGG", "NORMALIZE", "ORDER"),
+        *("SKIP", "TRIM", "UESCAPE"),
+    }
+)
 _CLASS_NAME = re.compile(r"<class '[\w.]*?(\w+)'>")
 
 # sqlglot logs a warning for every statement that it reads as a command; such a statement is refused anyway.
@@ -87,6 +96,14 @@ def without_terminator(sql: str) -> str:
         at = tokens.pop().start
         kept = kept[:at] + " " + kept[at + 1 :]
     return kept
+
+
+def identifier(name: str) -> str:
+    """A name as Trino's SQL writes it: bare where that is the same name, else in double quotes."""
+    plain = _BARE_NAME.fullmatch(name) and name.upper() not in _RESERVED
+    if plain and [token.token_type for token in sqlglot.tokenize(name, read=DIALECT)] == [TokenType.VAR]:
+        return name
+    return '"' + name.replace('"', '""') + '"'
 
 
 def locate(sql: str, name: str) -> tuple[int, int] | None:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import duckdb
@@ -23,8 +24,9 @@ from graph_platform.mapping.problems import ProblemCode
 from graph_platform.mapping.report import Problem
 from graph_platform.mapping.sql import check_query, locate
 from graph_platform.mapping.translation import to_duckdb
+from graph_platform.warehouse.duckdb_relations import relations_of
 from graph_platform.warehouse.duckdb_types import plain_type, trino_type
-from graph_platform.warehouse.protocol import Column, ExportProgress, ExportState, Refusal
+from graph_platform.warehouse.protocol import Column, ExportProgress, ExportState, Refusal, Relation
 
 FILE_NAME = "part-0.parquet"
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
@@ -89,6 +91,45 @@ class DuckDBWarehouse:
             cursor.close()
         shown = trino_names(tree, names)
         return tuple(Column(name, str(trino_type(kind))) for name, kind in zip(shown, types, strict=True))
+
+    def fetch(self, sql: str, row_limit: int, limit_seconds: float) -> tuple[tuple[Any, ...], ...]:
+        """The first rows; a statement that takes longer is interrupted."""
+        query, _ = self._translated(sql)
+        cursor = self._cursor()
+        late = threading.Event()
+
+        def interrupt() -> None:
+            late.set()
+            with suppress(duckdb.Error):  # it ended just now
+                cursor.interrupt()
+
+        timer = threading.Timer(limit_seconds, interrupt)
+        timer.daemon = True
+        timer.start()
+        try:
+            rows = cursor.execute(query).fetchmany(row_limit)
+        except duckdb.InterruptException as error:
+            if not late.is_set():
+                raise _unreachable(self._path, error) from error
+            message = f"the warehouse did not end a statement at its limit of {limit_seconds:g} s"
+            hint = "make it cheaper, or raise the limit in the settings"
+            raise PlatformError(ErrorCode.QUERY_TIMEOUT, message, hint) from error
+        except duckdb.Error as error:
+            raise self._refusal(error, sql) from error
+        finally:
+            timer.cancel()
+            cursor.close()
+        return tuple(tuple(tuple(v) if isinstance(v, list) else v for v in row) for row in rows)
+
+    def relations(self, schema: str | None = None) -> tuple[Relation, ...]:
+        """Tables with their declared keys, and the views that hold. The schema of unqualified names is `main`."""
+        cursor = self._cursor()
+        try:
+            return relations_of(cursor, schema)
+        except duckdb.Error as error:
+            raise _unreachable(self._path, error) from error
+        finally:
+            cursor.close()
 
     def tables(self) -> tuple[str, ...]:
         """Tables and views: those of the main schema by name, others with their schema."""

@@ -1,4 +1,4 @@
-"""What the platform asks of a warehouse: describe a query, export a query, name the tables.
+"""What the platform asks of a warehouse: describe a query, fetch a small result, export a query, name the tables.
 
 SQL arrives in Trino's dialect and columns come back with Trino's type names; an adapter for another engine translates.
 An adapter is done when it passes `graph_platform_tests/warehouse/test_conformance.py`.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,26 @@ class Column:
 
     name: str
     type: str
+
+
+@dataclass(frozen=True)
+class ForeignKey:
+    """A declared reference: these columns hold the key of another relation, in the order of its `referenced` ones."""
+
+    columns: tuple[str, ...]
+    relation: str
+    referenced: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A table or view. `reference` is how a query names it, quoted where needed; keys are those that were declared."""
+
+    name: str
+    reference: str
+    columns: tuple[Column, ...]
+    primary_key: tuple[str, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
 
 
 @dataclass(eq=False)
@@ -72,6 +92,31 @@ class Warehouse(Protocol):
 
         Raises:
             Refusal: the query does not hold.
+        """
+        ...
+
+    def fetch(self, sql: str, row_limit: int, limit_seconds: float) -> tuple[tuple[Any, ...], ...]:
+        """The first rows of one query, for results of a few rows: what is large is exported.
+
+        Args:
+            sql: a query whose columns are bigint, double, varchar or boolean, or arrays of these; they come as int,
+                float, str, bool and tuples, a NULL as None. Values of other types have no agreed form: cast them.
+            limit_seconds: time limit of the statement.
+
+        Raises:
+            Refusal: the query does not hold, or fails on a value.
+            PlatformError: QUERY_TIMEOUT.
+        """
+        ...
+
+    def relations(self, schema: str | None = None) -> tuple[Relation, ...]:
+        """Tables and views with their columns, by name; for suggestions only.
+
+        Args:
+            schema: the schema to look in, None for the one that unqualified names mean.
+
+        Raises:
+            PlatformError: RESOURCE_NOT_FOUND, if there is no such schema.
         """
         ...
 

@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 from sqlglot import exp
 from trino.client import TrinoRequest
@@ -19,10 +20,11 @@ from graph_platform.mapping.type_text import parse_warehouse_type
 from graph_platform.settings import Settings
 from graph_platform.storage.connect import open_storage
 from graph_platform.storage.protocol import Storage
-from graph_platform.warehouse.protocol import Column, ExportProgress, Refusal
+from graph_platform.warehouse.protocol import Column, ExportProgress, Refusal, Relation
 from graph_platform.warehouse.trino.address import Credentials, TrinoAddress, address_of
 from graph_platform.warehouse.trino.export import ClusterExports
 from graph_platform.warehouse.trino.refusals import AFTER, BEFORE, Names, refusal, tables_of
+from graph_platform.warehouse.trino.relations import relations_of
 from graph_platform.warehouse.trino.statement import Answer, TrinoConnection, TrinoFailure
 
 _LOOKUP_SECONDS = 30.0
@@ -93,12 +95,7 @@ class TrinoWarehouse:
 
         The columns are known before the statement is over, so its end is awaited elsewhere.
         """
-        checked = check_query(sql)
-        if checked.tree is None:
-            first = checked.problems[0]
-            at = (first.position.line, first.position.column) if first.position else (None, None)
-            message = first.message + (f" ({first.hint})" if first.hint else "")
-            raise Refusal(first.code, message, *at)
+        tree = _one_query(sql)
         request = self._connection.request(limit_seconds=self._statement_seconds)
         try:
             answer = self._connection.post(request, BEFORE + without_terminator(sql) + AFTER)
@@ -110,9 +107,38 @@ class TrinoWarehouse:
             # As a cancelled statement it would stand among the failed ones on the cluster's pages.
             self._in_background(partial(self._drain, request, answer))
         return tuple(
-            Column("" if unnamed(name, index, checked.tree, len(answer.columns)) else name, _type(kind))
+            Column("" if unnamed(name, index, tree, len(answer.columns)) else name, _type(kind))
             for index, (name, kind) in enumerate(answer.columns)
         )
+
+    def fetch(self, sql: str, row_limit: int, limit_seconds: float) -> tuple[tuple[Any, ...], ...]:
+        """The first rows; the server ends the statement at its limit, and once there are enough of them."""
+        _one_query(sql)
+        request = self._connection.request(limit_seconds=limit_seconds)
+        rows: list[tuple[Any, ...]] = []
+
+        def take(answer: Answer) -> bool:
+            rows.extend(tuple(tuple(v) if isinstance(v, list) else v for v in row) for row in answer.rows)
+            return len(rows) > row_limit
+
+        try:
+            # An empty line stands where a description has its wrapper, so that positions are counted alike.
+            answer = self._connection.post(request, "\n" + without_terminator(sql))
+            answer = self._connection.follow(request, answer, limit_seconds, take)
+        except TrinoFailure as failure:
+            names = Names(self._address.catalog, self._address.schema, self._lookup)
+            raise refusal(failure, sql, names) from None
+        if answer.next_uri is not None:
+            self._connection.abandon(request, answer.next_uri)
+        return tuple(rows[:row_limit])
+
+    def relations(self, schema: str | None = None) -> tuple[Relation, ...]:
+        """Tables and views of a schema, `SCHEMA` or `CATALOG.SCHEMA`. Trino knows no declared keys."""
+        try:
+            return relations_of(self._lookup, self._address.catalog, self._address.schema, schema)
+        except TrinoFailure as failure:
+            message = f"the warehouse could not list its tables: {failure}"
+            raise PlatformError(ErrorCode.STARBURST_ERROR, message) from None
 
     def tables(self) -> tuple[str, ...]:
         """Tables and views of the URL's schema; none if it names no schema, since an unqualified name means none."""
@@ -164,6 +190,16 @@ class TrinoWarehouse:
     def _drain(self, request: TrinoRequest, answer: Answer) -> None:
         with contextlib.suppress(PlatformError, TrinoFailure):
             self._connection.follow(request, answer, _LEFTOVER_SECONDS, lambda _: False)
+
+
+def _one_query(sql: str) -> exp.Expr:
+    checked = check_query(sql)
+    if checked.tree is None:
+        first = checked.problems[0]
+        at = (first.position.line, first.position.column) if first.position else (None, None)
+        message = first.message + (f" ({first.hint})" if first.hint else "")
+        raise Refusal(first.code, message, *at)
+    return checked.tree
 
 
 def unnamed(name: str, index: int, tree: exp.Expr, count: int) -> bool:
