@@ -1,12 +1,13 @@
-"""A program for the kill tests: makes snapshots in processes that its parent kills, and says what is left.
+"""A program for the kill tests: does what it is told in processes that its parent kills, and says how they ended.
 
 It imports everything once and forks, because a hundred fresh interpreters would spend their time on imports. Each
 child leads a process group of its own, and the whole group is killed. Reads orders (a JSON document a line) on
 standard input and answers each with one.
 
-    {"name": "s1", "failpoint": "job-claimed"}     make snapshot s1, die at that point
-    {"name": "s1", "kill_after": 0.25}             make it, be killed after so many seconds
-    {"name": "s1"}                                 make it, whole
+    {"act": "snapshot", "name": "s1", "failpoint": "job-claimed"}     make snapshot s1, die at that point
+    {"act": "snapshot", "name": "s1", "kill_after": 0.25}             make it, be killed after so many seconds
+    {"act": "launch", "name": "s1"}                                   serve it, whole
+    {"act": "terminate", "name": "s1"}                                end its instance
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from graph_platform import failpoints
@@ -25,14 +27,20 @@ from graph_platform.platform import Platform
 from graph_platform.settings import Settings
 from graph_platform_tests.worlds import BY, Recorder
 
+ACTS: dict[str, Callable[[Platform, str], object]] = {
+    "snapshot": lambda platform, name: platform.create_snapshot("people", name, None, None, BY, Recorder()),
+    "launch": lambda platform, name: platform.launch_instance(name, name, None, None, BY, Recorder()),
+    "terminate": lambda platform, name: platform.terminate_instance(name, BY, Recorder()),
+}
 
-def make(order: dict[str, Any], settings: Settings) -> None:
-    """In the child: make the snapshot and leave with 0, or say why not and leave with 1."""
+
+def act(order: dict[str, Any], settings: Settings) -> None:
+    """In the child: do it and leave with 0, or say why not and leave with 1."""
     os.setsid()
     failpoints._ARMED = order.get("failpoint")
     try:
         with Platform.open(settings) as platform:
-            platform.create_snapshot("people", order["name"], None, None, BY, Recorder())
+            ACTS[order["act"]](platform, order["name"])
     except PlatformError as error:
         sys.stderr.write(f"{error}\n")
         sys.stderr.flush()
@@ -45,7 +53,7 @@ def carry_out(order: dict[str, Any], settings: Settings) -> dict[str, Any]:
     started = time.monotonic()
     child = os.fork()
     if child == 0:
-        make(order, settings)
+        act(order, settings)
     if "kill_after" in order:
         time.sleep(order["kill_after"])
         with contextlib.suppress(ProcessLookupError):  # it may be done before

@@ -1,4 +1,4 @@
-"""A small world of real parts: a DuckDB warehouse with a few tables, a mapping over it, and the platform around both."""
+"""A small world of real parts: a DuckDB warehouse, a mapping over its tables, and the platform around both."""
 
 from __future__ import annotations
 

@@ -46,6 +46,13 @@ READING_OPERATORS = _PLAIN_OPERATORS | {
 WRITING_OPERATORS = READING_OPERATORS | words(
     "INSERT MERGE SET_PROPERTY DELETE DELETE_NODE DELETE_REL SET_NODE_PROPERTY SET_REL_PROPERTY CREATE_TABLE ALTER DROP"
 )
+_READING_WORDS = words(
+    "SCAN LOOKUP JOIN PROBE EXTEND COUNT AGGREGATE FILTER LIMIT SKIP ORDER TOP UNWIND INTERSECT DEGREES"
+)
+_ACTING_WORDS = words(
+    "COPY EXPORT IMPORT INSTALL UNINSTALL LOAD EXTENSION ATTACH DETACH USE DATABASE CREATE DROP ALTER INSERT DELETE "
+    "SET BATCH WRITE CHECKPOINT TRANSACTION STANDALONE CALL MACRO SEQUENCE TYPE INDEX PARTITIONER FILE CSV PARQUET JSON"
+)
 OPERATORS: dict[Access, frozenset[str]] = {"read": READING_OPERATORS, "write": WRITING_OPERATORS}
 
 _TITLE = re.compile(r"[│|]\s*([A-Z_]+)\[[0-9]+\]\s*(?=[│|])")
@@ -96,18 +103,26 @@ def check_statement(text: str, access: Access) -> Statement:
 
 
 def check_operators(operators: AbstractSet[str], access: Access) -> None:
-    """Refuse a plan with an operator that is not on the list.
+    """Refuse a plan with an operator that does more than the access allows.
+
+    An operator that is on no list passes only if each release's habit of naming tells that it reads: a planner has
+    many ways to look a row up (`QUERY_PRIMARY_KEY_LOOKUP`), and a query must not fail for the one that it chose.
 
     Raises:
         PlatformError: PERMISSION_DENIED.
     """
-    refused = sorted(operators - OPERATORS[access])
+    refused = sorted(name for name in operators - OPERATORS[access] if not _only_reads(name))
     if refused:
         raise PlatformError(
             ErrorCode.PERMISSION_DENIED,
             f"the statement would do what is not allowed here: {', '.join(refused)}",
             details={"operators": refused},
         )
+
+
+def _only_reads(operator: str) -> bool:
+    said = frozenset(operator.split("_"))
+    return ":" not in operator and bool(said & _READING_WORDS) and not said & _ACTING_WORDS
 
 
 def plan_operators(drawing: str) -> frozenset[str]:
@@ -219,10 +234,10 @@ def _refusal(token: Token, access: Access, starts: frozenset[str] | None) -> Pla
             token,
             f"it begins with one of {', '.join(sorted(starts))}, after EXPLAIN or PROFILE if wanted",
         )
-    reason = "only reading is allowed here" if access == "read" and token.word in WRITING_CLAUSES else "never allowed"
+    reason = ": only reading is" if access == "read" and token.word in WRITING_CLAUSES else ""
     return _error(
         ErrorCode.PERMISSION_DENIED,
-        f"{token.word} is not allowed: {reason}",
+        f"{token.word} is not allowed here{reason}",
         token,
         f"if it is a name, quote it: `{token.text}`",
     )

@@ -10,7 +10,6 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-
 Sql = Annotated[str, StringConstraints(strip_whitespace=False)]
 """SQL as it was written, first blank lines and all: an error's position is one in the user's own text."""
 

@@ -57,8 +57,9 @@ def run_exports(run: ExportRun, keeper: LeaseKeeper, concurrency: int) -> Sequen
     with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="export") as pool:
         lanes = [_Lane(run, keeper, adopted[index::workers]) for index in range(workers)]
         futures = [pool.submit(lane.work) for lane in lanes]
-        done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-        if any(future.exception() for future in done):
+        try:
+            wait(futures, return_when=FIRST_EXCEPTION)
+        finally:  # all done, or one failed, or this run is being ended from outside
             for lane in lanes:
                 lane.stopped = True
         failures = [error for error in (future.exception() for future in futures) if error is not None]

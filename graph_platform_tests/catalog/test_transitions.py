@@ -51,7 +51,7 @@ def test_the_constant_head_is_the_newest_migration() -> None:
 
 def test_random_sequences_on_two_connections_never_leave_the_table_and_leave_one_event_each(catalog: Catalog) -> None:
     seed = random.randrange(2**32)
-    print(f"seed {seed}")  # noqa: T201 - shown by pytest when the test fails
+    print(f"seed {seed}")
     with catalog.transaction() as session:
         entities = [
             row for number in range(10) for row in rows_of_every_entity(session, a_mapping(session, f"m{number}"))

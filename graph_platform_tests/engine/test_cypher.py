@@ -229,3 +229,26 @@ def test_whatever_passes_is_read_back_as_the_same_tokens(text: str) -> None:
     again = check_statement(statement.text, "read")
     assert again == statement
     assert "/*" not in "".join(token.text for token in tokens(again.text) if token.kind is Kind.SIGN)
+
+
+@pytest.mark.parametrize("operator", ["QUERY_PRIMARY_KEY_LOOKUP", "PACKED_EXTEND", "COUNT_REL_TABLE", "ORDER_BY_SCAN"])
+def test_an_operator_that_by_its_name_only_reads_passes(operator: str) -> None:
+    check_operators(frozenset({operator, "RESULT_COLLECTOR"}), "read")
+
+
+@pytest.mark.parametrize(
+    "operator",
+    [
+        "COPY_TO",
+        "INSERT",
+        "SCAN_FILE",
+        "TABLE_FUNCTION_CALL:FILE_SCAN",
+        "STANDALONE_CALL",
+        "INDEX_INSERT",
+        "UNHEARD_OF",
+    ],
+)
+def test_an_operator_that_acts_or_is_unheard_of_is_refused(operator: str) -> None:
+    with pytest.raises(PlatformError) as refused:
+        check_operators(frozenset({operator, "RESULT_COLLECTOR"}), "read")
+    assert refused.value.code == ErrorCode.PERMISSION_DENIED

@@ -2,51 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import random
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import psutil
 import pytest
 
 from graph_platform.catalog.records import SnapshotRecord
 from graph_platform.failpoints import Failpoint
-from graph_platform.platform import Platform
 from graph_platform.snapshot.manifest import Manifest
-from graph_platform_tests.worlds import BY, Recorder, files_below, make_settings, people
+from graph_platform_tests.killing import Killing
+from graph_platform_tests.worlds import files_below
 
 RANDOM_KILLS = 100
 SNAPSHOT_POINTS = [point for point in Failpoint if not point.value.startswith("instance-")]
 AFTER_THE_END = {Failpoint.SNAPSHOT_READY}
 
 
-class Makers:
-    """The forking program, and a platform of our own to look at what it leaves."""
-
-    def __init__(self, home: Path, catalog_url: str) -> None:
-        self.settings = make_settings(home, catalog_url)
-        self.platform = Platform.open(self.settings)
-        self.root = home / "storage"
-        self.platform.create_mapping(people(), BY, Recorder())
-        self.program = subprocess.Popen(
-            [sys.executable, "-m", "graph_platform_tests.snapshot.killed"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={"PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path), **self.settings.environment()},
-        )
-
-    def order(self, name: str, **how: Any) -> dict[str, Any]:
-        assert self.program.stdin is not None
-        assert self.program.stdout is not None
-        self.program.stdin.write(json.dumps({"name": name, **how}) + "\n")
-        self.program.stdin.flush()
-        answer: dict[str, Any] = json.loads(self.program.stdout.readline())
-        return answer
+class Makers(Killing):
+    """Processes that make snapshots."""
 
     def snapshot(self, name: str) -> SnapshotRecord | None:
         found = [each for each in self.platform.list_snapshots() if each.name == name]
@@ -62,16 +36,10 @@ class Makers:
         named = {snapshot.manifest_key}
         named |= {f"{snapshot.folder}/{database.key}" for database in manifest.databases}
         named |= {f"{snapshot.folder}/{file.key}" for table in manifest.tables for file in table.files}
-        assert {f"{snapshot.folder}/{name}" for name in files_below(self.root / snapshot.folder)} == named
+        assert {
+            f"{snapshot.folder}/{name}" for name in files_below(self.settings.home / "storage" / snapshot.folder)
+        } == named
         assert sum(table.rows for table in manifest.tables) == 620
-
-    def close(self) -> None:
-        assert self.program.stdin is not None
-        self.program.stdin.close()
-        self.program.wait(timeout=30)
-        assert self.program.stdout is not None
-        self.program.stdout.close()
-        self.platform.__exit__(None, None, None)
 
 
 @pytest.fixture
@@ -81,22 +49,15 @@ def makers(home: Path, catalog_url: str) -> Iterator[Makers]:
     program.close()
 
 
-def no_builder_is_left(home: Path) -> bool:
-    return not any(
-        "graph_platform.engine.build" in " ".join(each.info["cmdline"] or ()) and each.info["ppid"] == 1
-        for each in psutil.process_iter(["cmdline", "ppid"])
-    )
-
-
 @pytest.mark.parametrize("point", SNAPSHOT_POINTS)
 def test_killed_at_a_named_point_the_next_try_finishes_and_nothing_is_left_over(
     makers: Makers, point: Failpoint
 ) -> None:
-    assert makers.order("s", failpoint=point.value)["status"] == -9, f"the code never passes {point}"
+    assert makers.order("snapshot", "s", failpoint=point.value)["status"] == -9, f"the code never passes {point}"
     left = makers.snapshot("s")
     ready = left is not None and left.status == "ready"
     assert ready == (point in AFTER_THE_END)
-    assert makers.order("s")["status"] == 0
+    assert makers.order("snapshot", "s")["status"] == 0
     finished = makers.snapshot("s")
     assert finished is not None
     assert left is None or left.id == finished.id
@@ -109,12 +70,12 @@ def test_killed_at_random_times_the_next_try_finishes_and_nothing_is_left_over(
 ) -> None:
     seed = random.randrange(2**32)
     generator = random.Random(seed)
-    assert makers.order("warm-up")["status"] == 0
-    seconds = makers.order("measure")["seconds"]
+    assert makers.order("snapshot", "warm-up")["status"] == 0
+    seconds = makers.order("snapshot", "measure")["seconds"]
     killed = survived = taken_over = 0
     for number in range(RANDOM_KILLS):
         name = f"s{number}"
-        status = makers.order(name, kill_after=generator.uniform(0, seconds))["status"]
+        status = makers.order("snapshot", name, kill_after=generator.uniform(0, seconds))["status"]
         left = makers.snapshot(name)
         if status == 0:
             survived += 1
@@ -126,7 +87,7 @@ def test_killed_at_random_times_the_next_try_finishes_and_nothing_is_left_over(
             assert left is None or left.status != "ready" or left.manifest_key is not None
         if left is not None and left.status == "ready":
             makers.whole(left)
-        assert makers.order(name)["status"] == 0, f"seed {seed}, number {number}"
+        assert makers.order("snapshot", name)["status"] == 0, f"seed {seed}, number {number}"
         finished = makers.snapshot(name)
         assert finished is not None
         assert left is None or left.id == finished.id

@@ -1,0 +1,46 @@
+"""The kill tests' view of `killed`: gives it orders, and looks at what is left through a platform of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from graph_platform.platform import Platform
+from graph_platform_tests.worlds import BY, Recorder, make_settings, people
+
+
+class Killing:
+    """A world below `home` with the mapping `people`, and the program whose processes are killed in it."""
+
+    def __init__(self, home: Path, catalog_url: str) -> None:
+        self.settings = make_settings(home, catalog_url)
+        self.platform = Platform.open(self.settings)
+        self.platform.create_mapping(people(), BY, Recorder())
+        self.program = subprocess.Popen(
+            [sys.executable, "-m", "graph_platform_tests.killed"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={"PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path), **self.settings.environment()},
+        )
+
+    def order(self, act: str, name: str, **how: Any) -> dict[str, Any]:
+        """Have it done, and learn its exit status (-9 for a kill) and seconds."""
+        assert self.program.stdin is not None
+        assert self.program.stdout is not None
+        self.program.stdin.write(json.dumps({"act": act, "name": name, **how}) + "\n")
+        self.program.stdin.flush()
+        answer: dict[str, Any] = json.loads(self.program.stdout.readline())
+        return answer
+
+    def close(self) -> None:
+        """End the program."""
+        assert self.program.stdin is not None
+        self.program.stdin.close()
+        self.program.wait(timeout=30)
+        assert self.program.stdout is not None
+        self.program.stdout.close()
+        self.platform.__exit__(None, None, None)
