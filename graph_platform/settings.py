@@ -64,8 +64,12 @@ class Settings:
 
     validation_concurrency: int = _setting(8, "statements of one mapping validated at once")
     export_concurrency: int = _setting(4, "definitions of one snapshot exported at once")
+    catalog_patience_seconds: float = _setting(
+        30.0, "how long an operation that has begun waits for a Postgres that went away, in seconds"
+    )
     lease_seconds: float = _setting(60.0, "how long a claim holds without renewal, in seconds")
     warehouse_statement_seconds: float = _setting(300.0, "time limit of one validation statement, in seconds")
+    data_check_seconds: float = _setting(3600.0, "time limit of the check of one definition's data, in seconds")
     export_seconds: float = _setting(3600.0, "time limit of one definition's export, in seconds")
     build_seconds: float = _setting(3600.0, "time limit of building a graph database, in seconds")
     instance_startup_seconds: float = _setting(300.0, "time limit of an instance's start, in seconds")

@@ -20,8 +20,6 @@ from graph_platform.settings import Settings
 HEAD = "0001"
 """The newest migration. A constant, because asking Alembic takes longer than a whole `mapping list`."""
 
-_PATIENCE_SECONDS = 30.0
-
 
 def clock() -> Any:
     """The one clock, as an SQL expression. Use it in statements instead of `now()`."""
@@ -33,10 +31,12 @@ class Catalog:
 
     Args:
         url: an SQLAlchemy URL of a Postgres database.
+        patience_seconds: how long a server that has answered before is waited for.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, patience_seconds: float = 30.0) -> None:
         self._engine = _engine(url)
+        self._patience_seconds = patience_seconds
         self._has_answered = False
 
     @classmethod
@@ -46,7 +46,7 @@ class Catalog:
         Raises:
             PlatformError: BACKEND_UNREACHABLE, or INVALID_STATE for a catalog of a newer platform.
         """
-        catalog = cls(catalog_url(settings))
+        catalog = cls(catalog_url(settings), settings.catalog_patience_seconds)
         catalog.migrate()
         return catalog
 
@@ -77,7 +77,7 @@ class Catalog:
         Raises:
             PlatformError: BACKEND_UNREACHABLE.
         """
-        deadline = time.monotonic() + (_PATIENCE_SECONDS if self._has_answered else 0)
+        deadline = time.monotonic() + (self._patience_seconds if self._has_answered else 0)
         while True:
             try:
                 connection = self._engine.connect()

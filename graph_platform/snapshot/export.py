@@ -150,7 +150,9 @@ class _Lane:
                 return
             if progress.state != ExportState.RUNNING:
                 cause = progress.error or "the warehouse no longer knows the query"
-                self._retry_or_fail(job, _export_failed(job, cause, lost=progress.state == ExportState.UNKNOWN))
+                self._retry_or_fail(
+                    job, _export_failed(job, cause, run.storage.url, lost=progress.state == ExportState.UNKNOWN)
+                )
                 return
             if self.stopped or self._keeper.lost:
                 run.warehouse.cancel_export(query_id)
@@ -158,8 +160,8 @@ class _Lane:
                 return
             if time.monotonic() - started > run.limit_seconds:
                 run.warehouse.cancel_export(query_id)
-                error = _export_failed(job, f"it took longer than {run.limit_seconds:g} s", lost=False)
-                self._fail(job, error)
+                limit = f"it took longer than {run.limit_seconds:g} s (GRAPH_PLATFORM_EXPORT_SECONDS)"
+                self._fail(job, _export_failed(job, limit, run.storage.url, lost=False))
 
     def _complete(self, job: ExportJobRecord, rows: int, seconds: float) -> None:
         run = self._run
@@ -177,7 +179,7 @@ class _Lane:
     def _retry_or_fail(self, job: ExportJobRecord, error: PlatformError) -> None:
         run = self._run
         run.tries[job.id] += 1
-        if not error.retryable or run.tries[job.id] >= _TRIES:
+        if error.code != ErrorCode.BACKEND_UNREACHABLE or run.tries[job.id] >= _TRIES:
             self._fail(job, error)
         run.report.progress(f"{job.name}: {error.message}; trying again")
         with run.catalog.transaction() as session:
@@ -192,13 +194,13 @@ class _Lane:
         raise error
 
 
-def _export_failed(job: ExportJobRecord, cause: str, *, lost: bool) -> PlatformError:
+def _export_failed(job: ExportJobRecord, cause: str, storage: str, *, lost: bool) -> PlatformError:
     if "no space left" in cause.lower():
         return PlatformError(
             ErrorCode.STORAGE_ERROR,
-            f"the export of {job.name} found no space left on the storage: {cause}",
+            f"the export of {job.name} found no space left on {storage}",
             "make room, or point GRAPH_PLATFORM_STORAGE elsewhere, and try again",
-            {"definition": job.name},
+            {"definition": job.name, "cause": cause},
         )
     code = ErrorCode.BACKEND_UNREACHABLE if lost else ErrorCode.STARBURST_ERROR
     return PlatformError(code, f"the export of {job.name} failed: {cause}", None, {"definition": job.name})
