@@ -11,12 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import duckdb
-from graph_platform.instance.local import LocalRuntime
 
 from benchmarks.measure import Outcome, pairs
 from graph_platform.engine.build import BuildRequest
 from graph_platform.engine.load import copy_statement
 from graph_platform.engine.process import build_database
+from graph_platform.instance.local import LocalRuntime
 from graph_platform.instance.protocol import InstanceSpec, Presence
 from graph_platform.snapshot.manifest import Manifest, ManifestColumn, ManifestFile, ManifestTable
 from graph_platform.storage.connect import open_storage

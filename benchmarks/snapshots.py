@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 import duckdb
 
 from benchmarks.measure import Outcome, pairs
+from graph_platform.catalog.embedded import EmbeddedPostgres
 from graph_platform.mapping.model import MappingDefinition
 from graph_platform.platform import Platform
 from graph_platform.progress import Attribution, DefinitionExported
@@ -71,17 +72,16 @@ def forty_definitions(folder: Path) -> Outcome:
     with Platform.open(settings) as platform:
         platform.create_mapping(_mapping(), BY, _Silent())
 
-        def snapshot() -> None:
-            with Platform.open(settings) as fresh:  # DuckDB refuses a writer and a hardened reader in one process
-                fresh.create_snapshot("forty", None, None, None, BY, _Silent())
+    def snapshot() -> None:
+        # Opened and closed each time: one process holds a DuckDB file with one configuration only.
+        with Platform.open(settings) as platform:
+            platform.create_snapshot("forty", None, None, None, BY, _Silent())
 
-        ratios, ours, bare = pairs(snapshot, copies, 5)
-        profile = cProfile.Profile()
-        profile.runcall(snapshot)
-    note = "".join(f"\n    {line}" for line in _costliest(profile))
-    from graph_platform.catalog.embedded import EmbeddedPostgres  # noqa: PLC0415
-
+    ratios, ours, bare = pairs(snapshot, copies, 5)
+    profile = cProfile.Profile()
+    profile.runcall(snapshot)
     EmbeddedPostgres(home).stop()
+    note = "".join(f"\n    {line}" for line in _costliest(profile))
     what = f"a snapshot of {DEFINITIONS} small definitions / the same COPY statements by hand"
     return Outcome("snapshot", what, ratios, ours, bare, note=f"\n    where the time goes:{note}")
 
