@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import unquote, urlsplit
@@ -38,4 +39,10 @@ def _duckdb(settings: Settings) -> Warehouse:
     return DuckDBWarehouse(path.absolute(), storage=local_folder(settings.storage) if local else None)
 
 
-_ADAPTERS: Mapping[str, Callable[[Settings], Warehouse]] = MappingProxyType({"duckdb": _duckdb})
+def _trino(settings: Settings) -> Warehouse:
+    # Only where it is used: importing the client and its HTTP library takes as long as a short command does in all.
+    opened: Warehouse = import_module("graph_platform.warehouse.trino.warehouse").open_trino(settings)
+    return opened
+
+
+_ADAPTERS: Mapping[str, Callable[[Settings], Warehouse]] = MappingProxyType({"duckdb": _duckdb, "trino": _trino})
