@@ -1,0 +1,56 @@
+"""The doctor names what is wrong and what mends it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from graph_platform_tests.cli.conftest import CommandLine
+
+
+def _found(cli: CommandLine, **variables: str) -> tuple[int, dict[str, dict[str, str]]]:
+    answer = cli.run("doctor", "-o", "json", **variables)
+    return answer.status, {check["name"]: check for check in answer.json()["checks"]}
+
+
+def test_a_sound_set_up_has_nothing_that_fails(cli: CommandLine) -> None:
+    status, checks = _found(cli)
+    assert status == 0
+    assert {check["status"] for check in checks.values()} <= {"ok", "warn"}
+    assert {"home", "postgres", "catalog", "dagster", "warehouse", "storage", "engine ladybug"} <= checks.keys()
+
+
+@pytest.mark.parametrize(
+    ("variables", "check"),
+    [
+        ({"GRAPH_PLATFORM_CATALOG": "postgresql+psycopg://nobody@127.0.0.1:9/x"}, "catalog"),
+        ({"GRAPH_PLATFORM_ENGINE": "neo"}, "engine"),
+        ({"GRAPH_PLATFORM_STORAGE": "ftp://somewhere"}, "storage"),
+        ({"GRAPH_PLATFORM_WAREHOUSE": "mysql://somewhere"}, "warehouse"),
+        ({"GRAPH_PLATFORM_QUERY_ROWS": "many"}, "settings"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_each_broken_part_is_named_with_its_mending(cli: CommandLine, variables: dict[str, str], check: str) -> None:
+    status, checks = _found(cli, **variables)
+    assert status == 1
+    assert checks[check]["status"] == "fail"
+    assert checks[check]["hint"]
+
+
+def test_a_home_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    cli = CommandLine(tmp_path)
+    status, checks = _found(cli, GRAPH_PLATFORM_HOME=os.fspath(tmp_path / "file" / "home"))
+    assert status == 1
+    assert "GRAPH_PLATFORM_HOME" in checks["home"]["hint"]
+
+
+def test_storage_of_another_installation_fails(cli: CommandLine, tmp_path: Path) -> None:
+    cli.json("up")
+    storage = tmp_path / "storage"
+    storage.mkdir()
+    (storage / "installation.json").write_text('{"installation": "somebody-else"}')
+    status, checks = _found(cli, GRAPH_PLATFORM_STORAGE=f"file://{storage}")
+    assert status == 1
+    assert "somebody-else" in checks["storage"]["message"]
