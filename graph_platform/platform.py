@@ -31,7 +31,7 @@ from graph_platform.storage.connect import open_storage
 from graph_platform.storage.protocol import Storage
 from graph_platform.warehouse.connect import open_warehouse
 from graph_platform.warehouse.protocol import Warehouse
-from graph_platform.warehouse.validation import validate_on
+from graph_platform.warehouse.validation import data_checks_mode, validate_on
 
 
 class Platform:
@@ -79,12 +79,17 @@ class Platform:
     def _instances(self) -> InstanceService:
         return InstanceService(self.settings, self.catalog, lambda: self.runtime)
 
-    def validate_mapping(self, definition: MappingDefinition, report: Reporter) -> ValidationReport:
-        """Prove a mapping against the warehouse; nothing is kept."""
+    def validate_mapping(
+        self, definition: MappingDefinition, report: Reporter, data_checks: str = "trusted"
+    ) -> ValidationReport:
+        """Prove a mapping against the warehouse, and its data as far as `data_checks` says; nothing is kept."""
         report.touched("mapping", definition.name)
-        return validate_on(self.warehouse, definition, self.settings, report.progress).report
+        mode = data_checks_mode(data_checks)
+        return validate_on(self.warehouse, definition, self.settings, report.progress, mode).report
 
-    def create_mapping(self, definition: MappingDefinition, by: Attribution, report: Reporter) -> MappingRecord:
+    def create_mapping(
+        self, definition: MappingDefinition, by: Attribution, report: Reporter, data_checks: str = "trusted"
+    ) -> MappingRecord:
         """Prove and keep a new mapping. The same definition under the same name again returns what is there.
 
         Raises:
@@ -98,12 +103,17 @@ class Platform:
                     report.touched("mapping", existing.name)
                     report.progress(f"mapping {existing.name} is there already, as version {existing.version}")
                     return existing
-        self._prove(definition, report)
+        self._prove(definition, report, data_checks)
         with self.catalog.transaction() as session:
             return mappings.insert_mapping(session, document, **_lives(definition), by=by)
 
     def update_mapping(
-        self, definition: MappingDefinition, change_description: str, by: Attribution, report: Reporter
+        self,
+        definition: MappingDefinition,
+        change_description: str,
+        by: Attribution,
+        report: Reporter,
+        data_checks: str = "trusted",
     ) -> MappingRecord:
         """Prove a changed mapping and keep it as the next version; without a change nothing is added.
 
@@ -116,7 +126,7 @@ class Platform:
         if version.definition == document:
             report.progress(f"mapping {existing.name} is unchanged")
             return existing
-        self._prove(definition, report)
+        self._prove(definition, report, data_checks)
         with self.catalog.transaction() as session:
             return mappings.insert_version(
                 session, existing, document, change_description=change_description, **_lives(definition), by=by
@@ -157,10 +167,17 @@ class Platform:
         inactivity_timeout: str | None,
         by: Attribution,
         report: Reporter,
+        data_checks: str = "trusted",
     ) -> SnapshotRecord:
         """See `SnapshotService.create`."""
         return self._snapshots.create(
-            mapping, name=name, ttl=ttl, inactivity_timeout=inactivity_timeout, by=by, report=report
+            mapping,
+            name=name,
+            ttl=ttl,
+            inactivity_timeout=inactivity_timeout,
+            by=by,
+            report=report,
+            data_checks=data_checks_mode(data_checks),
         )
 
     def delete_snapshot(self, reference: str, by: Attribution) -> SnapshotRecord:
@@ -248,8 +265,8 @@ class Platform:
         with self.catalog.transaction() as session:
             return instances.list_instances(session)
 
-    def _prove(self, definition: MappingDefinition, report: Reporter) -> None:
-        found = self.validate_mapping(definition, report)
+    def _prove(self, definition: MappingDefinition, report: Reporter, data_checks: str) -> None:
+        found = self.validate_mapping(definition, report, data_checks)
         if not found.valid:
             count = len(found.errors)
             raise PlatformError(

@@ -41,6 +41,7 @@ class SnapshotRequest:
     engine: str
     ttl: timedelta | None
     inactivity_timeout: timedelta | None
+    data_checks: str = "trusted"
 
 
 def _query() -> Select[Any]:
@@ -167,7 +168,7 @@ def insert_snapshot(
             "storage_url": request.storage_url,
             "folder": f"{request.folder}/{identifier}",
             "engine": request.engine,
-            "data_checks": "trusted",
+            "data_checks": request.data_checks,
             "ttl": request.ttl,
             "inactivity_timeout": request.inactivity_timeout,
         },
@@ -231,12 +232,25 @@ def retry_snapshot(
         jobs.insert_jobs(session, snapshot.id, row.export_round, definitions, by=by)
 
 
-def claim_snapshot(session: Session, identifier: str, owner: str, lease: timedelta, *, by: Attribution) -> int:
+def claim_snapshot(
+    session: Session,
+    identifier: str,
+    owner: str,
+    lease: timedelta,
+    *,
+    by: Attribution,
+    data_checks: str | None = None,
+) -> int:
     """Make `owner` the one who works on a pending or abandoned snapshot, and return its attempt number.
 
     The caller has locked the row and looked at it (`find_unfinished`, `insert_snapshot`).
+
+    Args:
+        data_checks: how the owner checked the data, which is what counts from now on; None for no change.
     """
     held = {"lease_owner": owner, "lease_expires_at": clock() + lease, "run_id": by.run_id}
+    if data_checks is not None:
+        held["data_checks"] = data_checks
     moved = transition(
         session,
         Entity.SNAPSHOT,

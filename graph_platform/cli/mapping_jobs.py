@@ -19,12 +19,14 @@ _FILE = click.argument("file", metavar="FILE")
 
 @click.command
 @_FILE
+@options.data_checks
 @options.wait
 @options.output
-def validate(file: str, wait: bool, output: Output) -> int:
+def validate(file: str, data_checks: str, wait: bool, output: Output) -> int:
     """Check the mapping in FILE (- for standard input) against the warehouse, and report every problem at once."""
     try:
-        report = run_job("validate_mapping", {"mapping": read_file(file).model_dump(mode="json")}, output, wait=wait)
+        config = {"mapping": read_file(file).model_dump(mode="json"), "data_checks": data_checks}
+        report = run_job("validate_mapping", config, output, wait=wait)
     except PlatformError as error:
         found = error.details.get("report")
         if error.code != ErrorCode.VALIDATION_FAILED or not isinstance(found, dict):
@@ -39,22 +41,25 @@ def validate(file: str, wait: bool, output: Output) -> int:
 
 @click.command
 @_FILE
+@options.data_checks
 @options.wait
 @options.output
-def create(file: str, wait: bool, output: Output) -> None:
+def create(file: str, data_checks: str, wait: bool, output: Output) -> None:
     """Validate the mapping in FILE (- for standard input) and keep it as version 1 under its name."""
-    definition = read_file(file)
-    _show(run_job("create_mapping", {"mapping": definition.model_dump(mode="json")}, output, wait=wait), output)
+    config = {"mapping": read_file(file).model_dump(mode="json"), "data_checks": data_checks}
+    _show(run_job("create_mapping", config, output, wait=wait), output)
 
 
 @click.command
 @_FILE
 @click.option("-m", "--message", default="", metavar="TEXT", help="What changes and why, for the list of versions.")
+@options.data_checks
 @options.wait
 @options.output
-def update(file: str, message: str, wait: bool, output: Output) -> None:
+def update(file: str, message: str, data_checks: str, wait: bool, output: Output) -> None:
     """Validate the changed mapping in FILE (- for standard input) and keep it as the next version of its name."""
     config = {"mapping": read_file(file).model_dump(mode="json"), "change_description": message}
+    config["data_checks"] = data_checks
     _show(run_job("update_mapping", config, output, wait=wait), output)
 
 
@@ -94,7 +99,11 @@ def _show_report(report: dict[str, Any], file: str, output: Output) -> None:
         )
     estimate = report.get("estimate")
     if estimate:
-        output.say(f"about {estimate['rows']:,} rows, {size(estimate['bytes'])} of Parquet", "dim")
+        output.say(
+            f"about {estimate['rows']:,} rows, {size(estimate['bytes'])} of Parquet, "
+            f"{size(estimate['database_bytes'])} of database, {size(estimate['memory_bytes'])} of memory",
+            "dim",
+        )
     verdict = ("valid", "bold green") if report["valid"] else ("invalid", "bold red")
     output.person.print(Text.assemble(verdict, f"  {file}: {_count(errors, 'error')}, {_count(warnings, 'warning')}"))
 

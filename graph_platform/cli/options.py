@@ -41,6 +41,18 @@ def wait(function: Function) -> Function:
     )(function)
 
 
+def data_checks(function: Function) -> Function:
+    """`--check`, on what validates a mapping."""
+    return click.option(
+        "--check",
+        "data_checks",
+        type=click.Choice(["trusted", "sampled", "enforced"]),
+        default="trusted",
+        show_default=True,
+        help="Look at the data too: at one key in sixteen, or at every row, where a bad one is then an error.",
+    )(function)
+
+
 def lives(function: Function) -> Function:
     """`--ttl` and `--inactivity-timeout`."""
     function = click.option(

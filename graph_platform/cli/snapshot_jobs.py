@@ -15,13 +15,21 @@ from graph_platform.cli.runs import run_job
 @click.argument("mapping", metavar="MAPPING[@VERSION]")
 @click.option("--name", metavar="NAME", help="A name for the snapshot: the same name again is the same snapshot.")
 @options.lives
+@options.data_checks
 @options.wait
 @options.output
 def create(
-    mapping: str, name: str | None, ttl: str | None, inactivity_timeout: str | None, wait: bool, output: Output
+    mapping: str,
+    name: str | None,
+    ttl: str | None,
+    inactivity_timeout: str | None,
+    data_checks: str,
+    wait: bool,
+    output: Output,
 ) -> None:
     """Export a mapping's nodes and edges as Parquet files, and build the graph database from them."""
     config = {"mapping": mapping, "name": name, "ttl": ttl, "inactivity_timeout": inactivity_timeout}
+    config["data_checks"] = data_checks
     _show(run_job("create_snapshot", config, output, wait=wait), output)
 
 

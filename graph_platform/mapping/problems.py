@@ -1,7 +1,7 @@
 """The codes of what can be wrong with a mapping, as one table: name, meaning and the usual fix.
 
-Only the vocabulary is here. The rules that find a problem are in `document`, `structure`, `sql`, `types` and
-`validation`, and what fails outside a mapping is `graph_platform.errors`.
+Only the vocabulary is here. The rules that find a problem are in `document`, `structure`, `sql`, `types`,
+`validation` and `data_checks`, and what fails outside a mapping is `graph_platform.errors`.
 """
 
 from __future__ import annotations
@@ -69,6 +69,11 @@ class ProblemCode(StrEnum):
     KEY_TYPE_MISMATCH = "KEY_TYPE_MISMATCH"
     DEPENDENCY_BROKEN = "DEPENDENCY_BROKEN"
 
+    DATA_KEY_NULL = "DATA_KEY_NULL"
+    DATA_KEY_DUPLICATE = "DATA_KEY_DUPLICATE"
+    DATA_END_MISSING = "DATA_END_MISSING"
+    DATA_NOT_CHECKED = "DATA_NOT_CHECKED"
+
 
 @dataclass(frozen=True)
 class ProblemKind:
@@ -129,6 +134,11 @@ PROBLEM_KINDS: Mapping[ProblemCode, ProblemKind] = MappingProxyType(
         _C.KEY_TYPE_NOT_ALLOWED: ProblemKind("A primary key of a type other than STRING, INT64, DATE or UUID."),
         _C.KEY_TYPE_MISMATCH: ProblemKind("An edge's key has another type than its node's primary key."),
         _C.DEPENDENCY_BROKEN: ProblemKind("A check was skipped because something that it needs is broken."),
+        # Each of these stops an engine's whole load. Errors where the data checks are enforced, warnings in a sample.
+        _C.DATA_KEY_NULL: ProblemKind("Rows have no primary key, or edges lack an end."),
+        _C.DATA_KEY_DUPLICATE: ProblemKind("Several rows of a node have one primary key."),
+        _C.DATA_END_MISSING: ProblemKind("Edges begin or end at nodes that do not exist."),
+        _C.DATA_NOT_CHECKED: ProblemKind("The data cannot be read as the SQL wants it."),
     }
 )
 

@@ -52,10 +52,11 @@ class DefinitionReport(_Document):
 
 
 class Estimate(_Document):
-    """What a graph will take: rows, bytes of Parquet, bytes of memory of an instance."""
+    """What a graph will take: rows, bytes of Parquet, of the database file, and of memory of an instance."""
 
     rows: int
     bytes: int
+    database_bytes: int
     memory_bytes: int
 
 

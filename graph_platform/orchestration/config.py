@@ -68,17 +68,24 @@ def demo_mapping() -> dict[str, Any]:
 _TTL = "How long it lives, an ISO 8601 duration such as P7D; empty: the installation's default."
 _INACTIVITY = "How long it lives while nobody uses it, an ISO 8601 duration such as P3D; empty: the default."
 
+_DATA_CHECKS = (
+    "How much of the data is looked at: trusted (nothing), sampled (one key in sixteen; what is found is a warning) or "
+    "enforced (every row; keys that are absent or doubled, and edges without their nodes, are errors)."
+)
+
 
 class ValidateMappingConfig(Config):
     """What `validate_mapping` needs."""
 
     mapping: MappingConfig = Field(description="The mapping itself, as in its file.")
+    data_checks: str = Field(default="trusted", description=_DATA_CHECKS)
 
 
 class CreateMappingConfig(Config):
     """What `create_mapping` needs."""
 
     mapping: MappingConfig = Field(description="The mapping itself, as in its file.")
+    data_checks: str = Field(default="trusted", description=_DATA_CHECKS)
 
 
 class UpdateMappingConfig(Config):
@@ -86,6 +93,7 @@ class UpdateMappingConfig(Config):
 
     mapping: MappingConfig = Field(description="The whole mapping as it shall be, under the name that it has.")
     change_description: str = Field(default="", description="What changes and why, for the list of versions.")
+    data_checks: str = Field(default="trusted", description=_DATA_CHECKS)
 
 
 class DeleteMappingConfig(Config):
@@ -101,6 +109,7 @@ class CreateSnapshotConfig(Config):
     name: str | None = Field(default=None, description="A name to call the snapshot by, besides its id.")
     ttl: str | None = Field(default=None, description=_TTL)
     inactivity_timeout: str | None = Field(default=None, description=_INACTIVITY)
+    data_checks: str = Field(default="trusted", description=_DATA_CHECKS)
 
 
 class DeleteSnapshotConfig(Config):

@@ -42,16 +42,17 @@ def validate_mapping(
     definition = cfg.mapping_definition(config.mapping)
     try:
         with platform.open() as opened:
-            report = opened.validate_mapping(definition, RunReporter(context)).model_dump(mode="json")
+            report = opened.validate_mapping(definition, RunReporter(context), config.data_checks)
     except PlatformError as error:
         raise failure(error) from None
-    if not report["valid"]:
-        raise failure(invalid(report, definition.name))
+    document = report.model_dump(mode="json")
+    if not report.valid:
+        raise failure(invalid(document, definition.name))
     context.add_output_metadata(
         {
-            RESULT: MetadataValue.json(report),
-            "problems": MetadataValue.md(problems_table(report)),
-            "columns": MetadataValue.md(columns_table(report)),
+            RESULT: MetadataValue.json(document),
+            "problems": MetadataValue.md(problems_table(document)),
+            "columns": MetadataValue.md(columns_table(document)),
         }
     )
 
@@ -60,7 +61,11 @@ def validate_mapping(
 def create_mapping(context: OpExecutionContext, config: cfg.CreateMappingConfig, platform: PlatformResource) -> None:
     """Validate a mapping and keep it as version 1 under its name."""
     definition = cfg.mapping_definition(config.mapping)
-    carry_out(context, platform, lambda opened, by, report: opened.create_mapping(definition, by, report))
+    carry_out(
+        context,
+        platform,
+        lambda opened, by, report: opened.create_mapping(definition, by, report, config.data_checks),
+    )
 
 
 @op(out=_NOTHING)
@@ -70,7 +75,9 @@ def update_mapping(context: OpExecutionContext, config: cfg.UpdateMappingConfig,
     carry_out(
         context,
         platform,
-        lambda opened, by, report: opened.update_mapping(definition, config.change_description, by, report),
+        lambda opened, by, report: opened.update_mapping(
+            definition, config.change_description, by, report, config.data_checks
+        ),
     )
 
 
@@ -87,7 +94,7 @@ def create_snapshot(context: OpExecutionContext, config: cfg.CreateSnapshotConfi
         context,
         platform,
         lambda opened, by, report: opened.create_snapshot(
-            config.mapping, config.name, config.ttl, config.inactivity_timeout, by, report
+            config.mapping, config.name, config.ttl, config.inactivity_timeout, by, report, config.data_checks
         ),
     )
 

@@ -25,6 +25,7 @@ from graph_platform.engine.build import BuildProgress, BuildRequest
 from graph_platform.engine.process import build_database
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.failpoints import Failpoint, reached
+from graph_platform.mapping.data_checks import DataChecks, is_data
 from graph_platform.mapping.ddl import ddl
 from graph_platform.mapping.duration import parse_duration
 from graph_platform.mapping.model import MappingDefinition
@@ -42,6 +43,7 @@ from graph_platform.snapshot.manifest import (
 )
 from graph_platform.snapshot.ownership import claim_storage
 from graph_platform.storage.protocol import Storage
+from graph_platform.warehouse.data_checks import check_data
 from graph_platform.warehouse.protocol import Warehouse
 from graph_platform.warehouse.validation import validate_on
 
@@ -67,6 +69,7 @@ class SnapshotService:
         inactivity_timeout: str | None,
         by: Attribution,
         report: Reporter,
+        data_checks: DataChecks = DataChecks.TRUSTED,
     ) -> SnapshotRecord:
         """Freeze a mapping version, or go on with a snapshot of it that nobody works on any more.
 
@@ -78,16 +81,19 @@ class SnapshotService:
             name: unique among the living snapshots of that version, or None.
             ttl: life of the snapshot, an ISO 8601 duration; None for the default.
             inactivity_timeout: life while nobody uses it; None for the default.
+            data_checks: how much of the data is looked at first; where that is enforced, bad data is refused before
+                anything is kept or exported.
 
         Raises:
-            PlatformError: STARBURST_ERROR if the mapping no longer holds, the code of whatever failed otherwise.
+            PlatformError: STARBURST_ERROR if the mapping no longer holds, VALIDATION_FAILED for its data, the code of
+                whatever failed otherwise.
         """
         with self._catalog.transaction() as session:
             mapping, version = mappings.get_version(session, reference)
         report.touched("mapping", mapping.name)
         lives = self._lives(ttl, inactivity_timeout)
         claim_storage(self._storage, self._catalog.installation)
-        resolved = self._validate_again(mapping, version, report)
+        resolved = self._validate_again(mapping, version, data_checks, report)
         reached(Failpoint.SNAPSHOT_VALIDATED)
         owner = this_process(by.run_id or new_id("run"))
         definitions = [ExportDefinition(each.kind, each.name, export_statement(each)) for each in resolved]
@@ -99,6 +105,7 @@ class SnapshotService:
             mapping_folder(by.user, mapping.id, version.version),
             self._settings.engine,
             *lives,
+            data_checks,
         )
         while True:
             snapshot, attempt = self._claim(request, definitions, owner, by)
@@ -152,7 +159,7 @@ class SnapshotService:
         return lives[0], lives[1]
 
     def _validate_again(
-        self, mapping: MappingRecord, version: MappingVersion, report: Reporter
+        self, mapping: MappingRecord, version: MappingVersion, mode: DataChecks, report: Reporter
     ) -> tuple[ResolvedDefinition, ...]:
         definition = MappingDefinition.model_validate(version.definition)
         validation = validate_on(self._warehouse, definition, self._settings, report.progress)
@@ -166,6 +173,19 @@ class SnapshotService:
                 "bring it up to date with `graph-platform mapping update FILE`",
                 {"report": validation.report.model_dump(mode="json")},
             )
+        checked = check_data(self._warehouse, validation, mode, self._settings, report.progress)
+        problems = [
+            f"{p.entity}: {p.message}" for p in (*checked.report.errors, *checked.report.warnings) if is_data(p)
+        ]
+        if not checked.report.valid:
+            raise PlatformError(
+                ErrorCode.VALIDATION_FAILED,
+                f"the data of {mapping.name}@{version.version} cannot be loaded: {'; '.join(problems)}",
+                "each problem comes with the SQL that mends it; nothing was exported",
+                {"report": checked.report.model_dump(mode="json")},
+            )
+        for problem in problems:
+            report.progress(f"warning: {problem}")
         return validation.resolved
 
     def _claim(
@@ -184,7 +204,9 @@ class SnapshotService:
                 if found.status != SnapshotStatus.FAILED and not snapshots.is_abandoned(session, found):
                     return found, None
                 self._renew_round(session, found, definitions, by)
-            attempt = snapshots.claim_snapshot(session, identifier, owner, self._lease, by=by)
+            attempt = snapshots.claim_snapshot(
+                session, identifier, owner, self._lease, by=by, data_checks=request.data_checks
+            )
             return snapshots.get_snapshot(session, identifier), attempt
 
     def _renew_round(

@@ -1,0 +1,86 @@
+"""Data checks as the platform runs them: the queries of `graph_platform.mapping.data_checks`, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+
+from graph_platform.mapping.data_checks import DataCheck, DataChecks, DataFindings, data_checks, findings
+from graph_platform.mapping.problems import ProblemCode, problem
+from graph_platform.mapping.report import Estimate, Problem
+from graph_platform.mapping.sizes import total
+from graph_platform.mapping.validation import Validation
+from graph_platform.settings import Settings
+from graph_platform.warehouse.protocol import Refusal, Warehouse
+
+
+def check_data(
+    warehouse: Warehouse, validation: Validation, mode: DataChecks, settings: Settings, progress: Callable[[str], None]
+) -> Validation:
+    """A valid mapping's validation with what its data shows: problems, rows and the estimate.
+
+    What is found makes the mapping invalid only where the checks are enforced. Nothing is asked about a mapping that is
+    invalid already, nor about data that is trusted.
+
+    Raises:
+        PlatformError: BACKEND_UNREACHABLE, QUERY_TIMEOUT.
+    """
+    checks = data_checks(validation.resolved, mode)
+    if not checks:
+        return validation
+    outcomes = _asked(warehouse, checks, settings, progress)
+    problems = tuple(p for each in outcomes for p in (each.problems if isinstance(each, DataFindings) else (each,)))
+    known = [each for each in outcomes if isinstance(each, DataFindings)]
+    # Half an estimate would be taken for a whole one.
+    complete = len(known) == len(outcomes)
+    estimate = total((each.rows for each in known), (each.size for each in known)) if complete else None
+    return _completed(validation, problems, mode, estimate)
+
+
+def _asked(
+    warehouse: Warehouse, checks: tuple[DataCheck, ...], settings: Settings, progress: Callable[[str], None]
+) -> list[DataFindings | Problem]:
+    def ask(check: DataCheck) -> DataFindings | Problem:
+        try:
+            (row,) = warehouse.fetch(check.sql, 1, settings.data_check_seconds)
+        except Refusal as refusal:
+            # The query was valid a moment ago, so it is the data that some expression of it cannot take.
+            message = f"its data cannot be read: {refusal.message}"
+            return problem(ProblemCode.DATA_NOT_CHECKED, check.definition.name, message, field="sql")
+        return findings(check, row)
+
+    bound = max(1, settings.validation_concurrency)
+    with ThreadPoolExecutor(max_workers=bound, thread_name_prefix="data-check") as pool:
+        pending = {pool.submit(ask, check): check for check in checks}
+        try:
+            for number, future in enumerate(as_completed(pending), start=1):
+                outcome = future.result()
+                told = f"{outcome.rows:,} rows" if isinstance(outcome, DataFindings) else outcome.message
+                progress(f"checked the data of {pending[future].definition.name} ({number} of {len(checks)}): {told}")
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        return [future.result() for future in pending]
+
+
+def _completed(
+    validation: Validation, problems: tuple[Problem, ...], mode: DataChecks, estimate: Estimate | None
+) -> Validation:
+    report = validation.report.model_copy(update={"estimate": estimate})
+    if mode is not DataChecks.ENFORCED:
+        return Validation(report.model_copy(update={"warnings": (*report.warnings, *problems)}), validation.resolved)
+    broken = {found.entity for found in problems}
+    updated = report.model_copy(
+        update={
+            "valid": report.valid and not problems,
+            "errors": (*report.errors, *problems),
+            **{
+                key: tuple(
+                    each.model_copy(update={"valid": each.valid and each.name not in broken})
+                    for each in getattr(report, key)
+                )
+                for key in ("node_results", "edge_results")
+            },
+        }
+    )
+    return Validation(updated, validation.resolved if not problems else ())
