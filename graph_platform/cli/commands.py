@@ -32,7 +32,7 @@ COMMANDS: dict[str, Command | Noun] = {
             "update": Command(
                 "mapping_jobs", "update", "Validate a changed mapping file and keep it as the next version."
             ),
-            "list": Command("lists", "list_mappings", "The mappings that live."),
+            "list": Command("mapping_list", "list_mappings", "The mappings that live."),
             "show": Command("shows", "show_mapping", "One mapping, its versions and its definition."),
             "diff": Command("mapping_files", "diff", "What changed between two versions, or against a file."),
             "schema": Command("mapping_files", "schema", "The JSON Schema of a mapping file, for editors."),
@@ -43,7 +43,7 @@ COMMANDS: dict[str, Command | Noun] = {
         "Mappings frozen as Parquet files and a graph database.",
         {
             "create": Command("snapshot_jobs", "create", "Export a mapping and build its graph database."),
-            "list": Command("lists", "list_snapshots", "The snapshots that live."),
+            "list": Command("snapshot_list", "list_snapshots", "The snapshots that live."),
             "show": Command("shows", "show_snapshot", "One snapshot and its exports."),
             "delete": Command("snapshot_jobs", "delete", "Delete a snapshot and its files."),
         },
@@ -52,7 +52,7 @@ COMMANDS: dict[str, Command | Noun] = {
         "Running graph databases, each serving one snapshot.",
         {
             "launch": Command("instance_jobs", "launch", "Serve a snapshot as a graph database."),
-            "list": Command("lists", "list_instances", "The instances that live."),
+            "list": Command("instance_list", "list_instances", "The instances that live."),
             "show": Command("shows", "show_instance", "One instance, and what its server says."),
             "query": Command("query", "query", "Ask an instance a question in Cypher."),
             "extend": Command("instance_jobs", "extend", "Let an instance live longer."),
