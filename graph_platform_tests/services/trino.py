@@ -184,8 +184,10 @@ class TrinoServer:
             while time.monotonic() < deadline:
                 if self._process is None or self._process.poll() is not None:
                     raise RuntimeError(f"Trino ended while it started:\n{self._tail()}")
-                with contextlib.suppress(httpx.HTTPError, ValueError):
+                with contextlib.suppress(httpx.HTTPError, ValueError, RuntimeError):
                     if client.get(f"http://127.0.0.1:{self.port}/v1/info").json().get("starting") is False:
+                        # It says so a moment before it knows of a worker, which is itself.
+                        self.run("SELECT count(*) FROM tpch.tiny.region")
                         return
                 time.sleep(0.2)
         self.kill()

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -59,7 +60,7 @@ def duckdb_world(request: pytest.FixtureRequest, folder: Path) -> World:
     return World(DuckDBWarehouse(path, storage=storage, threads=2), storage)
 
 
-def trino_world(request: pytest.FixtureRequest, folder: Path) -> World:
+def trino_world(request: pytest.FixtureRequest, folder: Path, export_schema: str = "hive.exports") -> World:
     server: TrinoServer = request.getfixturevalue("trino_server")
     for statement in (
         "CREATE SCHEMA IF NOT EXISTS hive.exports",
@@ -72,14 +73,18 @@ def trino_world(request: pytest.FixtureRequest, folder: Path) -> World:
     storage = server.data / folder.name / "storage with % and spaces"
     warehouse = TrinoWarehouse(
         TrinoAddress("127.0.0.1", server.port, "http", "tester", "hive", "conformance"),
-        export_schema="hive.exports",
+        export_schema=export_schema,
         storage=FileStorage(storage.as_uri()),
         location_root=f"local:///{folder.name}/{storage.name}",
     )
     return World(warehouse, storage)
 
 
-WORLDS: dict[str, Callable[[pytest.FixtureRequest, Path], World]] = {"duckdb": duckdb_world, "trino": trino_world}
+WORLDS: dict[str, Callable[[pytest.FixtureRequest, Path], World]] = {
+    "duckdb": duckdb_world,
+    "trino": trino_world,
+    "trino-streaming": partial(trino_world, export_schema=""),
+}
 
 
 @pytest.fixture(params=sorted(WORLDS))

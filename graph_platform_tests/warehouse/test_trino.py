@@ -152,13 +152,11 @@ def test_a_table_with_a_column_of_such_a_name_keeps_it(trino_server: TrinoServer
 
 def test_a_description_takes_one_statement_of_a_few_requests(proxy: Proxy) -> None:
     with closing(_at(proxy.port)) as warehouse:
-        warehouse.describe("SELECT custkey, name FROM customer")
-        before = len(proxy.requests)
         warehouse.describe("SELECT custkey, count(*) AS orders FROM orders GROUP BY custkey")
-        described = len(proxy.requests)
-    assert [request.split()[0] for request in proxy.requests].count("POST") == 2
-    # Submitted, queued (now and then twice), and the answer; a first page of the end may already be on its way.
-    assert described - before <= 6
+    words = [request.split()[0] for request in proxy.requests]
+    assert words.count("POST") == 1
+    # Queued (twice now and then, on a busy machine), the columns, and in the background the end in one to three steps.
+    assert words.count("GET") <= 7
 
 
 def test_a_description_leaves_no_query_behind(warehouse: TrinoWarehouse, trino_server: TrinoServer) -> None:

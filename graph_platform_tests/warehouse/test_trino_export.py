@@ -18,7 +18,7 @@ import pytest
 
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.storage.file import FileStorage
-from graph_platform.warehouse.protocol import ExportProgress, ExportState
+from graph_platform.warehouse.protocol import ExportProgress, ExportState, Refusal
 from graph_platform.warehouse.trino.address import TrinoAddress
 from graph_platform.warehouse.trino.export import location_of
 from graph_platform.warehouse.trino.warehouse import TrinoWarehouse
@@ -60,6 +60,14 @@ class Exporter:
 
     def files(self, name: str) -> list[Path]:
         return sorted((self.root / name).iterdir()) if (self.root / name).is_dir() else []
+
+    def values(self, name: str) -> list[tuple[Any, ...]]:
+        """The rows as tuples, by their first column from the largest, NULL last; NaN as text, to be equal to itself."""
+        with duckdb.connect() as reader:
+            rows = reader.execute(
+                "SELECT * FROM read_parquet(?) ORDER BY 1 DESC NULLS LAST", [[str(path) for path in self.files(name)]]
+            ).fetchall()
+        return [tuple("NaN" if str(value) == "nan" else value for value in row) for row in rows]
 
     def rows(self, name: str) -> int:
         return sum(pq.ParquetFile(path).metadata.num_rows for path in self.files(name))
@@ -105,21 +113,20 @@ def _nothing(_: str) -> None:
     return
 
 
-def test_values_come_back_as_they_were(exporter: Exporter) -> None:
+@pytest.mark.parametrize("schema", ["hive.exports", ""], ids=["written by the cluster", "streamed"])
+def test_values_come_back_as_they_were(exporter: Exporter, schema: str) -> None:
     sql = """SELECT * FROM (VALUES
         (BIGINT '9223372036854775807', 'é😀', TIMESTAMP '0001-01-01 00:00:00.000001', DATE '9999-12-31', nan(),
          ARRAY[CAST(ROW(1, 'a') AS row(a integer, b varchar))], MAP(ARRAY['k'], ARRAY[X'00ff'])),
         (BIGINT '-9223372036854775808', '', TIMESTAMP '9999-12-31 23:59:59.999999', DATE '0001-01-01', infinity(),
          ARRAY[], MAP()),
         (NULL, NULL, NULL, NULL, NULL, NULL, NULL)) AS t(id, "Text", at, day, number, nested, m);"""
-    warehouse = exporter.open()
+    warehouse = exporter.open(export_schema=schema)
     warehouse.submit_export("values-1", sql, exporter.uri("values-1"), _nothing)
     assert _ended(warehouse, "values-1") == ExportProgress(ExportState.FINISHED, rows=3)
-    files = [str(path) for path in exporter.files("values-1")]
-    with duckdb.connect() as reader:
-        rows = reader.execute("SELECT * FROM read_parquet(?) ORDER BY 1 DESC NULLS LAST", [files]).fetchall()
+    rows = exporter.values("values-1")
     assert rows[0][:4] == (2**63 - 1, "é😀", _at(1, 1, 1, 0, 0, 0, 1), date(9999, 12, 31))
-    assert str(rows[0][4]) == "nan"
+    assert rows[0][4] == "NaN"
     assert list(rows[0][5][0].values()) == [1, "a"]
     assert rows[0][6] == {"k": b"\x00\xff"}
     assert rows[1] == (-(2**63), "", _at(9999, 12, 31, 23, 59, 59, 999999), date(1, 1, 1),
@@ -261,6 +268,47 @@ def test_an_outage_is_waited_out_while_the_query_goes_on(exporter: Exporter) -> 
             assert warehouse.poll_export("outage-1", 0).state is ExportState.RUNNING
         assert proxy.failures == []
         assert _ended(warehouse, "outage-1").rows == SHORT_ROWS
+
+
+def test_streamed_values_of_every_type_are_those_of_the_cluster(exporter: Exporter) -> None:
+    sql = """SELECT * FROM (VALUES
+        (TINYINT '-128', SMALLINT '32767', INTEGER '-1', REAL '1.5', DECIMAL '99999999999999999999999999999999999999',
+         CAST('ab' AS char(4)), true, nan(), X'', MAP(ARRAY[BIGINT '1', 2], ARRAY[ARRAY[1.50], NULL]),
+         CAST(ROW(NULL, ARRAY[DATE '2020-02-29', NULL]) AS row(a double, b array(date))),
+         MAP(ARRAY[true], ARRAY[TIMESTAMP '1969-12-31 23:59:59.999999'])),
+        (TINYINT '127', SMALLINT '-32768', INTEGER '7', REAL '-Infinity', DECIMAL '-5', '', false, -infinity(),
+         X'00', MAP(), CAST(ROW(2e0, ARRAY[]) AS row(a double, b array(date))),
+         MAP(ARRAY[false], ARRAY[NULL])),
+        (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL))
+        AS t(t, s, i, r, d, c, b, f, x, m, n, k)"""
+    for name, schema in (("both-1", "hive.exports"), ("both-2", "")):
+        warehouse = exporter.open(export_schema=schema)
+        warehouse.submit_export(name, sql, exporter.uri(name), _nothing)
+        assert _ended(warehouse, name) == ExportProgress(ExportState.FINISHED, rows=3)
+    assert exporter.values("both-1") == exporter.values("both-2")
+
+
+def test_a_streamed_export_may_not_change_anything(exporter: Exporter) -> None:
+    exporter.server.run("CREATE TABLE hive.exports.kept AS SELECT 1 AS x")
+    warehouse = exporter.open(export_schema="")
+    with pytest.raises(Refusal):
+        warehouse.submit_export("drop-1", "DROP TABLE hive.exports.kept", exporter.uri("drop-1"), _nothing)
+    exporter.server.run("DROP TABLE hive.exports.kept")
+
+
+def test_a_streamed_export_stops_when_it_is_cancelled(exporter: Exporter) -> None:
+    warehouse = exporter.open(export_schema="")
+    warehouse.submit_export("stream-1", LONG, exporter.uri("stream-1"), _nothing)
+    assert warehouse.poll_export("stream-1", 3).state is ExportState.RUNNING
+    started = time.monotonic()
+    warehouse.cancel_export("stream-1")
+    assert time.monotonic() - started < 10
+    assert warehouse.poll_export("stream-1", 0).state is ExportState.FAILED
+    still = exporter.server.run(
+        "SELECT count(*) FROM system.runtime.queries "
+        "WHERE state IN ('RUNNING', 'QUEUED') AND query LIKE '%sf10.line_tem'"
+    )
+    assert still == [[0]]
 
 
 def test_a_schema_that_does_not_exist_says_what_to_do(exporter: Exporter) -> None:

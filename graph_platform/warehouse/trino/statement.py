@@ -153,18 +153,29 @@ class TrinoConnection:
             raise PlatformError(ErrorCode.BACKEND_UNREACHABLE, f"the connection to {self.address} was closed")
         return self._answer(request, lambda: request.post(sql))
 
-    def get(self, request: TrinoRequest, uri: str, *, wait_seconds: float = 1.0, patient: bool = True) -> Answer:
+    def get(
+        self,
+        request: TrinoRequest,
+        uri: str,
+        *,
+        wait_seconds: float = 1.0,
+        patient: bool = True,
+        page_bytes: int | None = None,
+    ) -> Answer:
         """Ask on. The same URI may be asked again, also by another process, until the one after it was.
 
         Args:
             wait_seconds: how long the server may hold the answer for news; it does for one second at most.
             patient: whether to try again when the network fails.
+            page_bytes: how large an answer the server may make, about; None for its own choice (16 MB).
 
         Raises:
             QueryLost: the server does not know the query.
         """
         self._check(uri)
         asked = f"{uri}{'&' if '?' in uri else '?'}maxWait={max(0, round(wait_seconds * 1000))}ms"
+        if page_bytes is not None:
+            asked += f"&targetResultSize={page_bytes}B"
         return self._answer(request, lambda: request.get(asked), patient=patient)
 
     def cancel(self, request: TrinoRequest, uri: str) -> None:
@@ -192,7 +203,12 @@ class TrinoConnection:
         return found
 
     def follow(
-        self, request: TrinoRequest, answer: Answer, limit_seconds: float, enough: Callable[[Answer], bool]
+        self,
+        request: TrinoRequest,
+        answer: Answer,
+        limit_seconds: float,
+        enough: Callable[[Answer], bool],
+        page_bytes: int | None = None,
     ) -> Answer:
         """Ask on until the query is over or `enough` says so; a query that is left for another reason is cancelled."""
         deadline = time.monotonic() + limit_seconds + _GRACE_SECONDS
@@ -202,7 +218,7 @@ class TrinoConnection:
                     raise PlatformError(ErrorCode.BACKEND_UNREACHABLE, "the connection to the warehouse was closed")
                 if time.monotonic() > deadline:
                     raise _timeout(f"the warehouse did not end a statement at its limit of {limit_seconds:g} s")
-                answer = self.get(request, answer.next_uri)
+                answer = self.get(request, answer.next_uri, page_bytes=page_bytes)
         except QueryLost:
             message = f"the warehouse {self.address} lost a running statement; it may have been restarted"
             raise PlatformError(ErrorCode.BACKEND_UNREACHABLE, message, "try again") from None

@@ -26,6 +26,7 @@ from graph_platform.warehouse.trino.export import ClusterExports
 from graph_platform.warehouse.trino.refusals import AFTER, BEFORE, Names, refusal, tables_of
 from graph_platform.warehouse.trino.relations import relations_of
 from graph_platform.warehouse.trino.statement import Answer, TrinoConnection, TrinoFailure
+from graph_platform.warehouse.trino.stream import StreamedExports
 
 _LOOKUP_SECONDS = 30.0
 _LEFTOVER_SECONDS = 5.0
@@ -49,7 +50,7 @@ def open_trino(settings: Settings, tags: Sequence[str] = ()) -> TrinoWarehouse:
         statement_seconds=settings.warehouse_statement_seconds,
         export_seconds=settings.export_seconds,
         export_schema=settings.export_schema,
-        storage=open_storage(settings.storage) if settings.export_schema else None,
+        storage=open_storage(settings.storage),
         location_root=settings.export_location,
     )
 
@@ -61,7 +62,7 @@ class TrinoWarehouse:
         tags: shown beside each query in the cluster's own pages.
         statement_seconds: time limit of a description, which the server enforces.
         export_seconds: the same for one export.
-        export_schema: `CATALOG.SCHEMA` of a Hive catalog, empty where nothing is exported.
+        export_schema: `CATALOG.SCHEMA` of a Hive catalog that the cluster exports with; empty: rows are streamed.
         storage: where exports go, None where nothing is exported.
         location_root: the storage's root as the cluster names it; empty where both agree.
     """
@@ -84,11 +85,11 @@ class TrinoWarehouse:
         self._statement_seconds = statement_seconds
         self._connection = TrinoConnection(address, credentials or Credentials(), tags)
         self._leftovers = ThreadPoolExecutor(_LEFTOVER_THREADS, thread_name_prefix="trino-leftover")
-        self._exports = (
-            ClusterExports(self._connection, export_schema, storage, location_root, export_seconds)
-            if export_schema and storage is not None
-            else None
-        )
+        self._exports: ClusterExports | StreamedExports | None = None
+        if storage is not None and export_schema:
+            self._exports = ClusterExports(self._connection, export_schema, storage, location_root, export_seconds)
+        elif storage is not None:
+            self._exports = StreamedExports(self._connection, storage, export_seconds)
 
     def describe(self, sql: str) -> tuple[Column, ...]:
         """The result columns, analysed and planned but not run, in four requests on an idle server.
@@ -151,20 +152,21 @@ class TrinoWarehouse:
             raise PlatformError(ErrorCode.STARBURST_ERROR, message) from None
 
     def submit_export(self, query_id: str, sql: str, uri: str, remember: Callable[[str], None]) -> None:
-        """Hand over a `CREATE TABLE … AS`; the cluster begins with it when the export is first polled."""
-        self._cluster().submit(query_id, sql, uri, remember)
+        """Let the cluster write, or where it has nowhere to, begin to fetch and write here: an order slower."""
+        _one_query(sql)
+        self._exporter().submit(query_id, sql, uri, remember)
 
     def adopt_export(self, query_id: str, state: str, remember: Callable[[str], None]) -> None:
         """Go on with a query that another process submitted."""
-        self._cluster().adopt(query_id, state, remember)
+        self._exporter().adopt(query_id, state, remember)
 
     def poll_export(self, query_id: str, wait_seconds: float) -> ExportProgress:
         """UNKNOWN when the server was restarted or forgot the query. An outage of a minute is waited out."""
-        return self._cluster().poll(query_id, wait_seconds)
+        return self._exporter().poll(query_id, wait_seconds)
 
     def cancel_export(self, query_id: str) -> None:
         """End the query, wait for its end, and drop its table."""
-        self._cluster().cancel(query_id)
+        self._exporter().cancel(query_id)
 
     def close(self) -> None:
         """Cancel the exports and every statement under way; a second call does nothing."""
@@ -173,11 +175,9 @@ class TrinoWarehouse:
         self._leftovers.shutdown(wait=True)
         self._connection.close()
 
-    def _cluster(self) -> ClusterExports:
+    def _exporter(self) -> ClusterExports | StreamedExports:
         if self._exports is None:
-            message = "the settings name no schema in which the warehouse may write exports"
-            hint = "set GRAPH_PLATFORM_EXPORT_SCHEMA to CATALOG.SCHEMA of a Hive catalog"
-            raise PlatformError(ErrorCode.VALIDATION_FAILED, message, hint)
+            raise PlatformError(ErrorCode.INVALID_STATE, "this warehouse was opened without a storage to export to")
         return self._exports
 
     def _lookup(self, sql: str) -> list[list[object]]:
