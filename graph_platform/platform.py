@@ -21,11 +21,14 @@ from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.instance.connect import open_runtime
 from graph_platform.instance.protocol import Runtime
 from graph_platform.instance.service import InstanceService
+from graph_platform.mapping.diff import change_lines
+from graph_platform.mapping.drift import drift, recorded_columns
 from graph_platform.mapping.duration import parse_duration
 from graph_platform.mapping.model import MappingDefinition
 from graph_platform.mapping.report import ValidationReport
 from graph_platform.progress import Attribution, Reporter
 from graph_platform.settings import Settings
+from graph_platform.snapshot.proof import relations_of
 from graph_platform.snapshot.service import SnapshotService
 from graph_platform.storage.connect import open_storage
 from graph_platform.storage.protocol import Storage
@@ -103,9 +106,9 @@ class Platform:
                     report.touched("mapping", existing.name)
                     report.progress(f"mapping {existing.name} is there already, as version {existing.version}")
                     return existing
-        self._prove(definition, report, data_checks)
+        columns = self._prove(definition, report, data_checks)
         with self.catalog.transaction() as session:
-            return mappings.insert_mapping(session, document, **_lives(definition), by=by)
+            return mappings.insert_mapping(session, document, **_lives(definition), by=by, columns=columns)
 
     def update_mapping(
         self,
@@ -126,10 +129,16 @@ class Platform:
         if version.definition == document:
             report.progress(f"mapping {existing.name} is unchanged")
             return existing
-        self._prove(definition, report, data_checks)
+        columns = self._prove(definition, report, data_checks)
         with self.catalog.transaction() as session:
             return mappings.insert_version(
-                session, existing, document, change_description=change_description, **_lives(definition), by=by
+                session,
+                existing,
+                document,
+                change_description=change_description,
+                **_lives(definition),
+                by=by,
+                columns=columns,
             )
 
     def delete_mapping(self, reference: str, by: Attribution) -> MappingRecord:
@@ -153,10 +162,29 @@ class Platform:
             **mapping.document(),
             "shown_version": version.version,
             "definition": version.definition,
+            "columns": version.columns,
             "versions": [
-                {key: value for key, value in each.document().items() if key != "definition"} for each in versions
+                {key: value for key, value in each.document().items() if key not in ("definition", "columns")}
+                for each in versions
             ],
             "events": [event.document() for event in events],
+        }
+
+    def diff_mapping(self, reference: str, report: Reporter) -> dict[str, Any]:
+        """What changed in the warehouse since a version was kept: `holds`, `changes`, and `text` for a person."""
+        with self.catalog.transaction() as session:
+            mapping, version = mappings.get_version(session, reference)
+        definition = MappingDefinition.model_validate(version.definition)
+        found = self.validate_mapping(definition, report)
+        changes = drift(definition, version.columns, found, relations_of(self.warehouse))
+        return {
+            "from": f"{mapping.name}@{version.version}",
+            "to": "the warehouse of today",
+            "holds": found.valid,
+            "changed": bool(changes),
+            "changes": [change.document() for change in changes],
+            "text": change_lines(changes),
+            "report": found.model_dump(mode="json"),
         }
 
     def create_snapshot(
@@ -265,7 +293,8 @@ class Platform:
         with self.catalog.transaction() as session:
             return instances.list_instances(session)
 
-    def _prove(self, definition: MappingDefinition, report: Reporter, data_checks: str) -> None:
+    def _prove(self, definition: MappingDefinition, report: Reporter, data_checks: str) -> list[dict[str, Any]]:
+        """The columns to be kept with the version, if it is valid."""
         found = self.validate_mapping(definition, report, data_checks)
         if not found.valid:
             count = len(found.errors)
@@ -277,6 +306,7 @@ class Platform:
                 "the report lists all of them; nothing was kept",
                 {"report": found.model_dump(mode="json")},
             )
+        return recorded_columns(found)
 
 
 def _lives(definition: MappingDefinition) -> dict[str, timedelta | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -116,7 +116,9 @@ def get_version(session: Session, reference: str) -> tuple[MappingRecord, Mappin
 
 
 def _version(row: Row[Any]) -> MappingVersion:
-    return MappingVersion(row.version, row.change_description, row.created_by, row.created_at, row.definition)
+    return MappingVersion(
+        row.version, row.change_description, row.created_by, row.created_at, row.definition, row.columns
+    )
 
 
 def list_versions(session: Session, mapping_id: str) -> list[MappingVersion]:
@@ -132,8 +134,12 @@ def insert_mapping(
     ttl: timedelta | None,
     inactivity_timeout: timedelta | None,
     by: Attribution,
+    columns: Sequence[Mapping[str, Any]] = (),
 ) -> MappingRecord:
     """Keep a new mapping with its version 1.
+
+    Args:
+        columns: what the warehouse gives for it today, as `MappingVersion.columns`.
 
     Raises:
         PlatformError: ALREADY_EXISTS, also when another process took the name a moment ago.
@@ -161,7 +167,7 @@ def insert_mapping(
             f"a mapping {name!r} exists already",
             "change it with `graph-platform mapping update FILE`, or choose another name",
         ) from error
-    _insert_version(session, identifier, 1, definition, "created", by)
+    _insert_version(session, identifier, 1, definition, columns, "created", by)
     return get_mapping(session, identifier)
 
 
@@ -174,8 +180,12 @@ def insert_version(
     ttl: timedelta | None,
     inactivity_timeout: timedelta | None,
     by: Attribution,
+    columns: Sequence[Mapping[str, Any]] = (),
 ) -> MappingRecord:
     """Add the version after the one that the change was made from.
+
+    Args:
+        columns: what the warehouse gives for it today, as `MappingVersion.columns`.
 
     Raises:
         PlatformError: INVALID_STATE if somebody else changed or deleted the mapping since it was read.
@@ -202,19 +212,26 @@ def insert_version(
             f"mapping {mapping.name!r} was changed or deleted by somebody else while this change was validated",
             "look at it with `graph-platform mapping show`, then try again",
         )
-    _insert_version(session, mapping.id, version, definition, change_description, by)
+    _insert_version(session, mapping.id, version, definition, columns, change_description, by)
     note(session, Entity.MAPPING, mapping.id, "updated", by=by, details={"version": version})
     return get_mapping(session, mapping.id)
 
 
 def _insert_version(
-    session: Session, identifier: str, version: int, definition: Mapping[str, Any], change: str, by: Attribution
+    session: Session,
+    identifier: str,
+    version: int,
+    definition: Mapping[str, Any],
+    columns: Sequence[Mapping[str, Any]],
+    change: str,
+    by: Attribution,
 ) -> None:
     session.execute(
         insert(mapping_versions).values(
             mapping_id=identifier,
             version=version,
             definition=dict(definition),
+            columns=[dict(each) for each in columns],
             change_description=change,
             created_by=by.user,
         )

@@ -32,13 +32,18 @@ class Record:
 
 @dataclass(frozen=True)
 class MappingVersion(Record):
-    """One immutable version of a mapping; `definition` is the document that the user wrote, normalised."""
+    """One immutable version of a mapping; `definition` is the document that the user wrote, normalised.
+
+    `columns` is what the warehouse gave when it was kept: per definition `kind`, `name` and `columns`, each of these
+    with `name`, `warehouse_type` and `engine_type`.
+    """
 
     version: int
     change_description: str
     created_by: str
     created_at: datetime
     definition: dict[str, Any]
+    columns: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,7 @@ mapping_versions = Table(
     Column("mapping_id", Text, ForeignKey("graph_platform.mappings.id"), nullable=False),
     Column("version", Integer, nullable=False),
     Column("definition", JSONB, nullable=False),
+    Column("columns", JSONB, nullable=False),
     Column("change_description", Text, nullable=False),
     Column("created_by", Text, nullable=False),
     Column("created_at", _MOMENT, nullable=False),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.text import Text
@@ -15,12 +15,14 @@ from graph_platform.catalog.transition import Session
 from graph_platform.cli import options
 from graph_platform.cli.output import Output
 from graph_platform.cli.reading import reading
+from graph_platform.cli.runs import run_job
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.mapping.diff import change_lines, compare
 from graph_platform.mapping.document import mapping_json_schema, read_mapping, write_mapping
 from graph_platform.mapping.model import MappingDefinition
 from graph_platform.mapping.report import ValidationReport
 
-_STYLES = {"+": "green", "-": "red", "@": "cyan"}
+_STYLES = {"+": "green", "-": "red", "@": "cyan", "~": "yellow", "!": "bold red"}
 
 
 def read_file(file: str) -> MappingDefinition:
@@ -53,39 +55,71 @@ def schema(report: bool, output: Output) -> None:
 @click.command
 @click.argument("old", metavar="NAME[@VERSION]")
 @click.argument("new", metavar="[NAME@VERSION|FILE]", required=False)
+@click.option("--warehouse", is_flag=True, help="Compare with what the warehouse has today instead.")
 @options.output
-def diff(old: str, new: str | None, output: Output) -> None:
+def diff(old: str, new: str | None, warehouse: bool, output: Output) -> int:
     """Show what changed from one version of a mapping to another, or to a file.
 
-    With one argument: what its last change was, or, for NAME@VERSION, what that version changed.
+    With one argument: what its last change was, or, for NAME@VERSION, what that version changed. With --warehouse: what
+    changed in the warehouse since that version was kept; the exit status is 1 if the mapping no longer holds.
     """
+    if warehouse:
+        if new is not None:
+            raise click.UsageError("--warehouse takes the place of the second argument")
+        return _with_warehouse(old, output)
     with reading() as session:
         if new is None:
             after_label, after, version = _stored(session, old)
-            name = after["name"]
             before_label, before = "nothing", None
             if version > 1:
-                before_label, before, _ = _stored(session, f"{name}@{version - 1}")
+                before_label, before, _ = _stored(session, f"{after.name}@{version - 1}")
         else:
             before_label, before, _ = _stored(session, old)
             if new == "-" or Path(new).exists():
-                after_label, after = new, read_file(new).model_dump(mode="json")
+                after_label, after = new, read_file(new)
             else:
                 after_label, after, _ = _stored(session, new)
-    lines = list(difflib.unified_diff(_lines(before), _lines(after), before_label, after_label, n=2, lineterm=""))
+    changes = compare(before, after)
     if output.as_json:
-        output.document({"from": before_label, "to": after_label, "changed": bool(lines), "diff": lines})
-        return
+        lines = list(difflib.unified_diff(_lines(before), _lines(after), before_label, after_label, n=2, lineterm=""))
+        output.document(
+            {
+                "from": before_label,
+                "to": after_label,
+                "changed": bool(lines),
+                "changes": [change.document() for change in changes],
+                "diff": lines,
+            }
+        )
+    else:
+        _show_changes(f"{before_label} → {after_label}", change_lines(changes), output)
+    return 0
+
+
+def _with_warehouse(reference: str, output: Output) -> int:
+    found = run_job("diff_mapping", {"mapping": reference}, output)
+    if output.as_json:
+        output.document(found)
+    else:
+        _show_changes(f"{found['from']} → {found['to']}", found["text"], output)
+        if not found["holds"]:
+            output.say("it no longer holds; bring it up to date with `graph-platform mapping update FILE`", "bold red")
+    return 0 if found["holds"] else 1
+
+
+def _show_changes(title: str, lines: Sequence[str], output: Output) -> None:
+    output.say(title, "dim")
     for line in lines:
-        output.person.print(Text(line, style=_STYLES.get(line[:1], "")))
+        output.person.print(Text(line, style=_STYLES.get(line.strip()[:1], "")), soft_wrap=True)
     if not lines:
         output.say("no difference")
 
 
-def _stored(session: Session, reference: str) -> tuple[str, dict[str, Any], int]:
+def _stored(session: Session, reference: str) -> tuple[str, MappingDefinition, int]:
     mapping, version = get_version(session, reference)
-    return f"{mapping.name}@{version.version}", version.definition, version.version
+    definition = MappingDefinition.model_validate(version.definition)
+    return f"{mapping.name}@{version.version}", definition, version.version
 
 
-def _lines(definition: dict[str, Any] | None) -> list[str]:
-    return write_mapping(MappingDefinition.model_validate(definition)).splitlines() if definition else []
+def _lines(definition: MappingDefinition | None) -> list[str]:
+    return write_mapping(definition).splitlines() if definition else []

@@ -96,6 +96,12 @@ class UpdateMappingConfig(Config):
     data_checks: str = Field(default="trusted", description=_DATA_CHECKS)
 
 
+class DiffMappingConfig(Config):
+    """What `diff_mapping` needs."""
+
+    mapping: str = Field(description="The mapping to compare: its name or id, or NAME@VERSION for an older version.")
+
+
 class DeleteMappingConfig(Config):
     """What `delete_mapping` needs."""
 

@@ -23,6 +23,7 @@ from graph_platform.orchestration import config as cfg
 from graph_platform.orchestration.reporting import (
     RESULT,
     RunReporter,
+    ask,
     carry_out,
     columns_table,
     failure,
@@ -79,6 +80,12 @@ def update_mapping(context: OpExecutionContext, config: cfg.UpdateMappingConfig,
             definition, config.change_description, by, report, config.data_checks
         ),
     )
+
+
+@op(out=_NOTHING)
+def diff_mapping(context: OpExecutionContext, config: cfg.DiffMappingConfig, platform: PlatformResource) -> None:
+    """What changed in the warehouse since a mapping's version was kept: tables, columns and types."""
+    ask(context, platform, lambda opened, report: opened.diff_mapping(config.mapping, report))
 
 
 @op(out=_NOTHING)
@@ -166,6 +173,7 @@ jobs = [
     _job(validate_mapping, {"mapping": cfg.demo_mapping()}),
     _job(create_mapping, {"mapping": cfg.demo_mapping()}),
     _job(update_mapping, {"mapping": cfg.demo_mapping(), "change_description": "what changed, and why"}),
+    _job(diff_mapping, _ON_MAPPING),
     _job(delete_mapping, _ON_MAPPING),
     _job(create_snapshot, _ON_MAPPING),
     _job(delete_snapshot, _ON_SNAPSHOT),

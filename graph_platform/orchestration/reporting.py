@@ -95,6 +95,26 @@ def carry_out(
     context.add_output_metadata({RESULT: MetadataValue.json(document), **_readable(document)})
 
 
+def ask(
+    context: OpExecutionContext,
+    resource: PlatformResource,
+    question: Callable[[Platform, Reporter], dict[str, Any]],
+) -> None:
+    """Answer a question inside an op; nothing is changed. The answer's `text`, if it has one, is shown as it is.
+
+    Raises:
+        Failure: for every `PlatformError`, with its document; anything else is a defect and passes as it is.
+    """
+    try:
+        with resource.open() as platform:
+            document = question(platform, RunReporter(context))
+    except PlatformError as error:
+        raise failure(error) from None
+    lines = document.get("text") or ()
+    shown = {"answer": MetadataValue.md("```\n" + "\n".join(lines) + "\n```")} if lines else {}
+    context.add_output_metadata({RESULT: MetadataValue.json(document), **shown})
+
+
 def attribution(context: OpExecutionContext) -> Attribution:
     """Who launched the run: who submitted it, else the user of this process."""
     return Attribution(context.run.tags.get(USER_TAG) or Settings.load().user, context.run_id)

@@ -18,6 +18,7 @@ _SUBJECT: Mapping[str, tuple[str, ...]] = {
     "create_mapping": ("mapping", "name"),
     "update_mapping": ("mapping", "name"),
     "delete_mapping": ("mapping",),
+    "diff_mapping": ("mapping",),
     "create_snapshot": ("mapping",),
     "delete_snapshot": ("snapshot",),
     "launch_instance": ("snapshot",),

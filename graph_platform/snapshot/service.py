@@ -17,7 +17,7 @@ from graph_platform.catalog.catalog import Catalog, clock
 from graph_platform.catalog.export_jobs import ExportDefinition, JobHolder
 from graph_platform.catalog.ids import new_id
 from graph_platform.catalog.owner import purpose, this_process
-from graph_platform.catalog.records import ExportJobRecord, MappingRecord, MappingVersion, SnapshotRecord
+from graph_platform.catalog.records import ExportJobRecord, MappingRecord, SnapshotRecord
 from graph_platform.catalog.snapshots import SnapshotRequest
 from graph_platform.catalog.states import SnapshotStatus
 from graph_platform.catalog.transition import Session
@@ -25,10 +25,9 @@ from graph_platform.engine.build import BuildProgress, BuildRequest
 from graph_platform.engine.process import build_database
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.failpoints import Failpoint, reached
-from graph_platform.mapping.data_checks import DataChecks, is_data
+from graph_platform.mapping.data_checks import DataChecks
 from graph_platform.mapping.ddl import ddl
 from graph_platform.mapping.duration import parse_duration
-from graph_platform.mapping.model import MappingDefinition
 from graph_platform.mapping.resolved import ResolvedDefinition, export_statement
 from graph_platform.progress import Attribution, Reporter
 from graph_platform.settings import Settings
@@ -42,10 +41,9 @@ from graph_platform.snapshot.manifest import (
     ManifestTable,
 )
 from graph_platform.snapshot.ownership import claim_storage
+from graph_platform.snapshot.proof import prove_again
 from graph_platform.storage.protocol import Storage
-from graph_platform.warehouse.data_checks import check_data
 from graph_platform.warehouse.protocol import Warehouse
-from graph_platform.warehouse.validation import validate_on
 
 _WAIT_SECONDS = 0.5
 
@@ -93,7 +91,7 @@ class SnapshotService:
         report.touched("mapping", mapping.name)
         lives = self._lives(ttl, inactivity_timeout)
         claim_storage(self._storage, self._catalog.installation)
-        resolved = self._validate_again(mapping, version, data_checks, report)
+        resolved = prove_again(self._warehouse, self._settings, mapping, version, data_checks, report)
         reached(Failpoint.SNAPSHOT_VALIDATED)
         owner = this_process(by.run_id or new_id("run"))
         definitions = [ExportDefinition(each.kind, each.name, export_statement(each)) for each in resolved]
@@ -157,36 +155,6 @@ class SnapshotService:
                 )
             lives.append(life)
         return lives[0], lives[1]
-
-    def _validate_again(
-        self, mapping: MappingRecord, version: MappingVersion, mode: DataChecks, report: Reporter
-    ) -> tuple[ResolvedDefinition, ...]:
-        definition = MappingDefinition.model_validate(version.definition)
-        validation = validate_on(self._warehouse, definition, self._settings, report.progress)
-        if not validation.report.valid:
-            problems = [f"{problem.entity}: {problem.message}" for problem in validation.report.errors]
-            raise PlatformError(
-                ErrorCode.STARBURST_ERROR,
-                f"Schema has changed since mapping was created: {mapping.name}@{version.version} no longer holds: "
-                + "; ".join(problems[:5])
-                + (f"; and {len(problems) - 5} more" if len(problems) > 5 else ""),
-                "bring it up to date with `graph-platform mapping update FILE`",
-                {"report": validation.report.model_dump(mode="json")},
-            )
-        checked = check_data(self._warehouse, validation, mode, self._settings, report.progress)
-        problems = [
-            f"{p.entity}: {p.message}" for p in (*checked.report.errors, *checked.report.warnings) if is_data(p)
-        ]
-        if not checked.report.valid:
-            raise PlatformError(
-                ErrorCode.VALIDATION_FAILED,
-                f"the data of {mapping.name}@{version.version} cannot be loaded: {'; '.join(problems)}",
-                "each problem comes with the SQL that mends it; nothing was exported",
-                {"report": checked.report.model_dump(mode="json")},
-            )
-        for problem in problems:
-            report.progress(f"warning: {problem}")
-        return validation.resolved
 
     def _claim(
         self, request: SnapshotRequest, definitions: list[ExportDefinition], owner: str, by: Attribution

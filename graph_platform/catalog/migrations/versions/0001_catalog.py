@@ -73,6 +73,7 @@ CREATE TABLE graph_platform.mapping_versions (
     mapping_id text NOT NULL REFERENCES graph_platform.mappings (id),
     version integer NOT NULL CHECK (version >= 1),
     definition jsonb NOT NULL,
+    columns jsonb NOT NULL,
     change_description text NOT NULL,
     created_by text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT graph_platform.clock(),
