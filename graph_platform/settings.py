@@ -99,7 +99,7 @@ class Settings:
             environ: the variables, `os.environ` if None.
 
         Raises:
-            PlatformError: VALIDATION_FAILED, for a value of the wrong type or a variable that no setting has.
+            PlatformError: VALIDATION_FAILED, for a value of the wrong type.
         """
         environ = os.environ if environ is None else environ
         known = {PREFIX + f.name.upper(): f for f in fields(cls)}

@@ -131,7 +131,6 @@ class _Lane:
             if not export_jobs.submit_job(session, run.holder, job, query_id, by=run.by):
                 raise fenced_off(run.holder)
         folder = f"{run.folder}/{export_folder(job.attempt, job.kind, job.name)}"
-        run.storage.delete(folder)  # of a submission that died before this one's catalog row was written
         try:
             run.warehouse.submit_export(query_id, job.sql, run.storage.uri(folder) + "/", _remember(run, job))
         except PlatformError as error:

@@ -151,7 +151,7 @@ class DuckDBWarehouse:
         query, _ = self._translated(sql)
         folder = local_folder(uri)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            _make(folder)
             folder = folder.resolve()  # what DuckDB was allowed is the real path
         except OSError as error:
             message = f"{folder} cannot be written: {error.strerror or error}"
@@ -323,6 +323,15 @@ def local_folder(uri: str) -> Path:
     # A `?` or `#` in a folder's name reaches here only unescaped, since nothing gives such a URL a query.
     tail = ("?" + parts.query if parts.query else "") + ("#" + parts.fragment if parts.fragment else "")
     return Path(unquote(parts.path + tail))
+
+
+def _make(folder: Path) -> None:
+    """Make a folder and its parents, also while somebody else removes empty ones."""
+    for _ in range(100):
+        with suppress(FileNotFoundError):
+            folder.mkdir(parents=True, exist_ok=True)
+            return
+    folder.mkdir(parents=True, exist_ok=True)
 
 
 def _connected(path: Path) -> duckdb.DuckDBPyConnection:

@@ -80,7 +80,7 @@ def test_a_type_that_parquet_would_change_is_cast_on_export(warehouse: DuckDBWar
     for value in ("1::HUGEINT", "1::UINTEGER", "[1::HUGEINT]", "'2020-01-01'::TIMESTAMP_NS", "'a'::ENUM('a', 'b')"):
         number = [v for v, _ in TYPES].index(value)
         folder = tmp_path / "storage" / str(number)
-        warehouse.submit_export(str(number), f"SELECT v FROM t{number}", folder.as_uri() + "/")
+        warehouse.submit_export(str(number), f"SELECT v FROM t{number}", folder.as_uri() + "/", lambda _: None)
         assert warehouse.poll_export(str(number), 30).state is ExportState.FINISHED
         kind = str(pq.ParquetFile(folder / "part-0.parquet").schema_arrow.field("v").type)
         assert kind in ("int64", "timestamp[us]", "string", "list<element: int64>"), (value, kind)
@@ -116,7 +116,7 @@ def test_a_variable_of_the_program_is_not_a_table(warehouse: DuckDBWarehouse) ->
 
 
 def test_an_export_outside_the_storage_folder_fails(warehouse: DuckDBWarehouse, tmp_path: Path) -> None:
-    warehouse.submit_export("x", "SELECT v FROM t0", (tmp_path / "elsewhere").as_uri() + "/")
+    warehouse.submit_export("x", "SELECT v FROM t0", (tmp_path / "elsewhere").as_uri() + "/", lambda _: None)
     progress = warehouse.poll_export("x", 30)
     assert progress.state is ExportState.FAILED
     assert "elsewhere" in (progress.error or "")
@@ -126,7 +126,7 @@ def test_an_export_goes_through_a_link_to_the_storage_folder(path: Path, tmp_pat
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
     warehouse = DuckDBWarehouse(path, storage=tmp_path / "link")
-    warehouse.submit_export("x", "SELECT v FROM t0", (tmp_path / "link" / "out").as_uri() + "/")
+    warehouse.submit_export("x", "SELECT v FROM t0", (tmp_path / "link" / "out").as_uri() + "/", lambda _: None)
     assert warehouse.poll_export("x", 30).error is None
     warehouse.close()
 
@@ -134,7 +134,7 @@ def test_an_export_goes_through_a_link_to_the_storage_folder(path: Path, tmp_pat
 def test_a_folder_that_cannot_be_made_is_a_storage_error(warehouse: DuckDBWarehouse, tmp_path: Path) -> None:
     (tmp_path / "storage").write_text("a file")
     with pytest.raises(PlatformError) as failure:
-        warehouse.submit_export("x", "SELECT v FROM t0", (tmp_path / "storage" / "out").as_uri() + "/")
+        warehouse.submit_export("x", "SELECT v FROM t0", (tmp_path / "storage" / "out").as_uri() + "/", lambda _: None)
     assert failure.value.code is ErrorCode.STORAGE_ERROR
 
 
