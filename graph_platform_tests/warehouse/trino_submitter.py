@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from graph_platform.storage.file import FileStorage
+from graph_platform.warehouse.protocol import ExportState
 from graph_platform.warehouse.trino.address import TrinoAddress
 from graph_platform.warehouse.trino.warehouse import TrinoWarehouse
 
@@ -13,7 +14,7 @@ DIES_FIRST = "dies before it remembers"
 
 
 def main(port: str, root: str, location: str, query_id: str, sql: str, what: str) -> None:
-    """Submit `sql` and poll for ever, or end at the moment when the first state should be remembered."""
+    """Submit `sql` and poll it to its end, or stop at the moment when the first state should be remembered."""
     warehouse = TrinoWarehouse(
         TrinoAddress("127.0.0.1", int(port), "http", "tester", "tpch", "tiny"),
         export_schema="hive.exports",
@@ -28,8 +29,8 @@ def main(port: str, root: str, location: str, query_id: str, sql: str, what: str
         print(state, flush=True)
 
     warehouse.submit_export(query_id, sql, Path(root, query_id).as_uri() + "/", remember)
-    while True:
-        warehouse.poll_export(query_id, 0.5)
+    while warehouse.poll_export(query_id, 0.5).state is ExportState.RUNNING:
+        pass
 
 
 if __name__ == "__main__":
