@@ -9,16 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from graph_platform.platform import Platform
+from graph_platform.settings import Settings
 from graph_platform_tests.worlds import BY, Recorder, make_settings, people
 
 
 class Killing:
-    """A world below `home` with the mapping `people`, and the program whose processes are killed in it."""
+    """A world below `home` with a mapping `people`, and the program whose processes are killed in it.
 
-    def __init__(self, home: Path, catalog_url: str) -> None:
-        self.settings = make_settings(home, catalog_url)
+    With settings of its own, the caller makes the mapping.
+    """
+
+    def __init__(self, home: Path, catalog_url: str, settings: Settings | None = None) -> None:
+        self.settings = settings or make_settings(home, catalog_url)
         self.platform = Platform.open(self.settings)
-        self.platform.create_mapping(people(), BY, Recorder())
+        if settings is None:
+            self.platform.create_mapping(people(), BY, Recorder())
         self.program = subprocess.Popen(
             [sys.executable, "-m", "graph_platform_tests.killed"],
             stdin=subprocess.PIPE,

@@ -70,7 +70,9 @@ class BuildRequest:
 
 @dataclass(frozen=True)
 class BuildResult:
-    """A database that was built, counted and opened again. `files` are the SHA-256 of the Parquet files by key."""
+    """A database that was built, counted and opened again. `files` are the SHA-256 of the Parquet files by key, where
+    the request had none, and `rows` their rows.
+    """
 
     engine: str
     engine_version: str
@@ -78,13 +80,17 @@ class BuildResult:
     bytes: int
     sha256: str
     files: Mapping[str, str]
+    rows: Mapping[str, int]
 
     def completed(self, manifest: Manifest, key: str) -> Manifest:
-        """The manifest with every file's checksum, and this database under `key` beside those of other engines."""
+        """The manifest with every file's checksum and rows, and this database under `key` beside other engines'."""
         tables = tuple(
             replace(
                 table,
-                files=tuple(replace(file, sha256=self.files.get(file.key, file.sha256)) for file in table.files),
+                files=tuple(
+                    replace(file, sha256=self.files.get(file.key, file.sha256), rows=self.rows[file.key])
+                    for file in table.files
+                ),
             )
             for table in manifest.tables
         )
@@ -139,7 +145,7 @@ def build(request: BuildRequest, out: TextIO) -> BuildResult:
             )
             try:
                 create_tables(database, request.manifest.ddl, progress)
-                checks.result()
+                rows = checks.result()
                 hashes = start_hashing(placed, worker)
                 load_tables(database, placed, request.output, progress)
                 progress("writing", None, 0, 1)
@@ -157,6 +163,7 @@ def build(request: BuildRequest, out: TextIO) -> BuildResult:
                 request.output.stat().st_size,
                 digest.result(),
                 {key: future.result() for key, future in hashes.items()},
+                rows,
             )
     except BaseException:
         _remove_database(request.output)

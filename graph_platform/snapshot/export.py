@@ -23,10 +23,10 @@ from graph_platform.progress import Attribution, DefinitionExported, Reporter
 from graph_platform.snapshot.layout import export_folder, kind_folder
 from graph_platform.snapshot.lease import LeaseKeeper, fenced_off
 from graph_platform.storage.protocol import Storage
-from graph_platform.warehouse.protocol import ExportState, Warehouse
+from graph_platform.warehouse.protocol import ExportState, Refusal, Warehouse
 
 _POLL_SECONDS = 0.5  # how soon a lost lease or a failed neighbour is noticed; a poll returns at once when it can
-_TRIES = 3  # of one definition, when the failure may pass
+_PAUSES_SECONDS = (1.0, 10.0, 30.0)  # before a definition is tried again, when the warehouse may come back
 
 
 @dataclass(frozen=True)
@@ -133,6 +133,8 @@ class _Lane:
         folder = f"{run.folder}/{export_folder(job.attempt, job.kind, job.name)}"
         try:
             run.warehouse.submit_export(query_id, job.sql, run.storage.uri(folder) + "/", _remember(run, job))
+        except Refusal as refusal:
+            self._fail(job, _export_failed(job, refusal.message, run.storage.url, lost=False))
         except PlatformError as error:
             self._retry_or_fail(job, error)
             return
@@ -143,7 +145,11 @@ class _Lane:
         run = self._run
         query_id = query_id or job.query_id or ""
         while True:
-            progress = run.warehouse.poll_export(query_id, _POLL_SECONDS)
+            try:
+                progress = run.warehouse.poll_export(query_id, _POLL_SECONDS)
+            except PlatformError as error:
+                self._retry_or_fail(job, error)
+                return
             if progress.state == ExportState.FINISHED:
                 self._complete(job, progress.rows or 0, time.monotonic() - started)
                 return
@@ -177,10 +183,14 @@ class _Lane:
 
     def _retry_or_fail(self, job: ExportJobRecord, error: PlatformError) -> None:
         run = self._run
+        tries = run.tries[job.id]
         run.tries[job.id] += 1
-        if error.code != ErrorCode.BACKEND_UNREACHABLE or run.tries[job.id] >= _TRIES:
+        if error.code != ErrorCode.BACKEND_UNREACHABLE or tries >= len(_PAUSES_SECONDS):
             self._fail(job, error)
-        run.report.progress(f"{job.name}: {error.message}; trying again")
+        run.report.progress(f"{job.name}: {error.message}; trying again in {_PAUSES_SECONDS[tries]:g} s")
+        until = time.monotonic() + _PAUSES_SECONDS[tries]
+        while time.monotonic() < until and not self.stopped and not self._keeper.lost:
+            time.sleep(min(_POLL_SECONDS, max(0.0, until - time.monotonic())))
         with run.catalog.transaction() as session:
             if not export_jobs.release_job(session, run.holder, job, error.message, by=run.by):
                 raise fenced_off(run.holder)

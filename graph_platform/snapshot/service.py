@@ -22,6 +22,7 @@ from graph_platform.catalog.snapshots import SnapshotRequest
 from graph_platform.catalog.states import SnapshotStatus
 from graph_platform.catalog.transition import Session
 from graph_platform.engine.build import BuildProgress, BuildRequest
+from graph_platform.engine.files import UNCOUNTED
 from graph_platform.engine.process import build_database
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.failpoints import Failpoint, reached
@@ -279,8 +280,7 @@ class SnapshotService:
             folder = export_folder(job.attempt, job.kind, job.name)
             found = list(self._storage.list(f"{snapshot.folder}/{folder}"))
             files = tuple(
-                ManifestFile(each.key.removeprefix(f"{snapshot.folder}/"), job.rows or 0, each.bytes, "")
-                for each in found
+                ManifestFile(each.key.removeprefix(f"{snapshot.folder}/"), UNCOUNTED, each.bytes, "") for each in found
             )
             columns = tuple(
                 ManifestColumn(column.name, column.warehouse_type, column.file_type, column.engine_type)
