@@ -38,7 +38,7 @@ QUESTIONS = (
         """
         MATCH (:Airport {faa: 'HNL'})<-[:LANDS_AT]-(p:Plane)-[l:LANDS_AT]->(other:Airport)
         WHERE other.faa <> 'HNL'
-        RETURN other.faa AS airport, other.name AS name, count(DISTINCT p.tailnum) AS planes,
+        RETURN other.faa AS airport, other.name AS name, count(p.tailnum) AS planes,
                CAST(sum(l.flights) AS INT64) AS flights
         ORDER BY planes DESC, flights DESC LIMIT 5
         """,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from dagster import AssetMaterialization, Failure, MetadataValue, OpExecutionContext
 
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.orchestration.assets import remember_asset
 from graph_platform.orchestration.resources import PlatformResource
 from graph_platform.orchestration.tags import USER_TAG
 from graph_platform.progress import Attribution, DefinitionExported, Reporter
@@ -58,6 +59,7 @@ class RunReporter:
 
     def exported(self, event: DefinitionExported) -> None:
         """A materialization per definition, keyed by mapping: so that its rows and bytes have a history to plot."""
+        remember_asset(Settings.load(), [event.mapping, event.kind, event.name])
         self._context.log_event(
             AssetMaterialization(
                 asset_key=[event.mapping, event.kind, event.name],
