@@ -26,6 +26,7 @@ from graph_platform.mapping.drift import drift, recorded_columns
 from graph_platform.mapping.duration import parse_duration
 from graph_platform.mapping.model import MappingDefinition
 from graph_platform.mapping.report import ValidationReport
+from graph_platform.mapping.suggest import write_suggestion
 from graph_platform.progress import Attribution, Reporter
 from graph_platform.settings import Settings
 from graph_platform.snapshot.proof import relations_of
@@ -34,6 +35,7 @@ from graph_platform.storage.connect import open_storage
 from graph_platform.storage.protocol import Storage
 from graph_platform.warehouse.connect import open_warehouse
 from graph_platform.warehouse.protocol import Warehouse
+from graph_platform.warehouse.suggestion import suggest_from_query, suggest_from_schema
 from graph_platform.warehouse.validation import data_checks_mode, validate_on
 
 
@@ -185,6 +187,38 @@ class Platform:
             "changes": [change.document() for change in changes],
             "text": change_lines(changes),
             "report": found.model_dump(mode="json"),
+        }
+
+    def suggest_mapping(
+        self, schema: str | None, sql: str | None, edge: bool, name: str | None, report: Reporter
+    ) -> dict[str, Any]:
+        """A mapping of a schema's tables, or of one query; nothing is kept.
+
+        Args:
+            schema: where the tables are, None for those that unqualified names mean; not with `sql`.
+            sql: a query that becomes one node, or one edge if `edge` says so.
+            name: the mapping's name, None for one made from the schema or the query.
+
+        Returns:
+            `mapping`, its definition; `yaml`, the same as text with a comment on every guess; `notes`, what was left.
+
+        Raises:
+            PlatformError: RESOURCE_NOT_FOUND for a schema, VALIDATION_FAILED for a query, BACKEND_UNREACHABLE.
+        """
+        if sql:
+            made = suggest_from_query(self.warehouse, name, sql, edge, self.settings)
+        else:
+            relations = self.warehouse.relations(schema)
+            made = suggest_from_schema(
+                self.warehouse, name or schema or "suggested", relations, self.settings, report.progress
+            )
+        text = write_suggestion(made)
+        return {
+            "name": made.name,
+            "mapping": made.mapping.model_dump(mode="json"),
+            "notes": made.notes,
+            "yaml": text,
+            "text": text.splitlines(),
         }
 
     def create_snapshot(

@@ -35,6 +35,7 @@ COMMANDS: dict[str, Command | Noun] = {
             "list": Command("mapping_list", "list_mappings", "The mappings that live."),
             "show": Command("shows", "show_mapping", "One mapping, its versions and its definition."),
             "diff": Command("mapping_files", "diff", "What changed between two versions, or against a file."),
+            "suggest": Command("mapping_jobs", "suggest", "A mapping made from tables, or from one query."),
             "schema": Command("mapping_files", "schema", "The JSON Schema of a mapping file, for editors."),
             "delete": Command("mapping_jobs", "delete", "Delete a mapping that has no snapshots."),
         },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -61,6 +62,44 @@ def update(file: str, message: str, data_checks: str, wait: bool, output: Output
     config = {"mapping": read_file(file).model_dump(mode="json"), "change_description": message}
     config["data_checks"] = data_checks
     _show(run_job("update_mapping", config, output, wait=wait), output)
+
+
+@click.command
+@click.option("--schema", metavar="NAME", help="The schema whose tables become a graph; the default one if left out.")
+@click.option(
+    "--sql", metavar="SQL|FILE", help="Instead of a schema: a query, or a file with one, that becomes a node."
+)
+@click.option("--edge", is_flag=True, help="The query becomes an edge.")
+@click.option("--name", metavar="NAME", help="Name of the mapping.")
+@options.output
+def suggest(schema: str | None, sql: str | None, edge: bool, name: str | None, output: Output) -> None:
+    """Print a mapping as YAML, made from a schema's tables or from one query, with a comment on every guess.
+
+    Keys and references between tables are looked for in the data. What is printed validates as it stands:
+    `graph-platform mapping suggest > graph.yaml`, then `graph-platform mapping validate graph.yaml`.
+    """
+    if sql and schema:
+        raise click.UsageError("--sql and --schema are two ways to begin: give one of them")
+    if edge and not sql:
+        raise click.UsageError("--edge says what becomes of a query: give it with --sql")
+    config = {"schema_name": schema, "sql": _query(sql) if sql else None, "edge": edge, "name": name}
+    found = run_job("suggest_mapping", config, output)
+    if output.as_json:
+        output.document({key: found[key] for key in ("name", "mapping", "notes", "yaml")})
+    else:
+        click.echo(found["yaml"], nl=False)
+
+
+def _query(text: str) -> str:
+    """The text, or what is in the file that it names."""
+    try:
+        named = Path(text).is_file()
+    except (OSError, ValueError):  # too long, or with a character that no name has
+        named = False
+    try:
+        return Path(text).read_text(encoding="utf-8") if named else text
+    except (OSError, UnicodeDecodeError) as error:
+        raise PlatformError(ErrorCode.RESOURCE_NOT_FOUND, f"{text} cannot be read: {error}") from error
 
 
 @click.command

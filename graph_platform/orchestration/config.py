@@ -102,6 +102,17 @@ class DiffMappingConfig(Config):
     mapping: str = Field(description="The mapping to compare: its name or id, or NAME@VERSION for an older version.")
 
 
+class SuggestMappingConfig(Config):
+    """What `suggest_mapping` needs."""
+
+    schema_name: str | None = Field(
+        default=None, description="The schema whose tables become a graph; empty: the one that unqualified names mean."
+    )
+    sql: str | None = Field(default=None, description="Instead of a schema, one query that becomes a node.")
+    edge: bool = Field(default=False, description="Whether the query becomes an edge.")
+    name: str | None = Field(default=None, description="Name of the mapping; empty: that of the schema or the table.")
+
+
 class DeleteMappingConfig(Config):
     """What `delete_mapping` needs."""
 

@@ -89,6 +89,16 @@ def diff_mapping(context: OpExecutionContext, config: cfg.DiffMappingConfig, pla
 
 
 @op(out=_NOTHING)
+def suggest_mapping(context: OpExecutionContext, config: cfg.SuggestMappingConfig, platform: PlatformResource) -> None:
+    """A mapping made from a schema's tables or from one query, as YAML with a comment on every guess."""
+    ask(
+        context,
+        platform,
+        lambda opened, report: opened.suggest_mapping(config.schema_name, config.sql, config.edge, config.name, report),
+    )
+
+
+@op(out=_NOTHING)
 def delete_mapping(context: OpExecutionContext, config: cfg.DeleteMappingConfig, platform: PlatformResource) -> None:
     """Delete a mapping that no snapshot depends on."""
     carry_out(context, platform, lambda opened, by, _: opened.delete_mapping(config.mapping, by))
@@ -174,6 +184,7 @@ jobs = [
     _job(create_mapping, {"mapping": cfg.demo_mapping()}),
     _job(update_mapping, {"mapping": cfg.demo_mapping(), "change_description": "what changed, and why"}),
     _job(diff_mapping, _ON_MAPPING),
+    _job(suggest_mapping, {}),
     _job(delete_mapping, _ON_MAPPING),
     _job(create_snapshot, _ON_MAPPING),
     _job(delete_snapshot, _ON_SNAPSHOT),

@@ -19,6 +19,7 @@ _SUBJECT: Mapping[str, tuple[str, ...]] = {
     "update_mapping": ("mapping", "name"),
     "delete_mapping": ("mapping",),
     "diff_mapping": ("mapping",),
+    "suggest_mapping": (),  # it asks about the warehouse, and no mapping is there yet
     "create_snapshot": ("mapping",),
     "delete_snapshot": ("snapshot",),
     "launch_instance": ("snapshot",),
@@ -32,7 +33,7 @@ _SUBJECT: Mapping[str, tuple[str, ...]] = {
 def run_tags(job: str, config: Mapping[str, Any], user: str) -> dict[str, str]:
     """The tags that a run's config gives away before it starts; the op adds the rest when it knows them."""
     path = _SUBJECT[job]
-    reference: Any = config
+    reference: Any = config if path else None
     for step in path:
         reference = reference.get(step) if isinstance(reference, Mapping) else None
     tags = {USER_TAG: user}
