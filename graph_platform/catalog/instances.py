@@ -113,10 +113,15 @@ def find_named(session: Session, name: str) -> InstanceRecord | None:
     return find_instance(session, identifier) if identifier else None
 
 
+def lock_births(session: Session) -> None:
+    """Until the transaction ends, nobody else makes an instance: looking for one and making it are then one act."""
+    session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LIMIT_LOCK})
+
+
 def insert_instance(
     session: Session, snapshot: SnapshotRecord, request: InstanceRequest, *, by: Attribution
 ) -> InstanceRecord:
-    """A starting instance, inside the limits.
+    """A starting instance, inside the limits. Births are locked from here on.
 
     Raises:
         PlatformError: CONCURRENCY_LIMIT_EXCEEDED, or ALREADY_EXISTS if the name was taken a moment ago.
@@ -152,7 +157,7 @@ def insert_instance(
 
 
 def _check_limits(session: Session, request: InstanceRequest, user: str) -> None:
-    session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LIMIT_LOCK})
+    lock_births(session)
     counted = instances.c.status.not_in(_NOT_COUNTED)
     row = session.execute(
         select(func.count().label("all"), func.count().filter(instances.c.owner == user).label("own")).where(counted)

@@ -225,6 +225,7 @@ class InstanceService:
 
     def _find_or_insert(self, reference: str, request: InstanceRequest, by: Attribution) -> InstanceRecord:
         with self._catalog.transaction() as session:
+            instances.lock_births(session)
             snapshot = snapshots.use_snapshot(session, snapshots.get_snapshot(session, reference).id)
             living = instances.find_named(session, request.name) if request.name else None
             if living is None:
