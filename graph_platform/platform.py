@@ -35,6 +35,7 @@ from graph_platform.storage.connect import open_storage
 from graph_platform.storage.protocol import Storage
 from graph_platform.warehouse.connect import open_warehouse
 from graph_platform.warehouse.protocol import Warehouse
+from graph_platform.warehouse.schema_cache import SchemaCache
 from graph_platform.warehouse.suggestion import suggest_from_query, suggest_from_schema
 from graph_platform.warehouse.validation import data_checks_mode, validate_on
 
@@ -77,6 +78,10 @@ class Platform:
         return open_runtime(self.settings, self.catalog.installation)
 
     @cached_property
+    def _schemas(self) -> SchemaCache:
+        return SchemaCache.of(self.settings)
+
+    @cached_property
     def _snapshots(self) -> SnapshotService:
         return SnapshotService(self.settings, self.catalog, self.warehouse, self.storage)
 
@@ -90,7 +95,8 @@ class Platform:
         """Prove a mapping against the warehouse, and its data as far as `data_checks` says; nothing is kept."""
         report.touched("mapping", definition.name)
         mode = data_checks_mode(data_checks)
-        return validate_on(self.warehouse, definition, self.settings, report.progress, mode).report
+        known = self._schemas.known() or ()
+        return validate_on(self.warehouse, definition, self.settings, report.progress, mode, known).report
 
     def create_mapping(
         self, definition: MappingDefinition, by: Attribution, report: Reporter, data_checks: str = "trusted"
@@ -190,7 +196,13 @@ class Platform:
         }
 
     def suggest_mapping(
-        self, schema: str | None, sql: str | None, edge: bool, name: str | None, report: Reporter
+        self,
+        schema: str | None,
+        sql: str | None,
+        edge: bool,
+        name: str | None,
+        report: Reporter,
+        refresh: bool = False,
     ) -> dict[str, Any]:
         """A mapping of a schema's tables, or of one query; nothing is kept.
 
@@ -198,6 +210,7 @@ class Platform:
             schema: where the tables are, None for those that unqualified names mean; not with `sql`.
             sql: a query that becomes one node, or one edge if `edge` says so.
             name: the mapping's name, None for one made from the schema or the query.
+            refresh: whether the tables are asked for anew, however lately that was done.
 
         Returns:
             `mapping`, its definition; `yaml`, the same as text with a comment on every guess; `notes`, what was left.
@@ -208,7 +221,8 @@ class Platform:
         if sql:
             made = suggest_from_query(self.warehouse, name, sql, edge, self.settings)
         else:
-            relations = self.warehouse.relations(schema)
+            ask = self._schemas.refresh if refresh else self._schemas.relations
+            relations = ask(self.warehouse, schema)
             made = suggest_from_schema(
                 self.warehouse, name or schema or "suggested", relations, self.settings, report.progress
             )
@@ -220,6 +234,12 @@ class Platform:
             "yaml": text,
             "text": text.splitlines(),
         }
+
+    def refresh_schema_cache(self, schema: str | None) -> dict[str, Any]:
+        """Ask anew for the tables of a schema, None for the default one; returns how many there are."""
+        found = self._schemas.refresh(self.warehouse, schema)
+        columns = sum(len(relation.columns) for relation in found)
+        return {"schema": schema, "relations": len(found), "columns": columns}
 
     def create_snapshot(
         self,

@@ -69,6 +69,7 @@ class Settings:
     )
     lease_seconds: float = _setting(60.0, "how long a claim holds without renewal, in seconds")
     warehouse_statement_seconds: float = _setting(300.0, "time limit of one validation statement, in seconds")
+    schema_cache_seconds: float = _setting(3600.0, "how long the tables' names and columns are kept, in seconds")
     data_check_seconds: float = _setting(3600.0, "time limit of the check of one definition's data, in seconds")
     export_seconds: float = _setting(3600.0, "time limit of one definition's export, in seconds")
     build_seconds: float = _setting(3600.0, "time limit of building a graph database, in seconds")

@@ -71,8 +71,9 @@ def update(file: str, message: str, data_checks: str, wait: bool, output: Output
 )
 @click.option("--edge", is_flag=True, help="The query becomes an edge.")
 @click.option("--name", metavar="NAME", help="Name of the mapping.")
+@click.option("--refresh", is_flag=True, help="Ask for the tables anew, however lately that was done.")
 @options.output
-def suggest(schema: str | None, sql: str | None, edge: bool, name: str | None, output: Output) -> None:
+def suggest(schema: str | None, sql: str | None, edge: bool, name: str | None, refresh: bool, output: Output) -> None:
     """Print a mapping as YAML, made from a schema's tables or from one query, with a comment on every guess.
 
     Keys and references between tables are looked for in the data. What is printed validates as it stands:
@@ -83,6 +84,7 @@ def suggest(schema: str | None, sql: str | None, edge: bool, name: str | None, o
     if edge and not sql:
         raise click.UsageError("--edge says what becomes of a query: give it with --sql")
     config = {"schema_name": schema, "sql": _query(sql) if sql else None, "edge": edge, "name": name}
+    config["refresh"] = refresh
     found = run_job("suggest_mapping", config, output)
     if output.as_json:
         output.document({key: found[key] for key in ("name", "mapping", "notes", "yaml")})

@@ -70,6 +70,12 @@ def drift(
     return tuple(dict.fromkeys(changes))
 
 
+def missing_table(found: Problem, tree: exp.Expr | None) -> exp.Table | None:
+    """The table of a query that a problem says is not there."""
+    tables = tree.find_all(exp.Table) if tree is not None else ()
+    return next((table for table in tables if f" {_written(table)} " in f"{found.message} "), None)
+
+
 def _queries(definition: MappingDefinition, report: ValidationReport) -> dict[str, str]:
     """The SQL of each definition under the name that its problems have."""
     results = (*report.node_results, *report.edge_results)
@@ -110,12 +116,11 @@ def _retyped(entity: str, field: str, was: str, now: str, *, breaks: bool) -> Ch
 
 def _table(found: Problem, sql: str, relations: Sequence[Relation]) -> Change:
     tree = check_query(sql).tree
-    tables = list(tree.find_all(exp.Table)) if tree is not None else []
-    gone = next((t for t in tables if f" {_written(t)} " in f"{found.message} "), None)
+    gone = missing_table(found, tree)
     if tree is None or gone is None:
         return Change(ChangeKind.TABLE_GONE, found.entity, f"{found.entity}: {found.message}", "sql", breaks=True)
     name = _written(gone)
-    renamed = _renamed(tree, gone, tables, relations)
+    renamed = _renamed(tree, gone, relations)
     if renamed is None:
         message = f"{found.entity}: the table {name} is gone"
         return Change(ChangeKind.TABLE_GONE, found.entity, message, "sql", name, None, True)
@@ -127,12 +132,13 @@ def _written(table: exp.Table) -> str:
     return ".".join(part.name for part in table.parts)
 
 
-def _renamed(tree: exp.Expr, gone: exp.Table, tables: Sequence[exp.Table], relations: Sequence[Relation]) -> str | None:
+def _renamed(tree: exp.Expr, gone: exp.Table, relations: Sequence[Relation]) -> str | None:
     """The relation that has every column that the query takes from the lost table, by the nearest name of several.
 
     An unqualified column is known to be the lost table's only where the query has no other.
     """
     alias = gone.alias_or_name.lower()
+    tables = list(tree.find_all(exp.Table))
     wanted = {
         column.name.lower()
         for column in tree.find_all(exp.Column)

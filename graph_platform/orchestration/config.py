@@ -111,6 +111,13 @@ class SuggestMappingConfig(Config):
     sql: str | None = Field(default=None, description="Instead of a schema, one query that becomes a node.")
     edge: bool = Field(default=False, description="Whether the query becomes an edge.")
     name: str | None = Field(default=None, description="Name of the mapping; empty: that of the schema or the table.")
+    refresh: bool = Field(default=False, description="Ask for the tables anew, however lately that was done.")
+
+
+class RefreshSchemaCacheConfig(Config):
+    """What `refresh_schema_cache` needs."""
+
+    schema_name: str | None = Field(default=None, description="The schema; empty: the one of unqualified names.")
 
 
 class DeleteMappingConfig(Config):

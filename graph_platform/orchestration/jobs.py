@@ -94,8 +94,18 @@ def suggest_mapping(context: OpExecutionContext, config: cfg.SuggestMappingConfi
     ask(
         context,
         platform,
-        lambda opened, report: opened.suggest_mapping(config.schema_name, config.sql, config.edge, config.name, report),
+        lambda opened, report: opened.suggest_mapping(
+            config.schema_name, config.sql, config.edge, config.name, report, config.refresh
+        ),
     )
+
+
+@op(out=_NOTHING)
+def refresh_schema_cache(
+    context: OpExecutionContext, config: cfg.RefreshSchemaCacheConfig, platform: PlatformResource
+) -> None:
+    """Ask the warehouse anew for its tables and columns, which suggestions and nearest names are made from."""
+    ask(context, platform, lambda opened, _: opened.refresh_schema_cache(config.schema_name))
 
 
 @op(out=_NOTHING)
@@ -185,6 +195,7 @@ jobs = [
     _job(update_mapping, {"mapping": cfg.demo_mapping(), "change_description": "what changed, and why"}),
     _job(diff_mapping, _ON_MAPPING),
     _job(suggest_mapping, {}),
+    _job(refresh_schema_cache, {}),
     _job(delete_mapping, _ON_MAPPING),
     _job(create_snapshot, _ON_MAPPING),
     _job(delete_snapshot, _ON_SNAPSHOT),

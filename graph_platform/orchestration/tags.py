@@ -19,6 +19,7 @@ _SUBJECT: Mapping[str, tuple[str, ...]] = {
     "update_mapping": ("mapping", "name"),
     "delete_mapping": ("mapping",),
     "diff_mapping": ("mapping",),
+    "refresh_schema_cache": (),
     "suggest_mapping": (),  # it asks about the warehouse, and no mapping is there yet
     "create_snapshot": ("mapping",),
     "delete_snapshot": ("snapshot",),

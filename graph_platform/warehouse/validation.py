@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.mapping.data_checks import DataChecks
+from graph_platform.mapping.drift import missing_table
 from graph_platform.mapping.duration import parse_duration
 from graph_platform.mapping.model import MappingDefinition
+from graph_platform.mapping.problems import ProblemCode
+from graph_platform.mapping.report import Problem
+from graph_platform.mapping.sql import check_query
+from graph_platform.mapping.structure import suggestion
 from graph_platform.mapping.validation import Validation, validate
 from graph_platform.settings import Settings
 from graph_platform.warehouse.data_checks import check_data
-from graph_platform.warehouse.protocol import Warehouse
+from graph_platform.warehouse.protocol import Relation, Warehouse
 
 _TOLD_FROM = 10  # statements: fewer are over before a person could read about them
 
@@ -22,11 +27,13 @@ def validate_on(
     settings: Settings,
     progress: Callable[[str], None],
     mode: DataChecks = DataChecks.TRUSTED,
+    known: Sequence[Relation] = (),
 ) -> Validation:
     """Validate a mapping against this warehouse, with the bound and the ceilings of the settings.
 
     Args:
         mode: how much of the data is looked at, once the mapping itself holds.
+        known: tables that may have been meant where one does not exist and the warehouse itself has no idea.
 
     Raises:
         PlatformError: BACKEND_UNREACHABLE, when the warehouse did not answer; QUERY_TIMEOUT of a data check.
@@ -47,7 +54,23 @@ def validate_on(
         },
         progress=tell,
     )
+    if not validation.report.valid:
+        errors = tuple(_with_nearest(found, definition, known) for found in validation.report.errors)
+        return Validation(validation.report.model_copy(update={"errors": errors}))
     return check_data(warehouse, validation, mode, settings, progress)
+
+
+def _with_nearest(found: Problem, definition: MappingDefinition, known: Sequence[Relation]) -> Problem:
+    if found.code != ProblemCode.TABLE_NOT_FOUND or found.hint is not None or not known:
+        return found
+    references = {relation.name: relation.reference for relation in known}
+    statements = [node.sql for node in definition.node_definitions] + [edge.sql for edge in definition.edge_definitions]
+    for sql in statements:
+        table = missing_table(found, check_query(sql).tree)
+        meant = suggestion(table.name, references) if table is not None else None
+        if meant is not None:
+            return found.model_copy(update={"hint": f"did you mean {references[meant]}?"})
+    return found
 
 
 def data_checks_mode(text: str) -> DataChecks:
