@@ -56,7 +56,7 @@ class Settings:
     dagster_storage: str = _setting(
         "", "Postgres URL of Dagster's own database; empty: beside the catalog, named <catalog>_dagster", secret=True
     )
-    storage: str = _setting("", "where snapshots are kept: file:///FOLDER")
+    storage: str = _setting("", "where snapshots are kept: file:///FOLDER, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX")
     runtime: str = _setting("local:", "where instances run: local: for processes on loopback")
     engine: str = _setting("ladybug", "the graph database engine: ladybug or ryugraph")
     user: str = _setting("", "who is written on what is created, and in the audit; empty: the login name")

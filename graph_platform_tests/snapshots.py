@@ -130,9 +130,10 @@ def make_snapshot(
     folder: Path,
     engine: str | None,
     data: Mapping[str, list[dict[str, Any]]] | None = None,
+    url: str | None = None,
 ) -> Snapshot:
-    """A whole snapshot in `folder`, with a database of the engine unless it is None."""
-    storage = open_storage(f"file://{folder}/storage root")
+    """A whole snapshot in `folder`, or at a storage URL, with a database of the engine unless it is None."""
+    storage = open_storage(url or f"file://{folder}/storage root")
     manifest = write_snapshot(storage, data or graph_data())
     if engine:
         request = build_request(storage, manifest, engine, folder / "build")
