@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from graph_platform.engine.cypher import plan_operators
+from graph_platform.engine.far_dates import allow_far_dates
 from graph_platform.engine.protocol import EngineVersion, QueryResult, TableSchema
 from graph_platform.errors import ErrorCode, PlatformError
 
@@ -35,6 +36,7 @@ class KuzuFamilyEngine:
     def __init__(self, name: str, module: ModuleType) -> None:
         self._name = name
         self._module = module
+        allow_far_dates()
 
     @property
     def version(self) -> EngineVersion:

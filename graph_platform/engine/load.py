@@ -10,6 +10,7 @@ import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from graph_platform.engine.kuzu_family import quoted
 from graph_platform.errors import ErrorCode, PlatformError
@@ -57,6 +58,8 @@ class LoadProblem:
 _DUPLICATE = re.compile(r"Found duplicated primary key value (.*), which violates", re.S)
 _NULL = re.compile(r"Found NULL, which violates the non-null constraint")
 _MISSING = re.compile(r"Unable to find primary key value (.*)\.\s*$", re.S)
+# Ryugraph packs UUIDs as signed numbers, and fails on the smallest beside one that begins with 8 to f.
+_NIL_UUID = re.compile(r"cannot negate INT128_MIN")
 _FULL = re.compile(r"no space left on device|disk quota exceeded", re.I)
 _MEMORY = re.compile(r"buffer pool is full|unable to allocate memory", re.I)
 
@@ -92,6 +95,15 @@ def load_problem(table: ManifestTable, message: str, missing_end: str | None = N
             f"{key} IS NOT NULL" if table.kind == "node" else f"{columns[0]} IS NOT NULL AND {columns[1]} IS NOT NULL"
         )
         return LoadProblem(table.kind, table.name, "null_key", f"{what}: NULL in {at}", f"add WHERE {test}")
+    if _NIL_UUID.search(message):
+        found = ", ".join(column.name for column in table.columns if "UUID" in column.engine_type)
+        return LoadProblem(
+            table.kind,
+            table.name,
+            "nil_uuid",
+            f"{what}: this engine cannot load the UUID {UUID(int=0)} beside others ({found})",
+            f"write NULLIF(column, UUID '{UUID(int=0)}'), or declare STRING and CAST the column AS VARCHAR",
+        )
     missing = missing_key(message)
     if missing is not None:
         return _missing_problem(table, what, missing, missing_end)

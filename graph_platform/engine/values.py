@@ -3,9 +3,9 @@
 | engine value | JSON |
 |---|---|
 | NULL, BOOL, STRING, integers to 64 bits | the same |
-| DECIMAL, INT128 | string, exact |
+| DECIMAL, INT128 | string, exact, never with an exponent |
 | DOUBLE, FLOAT | number; `"NaN"`, `"Infinity"`, `"-Infinity"` for those that JSON lacks |
-| DATE, TIMESTAMP, TIMESTAMP_TZ | ISO 8601 string |
+| DATE, TIMESTAMP, TIMESTAMP_TZ | ISO 8601 string; `+10000-01-01` after the year 9999, `-0001-01-01` before 0 |
 | INTERVAL | ISO 8601 duration, `P1DT2H` |
 | UUID | string |
 | BLOB | base64 string; the column's type tells it from a STRING |
@@ -127,7 +127,7 @@ def _key(name: Any) -> str:
 
 _CONVERSIONS: tuple[tuple[type | tuple[type, ...], Callable[[Any], Any]], ...] = (
     (float, _number),
-    (Decimal, str),
+    (Decimal, lambda value: format(value, "f")),
     ((datetime.datetime, datetime.date, datetime.time), lambda value: value.isoformat()),
     (datetime.timedelta, _duration),
     (UUID, str),

@@ -18,7 +18,7 @@ from graph_platform.mapping.type_text import (
     parse_warehouse_type,
     quoted_field,
 )
-from graph_platform.mapping.types import TypeRefusal
+from graph_platform.mapping.types import TypeRefusal, loses_fractions
 
 # Scalars whose text needs no quotes inside the engines' notation of nested values.
 _TEXT_SAFE = frozenset(
@@ -204,9 +204,11 @@ def _same(source: WarehouseType, file_type: WarehouseType) -> bool:
 
 
 def _cast_suffices(source: WarehouseType, file_type: WarehouseType) -> bool:
-    """Whether one CAST of the whole does it: not for JSON (needs json_format) nor for zones (needs UTC first)."""
+    """Whether one CAST of the whole does it: not for JSON (needs json_format), zones (need UTC first), nor for
+    fractions that are cut off (a CAST rounds them).
+    """
     if not source.inner:
-        return source.base not in ("json", "timestamp with time zone")
+        return source.base not in ("json", "timestamp with time zone") and not loses_fractions(source)
     if source.base != file_type.base:
         return False
     return all(_cast_suffices(a, b) for a, b in zip(source.inner, file_type.inner, strict=True))
@@ -216,12 +218,23 @@ def _scalar(sql: str, source: WarehouseType, target: EngineType, file_type: Ware
     if source.base == "json":
         return f"json_format({sql})"
     if source.base == "timestamp with time zone":
-        return f"CAST({sql} AT TIME ZONE 'UTC' AS timestamp(6))"
+        precision = max(6, *source.numbers) if source.numbers else 6
+        sql = f"CAST({sql} AT TIME ZONE 'UTC' AS timestamp({precision}))"
+        return _cut_off(sql) if loses_fractions(source) else sql
+    if loses_fractions(source):
+        return _cut_off(sql)
     if target.base == "DECIMAL":
         exact = f"decimal({target.numbers[0]},{target.numbers[1]})"
         inner = sql if str(source) == exact else f"CAST({sql} AS {exact})"
         return f"CAST({inner} AS varchar)"
     return sql if _same(source, file_type) else f"CAST({sql} AS {file_type})"
+
+
+def _cut_off(sql: str) -> str:
+    """A timestamp to microseconds. Over its text, since a CAST rounds, which may make a time of the next year of it,
+    and Trino's date_trunc stops at milliseconds.
+    """
+    return f"CAST(regexp_replace(CAST({sql} AS varchar), '(\\.[0-9]{{6}})[0-9]+$', '$1') AS timestamp(6))"
 
 
 def _field(name: str | None) -> str:

@@ -47,7 +47,9 @@ def test_a_parameter_that_would_harm_is_named(value: Any, word: str) -> None:
         (datetime.timedelta(days=-1, seconds=-1), "-P1DT1S"),
         (datetime.timedelta(seconds=1, microseconds=500), "PT1.0005S"),
         (datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC), "2020-01-01T00:00:00+00:00"),
-        (Decimal("1E+3"), "1E+3"),
+        (Decimal("1E+3"), "1000"),
+        (Decimal("0E-10"), "0.0000000000"),
+        (Decimal("-1E-38"), "-0." + "0" * 37 + "1"),
         ({True: 1, None: 2}, {"true": 1, "null": 2}),
         (
             {"_ID": {"offset": 4, "table": 2}, "_LABEL": "A", "x": b"\0"},

@@ -1,4 +1,4 @@
-"""A process with one engine: runs the statements of standard input and prints the rows of the last as JSON.
+"""A process with one engine: a line of JSON with statements in, a line with the last one's rows or the error out.
 
 A program and not a fixture, since two engines cannot live in one process, and a crash of an engine must not be one of
 the test run.
@@ -20,11 +20,16 @@ def shown(value: object) -> object:
 
 def main() -> None:
     engine = importlib.import_module(sys.argv[1])
-    connection = engine.Connection(engine.Database(":memory:"))
-    rows: list[object] = []
-    for statement in json.load(sys.stdin):
-        rows = list(connection.execute(statement))
-    json.dump(shown(rows), sys.stdout, default=str)
+    for line in sys.stdin:
+        connection = engine.Connection(engine.Database(":memory:"))
+        rows: list[object] = []
+        try:
+            for statement in json.loads(line):
+                rows = list(connection.execute(statement))
+            answer: dict[str, object] = {"rows": shown(rows)}
+        except RuntimeError as error:
+            answer = {"error": str(error)}
+        print(json.dumps(answer, default=str), flush=True)
 
 
 main()
