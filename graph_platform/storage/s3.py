@@ -16,6 +16,7 @@ import botocore.config
 import botocore.exceptions
 from boto3.exceptions import Boto3Error
 from boto3.s3.transfer import TransferConfig
+from s3transfer.exceptions import RetriesExceededError
 
 from graph_platform.storage.bucket import (
     CONNECT_SECONDS,
@@ -111,10 +112,11 @@ _NO_CREDENTIALS = (
     botocore.exceptions.CredentialRetrievalError,
     botocore.exceptions.ProfileNotFound,
     botocore.exceptions.TokenRetrievalError,
+    botocore.exceptions.SSOError,
 )
 _NO_ANSWER = (
     botocore.exceptions.HTTPClientError,
+    botocore.exceptions.ConnectionError,
     botocore.exceptions.IncompleteReadError,
-    botocore.exceptions.ResponseStreamingError,
-    botocore.exceptions.EndpointConnectionError,
+    RetriesExceededError,  # the content broke off, again and again
 )

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -177,6 +179,42 @@ def test_a_service_that_does_not_answer_is_unreachable(
     assert refused.value.code is ErrorCode.BACKEND_UNREACHABLE
     assert refused.value.hint
     assert sorted(path.name for path in tmp_path.iterdir()) == ["source"]
+
+
+class _BreakingOff(BaseHTTPRequestHandler):
+    """Promises a thousand bytes, gives ten, and hangs up."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "1000")
+        self.send_header("ETag", '"tag"')
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(b"0123456789")
+
+    do_HEAD = do_GET
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("operation", ["read", "fetch"])
+def test_an_object_that_breaks_off_is_never_taken_for_whole(
+    url: str, tmp_path: Path, operation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gcs, "RETRY_SECONDS", 1.0)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _BreakingOff)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        for variable in ENDPOINTS.values():
+            monkeypatch.setenv(variable, f"http://127.0.0.1:{server.server_port}")
+        with pytest.raises(PlatformError) as refused:
+            operations(open_storage(url), tmp_path)[operation]()
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert refused.value.code is ErrorCode.BACKEND_UNREACHABLE
+    assert [path.name for path in tmp_path.iterdir()] == ["source"]
 
 
 @pytest.mark.parametrize("scheme", ENDPOINTS)
