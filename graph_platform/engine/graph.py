@@ -20,6 +20,8 @@ from graph_platform.engine.load import (
     load_error,
     load_problem,
     missing_key,
+    nan_problem,
+    nan_statement,
     skipped_problem,
     text_literal,
 )
@@ -67,6 +69,12 @@ def load_tables(database: Database, placed: Sequence[PlacedTable], database_path
             continue
         if one.folder is None:
             continue
+        nan_rows = _nan_rows(database, one, one.folder)
+        if nan_rows:
+            problems.append(nan_problem(table, nan_rows))
+            if table.kind == "node":
+                broken.add(table.table)
+            continue
         try:
             database.execute(copy_statement(table, one.folder))
         except PlatformError as error:
@@ -99,6 +107,12 @@ def check_counts(database: Database, tables: Sequence[ManifestTable]) -> None:
             problems.append(LoadProblem(kind, name, "count", message, None))
     if problems:
         raise load_error(problems)
+
+
+def _nan_rows(database: Database, placed: PlacedTable, folder: Path) -> int:
+    """Before the COPY: what an engine makes of NaN cannot be told from the data afterwards."""
+    statement = None if database.keeps_nan else nan_statement(placed.table, folder)
+    return int(database.query(statement, timeout_seconds=3600, row_limit=1).rows[0][0]) if statement else 0
 
 
 def _raise_for_environment(error: PlatformError, database_path: Path, placed: Sequence[PlacedTable]) -> None:

@@ -25,6 +25,10 @@ MAGIC: Mapping[str, bytes] = {"ladybug": b"LBUG", "ryugraph": b"RYU"}
 """How a database file begins. The file of another engine, or its write-ahead log, crashes the process on open."""
 
 
+LOSES_NAN = frozenset({"ryugraph"})
+"""Engines that take a column for constant when its first value is NaN, and give NaN for all of it."""
+
+
 def quoted(name: str) -> str:
     """A name between backticks, as every name is written to an engine."""
     return f"`{name}`"
@@ -68,6 +72,11 @@ class KuzuFamilyDatabase:
         self._idle: list[tuple[Any, int]] = []
         self._lock = threading.Lock()
         self._closed = False
+
+    @property
+    def keeps_nan(self) -> bool:
+        """Whether a NaN beside numbers in one column leaves both as they are."""
+        return self._name not in LOSES_NAN
 
     def execute(self, statement: str) -> None:
         """Run one statement of DDL or COPY, without a time limit."""

@@ -15,6 +15,7 @@ from uuid import UUID
 from graph_platform.engine.kuzu_family import quoted
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.mapping.loading import load_expression
+from graph_platform.mapping.type_text import EngineType, parse_engine_type
 from graph_platform.snapshot.manifest import ManifestTable
 
 
@@ -41,6 +42,44 @@ def copy_statement(table: ManifestTable, folder: Path) -> str:
         return f"{target} {source}{', ' if ends else ''}{ends})"
     loaded = ", ".join(expression or reference for expression, reference in zip(expressions, references, strict=True))
     return f"{target} (LOAD FROM {source}) RETURN {loaded})" + (f" ({ends})" if ends else "")
+
+
+_FLOATS = frozenset({"FLOAT", "DOUBLE"})
+
+
+def nan_statement(table: ManifestTable, folder: Path) -> str | None:
+    """The query that counts the rows with a NaN, None where no column can have one.
+
+    Not looked at: lists, maps and structs that hold strings too, since their text may have the letters as well.
+    """
+    tests = []
+    for column in table.columns:
+        bases = _bases(parse_engine_type(column.engine_type))
+        if bases <= _FLOATS and "[" not in column.engine_type and "(" not in column.engine_type:
+            tests.append(f"{quoted(column.name)} <> {quoted(column.name)}")
+        elif bases & _FLOATS and "STRING" not in bases:
+            tests.append(f"lower(CAST({quoted(column.name)} AS STRING)) CONTAINS 'nan'")
+    if not tests:
+        return None
+    source = f"{text_literal(f'{folder}/*')} (file_format='parquet')"
+    return f"LOAD FROM {source} WHERE {' OR '.join(tests)} RETURN count(*)"
+
+
+def _bases(kind: EngineType) -> set[str]:
+    return {kind.base} if not kind.inner else set().union(*map(_bases, kind.inner))
+
+
+def nan_problem(table: ManifestTable, rows: int) -> LoadProblem:
+    """The refusal of a definition with NaN, for an engine that would not keep its numbers."""
+    what = f"{'node' if table.kind == 'node' else 'edge'} {table.name}"
+    found = [c.name for c in table.columns if _bases(parse_engine_type(c.engine_type)) & _FLOATS]
+    return LoadProblem(
+        table.kind,
+        table.name,
+        "nan",
+        f"{what}: {rows} rows have NaN in {' or '.join(found)}, beside which this engine loses the numbers",
+        "write IF(is_nan(column), NULL, column), or use ladybug",
+    )
 
 
 @dataclass(frozen=True)

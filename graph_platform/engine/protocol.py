@@ -51,6 +51,10 @@ class TableSchema:
 class Database(Protocol):
     """An open database. `query` may be called from several threads."""
 
+    @property
+    def keeps_nan(self) -> bool:
+        """Whether a NaN beside numbers in one column leaves both as they are."""
+
     def execute(self, statement: str) -> None:
         """Run one statement of DDL or COPY.
 

@@ -79,9 +79,9 @@ COLUMNS = (
         V("'Infinity'", "Infinity"), V("'-Infinity'", "-Infinity"),
         V("3.4028235E38", 3.4028234663852886e38), V("0.1", 0.10000000149011612),
     ]),
-    Column("c_nan", "DOUBLE", "DOUBLE", "DOUBLE", [V("'NaN'", "NaN")]),
-    Column("c_nan_real", "REAL", "REAL", "FLOAT", [V("'NaN'", "NaN")]),
-    # Ryugraph makes one value of a column in which NaN stands beside numbers, without a word.
+    # Ryugraph makes one value of a column in which NaN stands beside numbers, so NaN is refused for it.
+    Column("c_nan", "DOUBLE", "DOUBLE", "DOUBLE", [V("'NaN'", "NaN")], ("ladybug",)),
+    Column("c_nan_real", "REAL", "REAL", "FLOAT", [V("'NaN'", "NaN")], ("ladybug",)),
     Column("c_nan_beside", "DOUBLE", "DOUBLE", "DOUBLE",
            [V("'NaN'", "NaN"), V("1.5", 1.5), V("'NaN'", "NaN"), V("'-Infinity'", "-Infinity")], ("ladybug",)),
     Column("c_decimal", "DECIMAL(38,0)", "DECIMAL(38,0)", "DECIMAL(38,0)", [
@@ -276,7 +276,11 @@ def test_every_value_of_every_type_arrives_in_the_graph_as_it_was(
 
 
 # A value that an engine cannot load: the engine, the values of one column, what it is told and what it is advised.
-REFUSED = [("ryugraph", "UUID", (NIL, LAST), f"node Thing: this engine cannot load the UUID {NIL}", "NULLIF")]
+REFUSED = [
+    ("ryugraph", "UUID", (NIL, LAST), f"node Thing: this engine cannot load the UUID {NIL}", "NULLIF"),
+    ("ryugraph", "DOUBLE", ("1.5", "NaN"), "node Thing: 1 rows have NaN in v", "is_nan"),
+    ("ryugraph", "REAL[]", ("[1.5, NaN]", "[]"), "node Thing: 1 rows have NaN in v", "is_nan"),
+]
 
 
 @pytest.mark.parametrize(("engine", "kind", "values", "message", "hint"), REFUSED)
@@ -294,7 +298,7 @@ def test_a_value_that_an_engine_cannot_hold_makes_no_snapshot_and_is_named(
                 "label": "Thing",
                 "sql": "SELECT id, v FROM t",
                 "primary_key": {"name": "id", "type": "INT64"},
-                "properties": [{"name": "v", "type": kind}],
+                "properties": [{"name": "v", "type": kind.replace("REAL", "FLOAT")}],
             }
         ],
     }
