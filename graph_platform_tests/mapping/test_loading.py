@@ -246,6 +246,13 @@ def test_text_and_decimals_together_in_a_list_are_refused_with_another_way(engin
         ("uuid", "UUID", 'CAST("v" AS varchar)', "varchar"),
         ("timestamp(6)", "TIMESTAMP", '"v"', "timestamp(6)"),
         ("timestamp(3)", "TIMESTAMP", 'CAST("v" AS timestamp(6))', "timestamp(6)"),
+        # Cut off, not rounded: a CAST would make the last nanosecond of a year a time of the next.
+        (
+            "timestamp(9)",
+            "TIMESTAMP",
+            "CAST(regexp_replace(CAST(\"v\" AS varchar), '(\\.[0-9]{6})[0-9]+$', '$1') AS timestamp(6))",
+            "timestamp(6)",
+        ),
         (
             "timestamp(3) with time zone",
             "TIMESTAMP_TZ",
