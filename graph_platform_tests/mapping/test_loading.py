@@ -169,7 +169,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[list[
 
 
 def _literals(rows: list[Any], duck: str) -> str:
-    return "unnest([" + ", ".join(f"CAST({_literal(row)} AS {duck})" for row in rows) + "])"
+    return f"unnest(CAST([{', '.join(map(_literal, rows))}] AS {duck}[]))"
 
 
 def _literal(value: Any) -> str:
