@@ -82,7 +82,7 @@ class CommandLine:
         return answer.json()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cli(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
     """A command line on a home with a small warehouse. What was started is ended afterwards."""
     home = tmp_path_factory.mktemp("a home with ü")
@@ -98,7 +98,7 @@ def cli(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
     line.run("down")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def people(cli: CommandLine) -> Path:
     """The file of a valid mapping on that warehouse."""
     file = cli.home / "people.yaml"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from urllib.parse import quote
 
 import pytest
@@ -143,17 +145,18 @@ def test_a_run_killed_while_trino_exports_is_gone_on_with_and_nothing_is_doubled
         killing.close()
 
 
-class RestartingTrino(Recorder):
-    """Restarts the server when the first definition is exported."""
+class Waiting(Recorder):
+    """Waits, when the first definition is exported, until the server was restarted."""
 
-    def __init__(self, server: TrinoServer) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.server = server
+        self.first = Event()
+        self.restarted = Event()
 
     def exported(self, event: DefinitionExported) -> None:
         super().exported(event)
-        if len(self.exports) == 1:
-            self.server.restart()
+        self.first.set()
+        assert self.restarted.wait(180)
 
 
 def test_a_trino_restarted_in_the_middle_costs_another_try_and_no_row(
@@ -162,5 +165,12 @@ def test_a_trino_restarted_in_the_middle_costs_another_try_and_no_row(
     settings = trino_settings(home, catalog_url, trino_server)
     with Platform.open(settings) as platform:
         platform.create_mapping(MappingDefinition.model_validate(TPCH), BY, Recorder())
-        snapshot = platform.create_snapshot("trade", "s", None, None, BY, RestartingTrino(trino_server))
+        report = Waiting()
+        # The server is restarted by this thread: the kernel ends it with the thread that started it.
+        with ThreadPoolExecutor(1) as pool:
+            made = pool.submit(platform.create_snapshot, "trade", "s", None, None, BY, report)
+            assert report.first.wait(120)
+            trino_server.restart()
+            report.restarted.set()
+            snapshot = made.result()
     assert (snapshot.status, snapshot.rows) == ("ready", 3025)
