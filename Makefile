@@ -3,12 +3,13 @@
 #   make demo    from tables to an answered Cypher query, every step a Dagster run
 #   make test    the tests
 #   make lint    style, format and strict types
+#   make bench   what is claimed to be fast, as ratios in one run
 #   make lock    requirements.lock, again from pyproject.toml
 #
 # All paths are relative: the folder's own may have spaces, which make cannot quote.
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format lock install
+.PHONY: help demo test lint format bench lock install
 
 export PYTHON
 
@@ -25,6 +26,9 @@ lint: install
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
+
+bench: install
+	.venv/bin/python -m benchmarks
 
 format: install
 	.venv/bin/ruff check --fix
