@@ -302,11 +302,9 @@ def test_a_token_lets_in_and_is_read_anew_for_each_statement(trino_server: Trino
     _asks(_settings(trino_server, WAREHOUSE_JWT=trino_server.credentials.token("tester")))
     kept = tmp_path / "token"
     kept.write_text(trino_server.credentials.token("tester", lifetime_seconds=-100))
-    with (
-        closing(open_trino(_settings(trino_server, WAREHOUSE_JWT_FILE=str(kept)))) as warehouse,
-        pytest.raises(PlatformError) as failure,
-    ):
-        warehouse.describe("SELECT 1 AS x")
+    with closing(open_trino(_settings(trino_server, WAREHOUSE_JWT_FILE=str(kept)))) as warehouse:
+        with pytest.raises(PlatformError) as failure:
+            warehouse.describe("SELECT 1 AS x")
         assert failure.value.code is ErrorCode.PERMISSION_DENIED
         kept.write_text(trino_server.credentials.token("tester"))
         assert warehouse.describe("SELECT 1 AS x")
