@@ -10,6 +10,7 @@ import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import sqlglot
@@ -17,6 +18,7 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
+from graph_platform.mapping.foreign import foreign_syntax
 from graph_platform.mapping.problems import ProblemCode, problem
 from graph_platform.mapping.report import Problem
 
@@ -40,6 +42,17 @@ _FILE_NAME = re.compile(
     re.IGNORECASE,
 )
 
+_DEPTH = {
+    **dict.fromkeys((TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE), 1),
+    **dict.fromkeys((TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE), -1),
+}
+_ENDS_OF_ITEMS = frozenset(
+    {
+        *(TokenType.FROM, TokenType.WHERE, TokenType.GROUP_BY, TokenType.HAVING, TokenType.ORDER_BY, TokenType.LIMIT),
+        *(TokenType.UNION, TokenType.EXCEPT, TokenType.INTERSECT, TokenType.OFFSET, TokenType.FETCH),
+        *(TokenType.SEMICOLON, TokenType.WINDOW),
+    }
+)
 _BARE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 # Words that Trino reserves and sqlglot's tokenizer takes for names; those that it knows need no list.
 _RESERVED = frozenset(
@@ -81,7 +94,8 @@ def check_query(sql: str, entity: str = "query") -> CheckedQuery:
         return CheckedQuery(sql, None, tuple(_syntax(error, sql, entity)))
     except TokenError as error:
         message = f"the SQL ends inside a string, a name or a comment ({str(error).splitlines()[0][:200]})"
-        return CheckedQuery(sql, None, (problem(ProblemCode.SQL_SYNTAX, entity, message, field="sql"),))
+        hint = "close it: ' ends a text, \" a name, */ a comment"
+        return CheckedQuery(sql, None, (problem(ProblemCode.SQL_SYNTAX, entity, message, field="sql", hint=hint),))
     except RecursionError:
         message = "the SQL is nested too deeply to be read"
         return CheckedQuery(sql, None, (problem(ProblemCode.SQL_TOO_COMPLEX, entity, message, field="sql"),))
@@ -107,15 +121,69 @@ def identifier(name: str) -> str:
 
 
 def locate(sql: str, name: str) -> tuple[int, int] | None:
-    """Line and column, both from 1, of the first word of `sql` that is `name`, quoted or not; None if there is none."""
+    """Line and column, both from 1, where `sql` speaks of `name`, quoted or not; None where it does not.
+
+    A qualified name is found as `a.b`, else as `b` alone. Of several places, one that reads the name is taken before
+    one that gives it, and a text of the same letters last.
+    """
     try:
         tokens = sqlglot.tokenize(sql, read=DIALECT)
     except TokenError:
         return None
-    for token in tokens:
-        if token.text.lower() == name.lower():
-            return _line_and_column(sql, token.start)
+    words = [token.text.lower() for token in tokens]
+    for parts in dict.fromkeys(((name.lower(),), tuple(re.split(r"(\.)", name.lower())), (_last_part(name.lower()),))):
+        found = [i for i in range(len(words)) if tuple(words[i : i + len(parts)]) == parts]
+        if found:
+            return _line_and_column(sql, tokens[min(found, key=partial(_unlikely, tokens))].start)
     return None
+
+
+def _unlikely(tokens: list[Token], index: int) -> tuple[bool, bool, bool]:
+    before = tokens[index - 1].token_type if index else None
+    return tokens[index].token_type == TokenType.STRING, before == TokenType.ALIAS, before == TokenType.DOT
+
+
+def _last_part(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def item_positions(sql: str, count: int) -> tuple[tuple[int, int] | None, ...]:
+    """Where each of the query's `count` result columns is written: line and column of its item, both from 1.
+
+    None for the columns of a `*`, and for all where the query is not a plain SELECT.
+    """
+    positions: list[tuple[int, int] | None] = [None] * count
+    try:
+        items = _items(sqlglot.tokenize(sql, read=DIALECT))
+    except TokenError:
+        return tuple(positions)
+    stars = [index for index, item in enumerate(items) if item[-1].token_type == TokenType.STAR]
+    if not items or (not stars and len(items) != count):
+        return tuple(positions)
+    head = stars[0] if stars else len(items)
+    for index in range(min(head, count)):
+        positions[index] = _line_and_column(sql, items[index][0].start)
+    # What follows a `*` is counted from the end.
+    for back in range(1, len(items) - stars[-1] if stars else 0):
+        positions[-back] = _line_and_column(sql, items[-back][0].start)
+    return tuple(positions)
+
+
+def _items(tokens: list[Token]) -> list[list[Token]]:
+    """The tokens of each item of the outermost SELECT, without what stands in other SELECTs."""
+    depth, items, inside = 0, list[list[Token]](), False
+    for token in tokens:
+        depth += _DEPTH.get(token.token_type, 0)
+        if depth == 0 and token.token_type in _ENDS_OF_ITEMS and inside:
+            break
+        if depth == 0 and token.token_type == TokenType.SELECT:
+            inside = True
+            items.append([])
+        elif inside and depth == 0 and token.token_type == TokenType.COMMA:
+            items.append([])
+        elif inside and not (token.token_type in (TokenType.DISTINCT, TokenType.ALL) and items == [[]]):
+            items[-1].append(token)
+    return items if all(items) else []
 
 
 def _line_and_column(sql: str, offset: int) -> tuple[int, int]:
@@ -132,8 +200,7 @@ def _syntax(error: ParseError, sql: str, entity: str) -> Iterator[Problem]:
             position = (line, max(1, end - len(highlight.rpartition("\n")[2]) + 1))
         described = _CLASS_NAME.sub(r"\1", str(found.get("description") or "not understood"))
         message = f"the SQL cannot be parsed{near}: {described.rstrip('.')}"
-        hint = "check commas, parentheses and quotes there; the dialect is Trino's"
-        yield problem(ProblemCode.SQL_SYNTAX, entity, message, field="sql", hint=hint, position=position)
+        yield problem(ProblemCode.SQL_SYNTAX, entity, message, field="sql", position=position)
 
 
 def _problems(trees: list[exp.Expr], sql: str, entity: str) -> Iterator[Problem]:
@@ -158,6 +225,10 @@ def _problems(trees: list[exp.Expr], sql: str, entity: str) -> Iterator[Problem]
         message = f"{what} is not a query"
         yield problem(ProblemCode.SQL_NOT_A_QUERY, entity, message, field="sql", position=locate(sql, word))
         return
+    for found in foreign_syntax(tree, sqlglot.tokenize(sql, read=DIALECT)):
+        message = f"the SQL is not Trino's: {found.what}"
+        at = _line_and_column(sql, found.token.start)
+        yield problem(ProblemCode.SQL_SYNTAX, entity, message, field="sql", hint=found.hint, position=at)
     for node in tree.walk():
         yield from _node(node, sql, entity)
 
@@ -174,7 +245,7 @@ def _node(node: exp.Expr, sql: str, entity: str) -> Iterator[Problem]:
         message = f"{node.sql(dialect=DIALECT)} is a placeholder, and a mapping has no values for one"
         yield problem(ProblemCode.SQL_PARAMETER, entity, message, field="sql")
     elif isinstance(node, exp.TableFromRows):
-        yield _forbidden("TABLE(…)", sql, entity)
+        yield _forbidden("table", sql, entity)
     elif isinstance(node, exp.Table):
         if isinstance(node.this, exp.Func) or (isinstance(node.this, exp.Dot) and node.this.find(exp.Func)):
             yield _forbidden(function_name(node.this), sql, entity)
@@ -198,10 +269,11 @@ def _is_forbidden(node: exp.Expr) -> bool:
 
 
 def _forbidden(name: str, sql: str, entity: str) -> Problem:
+    shown = "TABLE(…)" if name == "table" else name
     return problem(
         ProblemCode.SQL_FUNCTION_NOT_ALLOWED,
         entity,
-        f"{name} reaches past the warehouse's tables",
+        f"{shown} reaches past the warehouse's tables",
         field="sql",
         hint="in FROM, only tables, subqueries, VALUES and UNNEST are allowed",
         position=locate(sql, name),
@@ -214,4 +286,6 @@ def function_name(node: exp.Expr) -> str:
         return str(node.name).lower()
     if isinstance(node, exp.Dot):
         return function_name(node.expression)
+    if isinstance(node, exp.JSONTable):
+        return "json_table"  # else made from the class's name, letter by letter
     return node.sql_name().lower() if isinstance(node, exp.Func) else node.key

@@ -1,0 +1,243 @@
+"""What the parser reads though Trino does not: other dialects' syntax, each with what Trino has instead.
+
+DuckDB would take nearly all of it, so that a mapping that holds on a laptop would be refused by the cluster; here it is
+refused on both. Only what Trino's grammar has no room for belongs here; names of functions and tables do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp
+from sqlglot.tokenizer_core import Token, TokenType
+
+_TEXT, _NUMBER = "a text", "a number"
+# Not LIMIT and OFFSET, which may be names in Trino.
+_ENDS_OF_A_LIST = (")", "FROM", "WHERE", "GROUP BY", "HAVING", "ORDER BY", "UNION", ";", "")
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A construct of another dialect: what it is, what to write instead, and the token where it stands."""
+
+    what: str
+    hint: str
+    token: Token
+
+
+@dataclass(frozen=True)
+class _Words:
+    """A sequence of tokens, each one of some words; `at` is the one to point to.
+
+    In the hint, `{0}` is the first of the tokens, `{before}` and `{after}` those around the sequence.
+    """
+
+    words: tuple[tuple[str, ...], ...]
+    what: str
+    hint: str
+    at: int = 0
+
+
+@dataclass(frozen=True)
+class _Node:
+    """A kind of node, looked at by a function, and the words of which the first that occurs is pointed to."""
+
+    kind: type[exp.Expr]
+    is_foreign: Callable[[exp.Expr], bool]
+    words: tuple[str, ...]
+    what: str
+    hint: str
+
+
+_WORDS = (
+    _Words((("::",),), "{0} is no cast of Trino's", "write CAST({before} AS {after})"),
+    _Words(
+        (("LIMIT",), (_NUMBER,), ("OFFSET",), (_NUMBER,)),
+        "Trino wants OFFSET before LIMIT",
+        "write OFFSET {3} LIMIT {1}",
+        at=2,
+    ),
+    _Words(
+        (("LIMIT",), (_NUMBER,), (",",), (_NUMBER,)),
+        "Trino's LIMIT has one number",
+        "write OFFSET {1} LIMIT {3}",
+        at=2,
+    ),
+    _Words(((",",), _ENDS_OF_A_LIST), "nothing follows the comma", "leave the comma out"),
+    _Words((("==",),), "Trino has no operator ==", "write ="),
+    _Words((("<=>",),), "Trino has no operator <=>", "write IS NOT DISTINCT FROM"),
+    _Words((("&",),), "Trino has no operator &", "write bitwise_and({before}, {after})"),
+    _Words((("|",),), "Trino has no operator |", "write bitwise_or({before}, {after}), or || to join texts"),
+    _Words((("^",),), "Trino has no operator ^", "write power({before}, {after}) or bitwise_xor({before}, {after})"),
+    _Words((("~",),), "Trino has no operator ~", "write bitwise_not({after})"),
+    _Words((("<",), ("<",)), "Trino has no operator <<", "write bitwise_left_shift({before}, {after})"),
+    _Words((("!",),), "Trino has no operator !", "write NOT"),
+    _Words((("DIV",), (_NUMBER,)), "Trino has no operator DIV", "write / between whole numbers"),
+    _Words((("->>",),), "Trino has no operator ->>", "write json_extract_scalar({before}, '$.…')"),
+    _Words((("{",),), "Trino has no values in braces", "write MAP(ARRAY[…], ARRAY[…]) or ROW(…)"),
+    _Words((("AS",), (_TEXT,)), "a name stands in double quotes", "write AS name, without the quotes of a text", at=1),
+    _Words(((_TEXT,), (_TEXT,)), "two texts stand side by side", "join them with ||", at=1),
+    _Words((("INTERVAL",), (_NUMBER,)), "the number of an interval is a text", "write INTERVAL '{1}' {after}", at=1),
+    _Words((("CURRENT_DATE",), ("(",)), "current_date has no parentheses", "write current_date", at=1),
+    _Words((("IS",), ("TRUE",)), "Trino has no IS TRUE", "write COALESCE(…, false)", at=1),
+    _Words((("IS",), ("FALSE",)), "Trino has no IS FALSE", "write NOT COALESCE(…, true)", at=1),
+    _Words((("IS",), ("NOT",), ("TRUE",)), "Trino has no IS NOT TRUE", "write NOT COALESCE(…, false)", at=2),
+    _Words((("IS",), ("NOT",), ("FALSE",)), "Trino has no IS NOT FALSE", "write COALESCE(…, true)", at=2),
+    _Words((("ISNULL",),), "Trino has no ISNULL", "write IS NULL"),
+    _Words((("NOTNULL",),), "Trino has no NOTNULL", "write IS NOT NULL"),
+    _Words((("AS",), ("MATERIALIZED",), ("(",)), "Trino has no AS MATERIALIZED", "leave the word out", at=1),
+    _Words((("ONLY",), ("OFFSET",)), "Trino wants OFFSET before FETCH", "write OFFSET … ROWS FETCH …", at=1),
+    _Words(
+        (("DISTINCT",), ("ON",)),
+        "Trino has no DISTINCT ON",
+        "number the rows with row_number() OVER (PARTITION BY … ORDER BY …) and keep the first",
+    ),
+    _Words((("FOR",), ("UPDATE", "SHARE")), "Trino locks no rows", "leave {0} {1} out"),
+    _Words((("LATERAL",), ("VIEW",)), "Trino has no LATERAL VIEW", "write CROSS JOIN UNNEST(…)"),
+)
+
+_NODES = (
+    _Node(exp.ILike, lambda _: True, ("ILIKE",), "Trino has no ILIKE", "write lower(…) LIKE lower(…)"),
+    _Node(exp.Glob, lambda _: True, ("GLOB",), "Trino has no GLOB", "write LIKE or regexp_like(…, …)"),
+    _Node(exp.SimilarTo, lambda _: True, ("SIMILAR TO",), "Trino has no SIMILAR TO", "write regexp_like(…, …)"),
+    _Node(exp.RegexpLike, lambda _: True, ("RLIKE", "REGEXP"), "Trino has no such operator", "write regexp_like(…, …)"),
+    _Node(
+        exp.Star,
+        lambda star: any(star.args.get(name) for name in ("except_", "replace", "rename")),
+        ("EXCEPT", "EXCLUDE", "REPLACE", "RENAME"),
+        "Trino's * is always all columns",
+        "name the columns",
+    ),
+    _Node(
+        exp.Group,
+        lambda group: bool(group.args.get("all")) and not group.expressions,
+        ("GROUP BY",),
+        "Trino has no GROUP BY ALL",
+        "name the columns",
+    ),
+    _Node(
+        exp.Join,
+        lambda join: join.args.get("kind") in ("SEMI", "ANTI"),
+        ("SEMI", "ANTI"),
+        "Trino has no such join",
+        "write WHERE EXISTS (SELECT 1 …) or WHERE NOT EXISTS (SELECT 1 …)",
+    ),
+    _Node(
+        exp.Join,
+        lambda join: join.args.get("method") in ("ASOF", "POSITIONAL"),
+        ("ASOF", "POSITIONAL"),
+        "Trino has no such join",
+        "write a JOIN with a window function",
+    ),
+    _Node(exp.Pivot, lambda _: True, ("PIVOT", "UNPIVOT"), "Trino has no PIVOT", "write … FILTER (WHERE …) per column"),
+    _Node(
+        exp.TableSample,
+        lambda sample: sample.args.get("method") is None,
+        ("TABLESAMPLE",),
+        "Trino wants to know how to sample",
+        "write TABLESAMPLE BERNOULLI (10)",
+    ),
+    _Node(
+        exp.LimitOptions,
+        lambda options: bool(options.args.get("percent")),
+        ("PERCENT",),
+        "Trino's LIMIT is a number of rows",
+        "write a number",
+    ),
+    _Node(exp.SetOperation, lambda union: bool(union.args.get("by_name")), ("BY",), "Trino has no BY NAME",
+          "write the columns in one order"),
+    _Node(
+        exp.Select,
+        lambda select: any(select.args.get(name) for name in ("sort", "cluster", "distribute")),
+        ("SORT BY", "CLUSTER BY", "DISTRIBUTE BY"),
+        "Trino has only ORDER BY",
+        "write ORDER BY",
+    ),
+    _Node(
+        exp.Any,
+        lambda any_of: not isinstance(any_of.this, (exp.Query, exp.Subquery)),
+        ("ANY", "SOME"),
+        "Trino's ANY takes a query",
+        "write contains(ARRAY[…], …), or any_match(ARRAY[…], x -> …)",
+    ),
+    _Node(exp.Slice, lambda _: True, (":",), "Trino has no slices", "write substr(…, …, …) or slice(…, …, …)"),
+)  # fmt: skip
+
+
+# The types of other warehouses that are written most often, as they stand in a cast.
+_TYPES = {
+    **dict.fromkeys(("TEXT", "STRING", "NVARCHAR", "BPCHAR"), "VARCHAR"),
+    **dict.fromkeys(("INT64", "INT8", "LONG", "HUGEINT"), "BIGINT"),
+    **dict.fromkeys(("INT32", "INT4"), "INTEGER"),
+    **dict.fromkeys(("FLOAT", "FLOAT4"), "REAL"),
+    **dict.fromkeys(("FLOAT64", "FLOAT8"), "DOUBLE"),
+    **dict.fromkeys(("NUMERIC", "NUMBER", "BIGNUMERIC"), "DECIMAL(p, s)"),
+    **dict.fromkeys(("BLOB", "BYTES", "BYTEA", "BINARY"), "VARBINARY"),
+    **dict.fromkeys(("BOOL",), "BOOLEAN"),
+    **dict.fromkeys(("DATETIME", "TIMESTAMP_NTZ"), "TIMESTAMP"),
+    **dict.fromkeys(("TIMESTAMPTZ", "TIMESTAMP_TZ"), "TIMESTAMP WITH TIME ZONE"),
+    "STRUCT": "ROW(name type, …)",
+}
+_BY_FIRST_WORD = {
+    word: tuple(sequence for sequence in _WORDS if word in sequence.words[0])
+    for word in {word for sequence in _WORDS for word in sequence.words[0]}
+}
+
+
+def foreign_syntax(tree: exp.Expr, tokens: Sequence[Token]) -> Iterator[Foreign]:
+    """What of a query that the parser took Trino would not take, by words first, then by nodes.
+
+    Args:
+        tokens: the tokens of the text that the tree was made from.
+    """
+    if tree.find(exp.MatchRecognize):
+        return  # a row pattern has signs of its own
+    words = [*(_word(token) for token in tokens), ""]
+    for start, word in enumerate(words):
+        for sequence in _BY_FIRST_WORD.get(word, ()):
+            end = start + len(sequence.words)
+            if end <= len(words) and all(
+                found in among for found, among in zip(words[start:end], sequence.words, strict=True)
+            ):
+                texts = [token.text for token in tokens[start:end]]
+                around = {"before": _operand(tokens, start - 1), "after": _operand(tokens, end)}
+                at = tokens[start + sequence.at]
+                yield Foreign(sequence.what.format(*texts), sequence.hint.format(*texts, **around), at)
+    if tokens and words[0] == "FROM":
+        yield Foreign("a query begins with SELECT in Trino", "write SELECT … FROM", tokens[0])
+    for kind in _NODES:
+        if any(kind.is_foreign(node) for node in tree.find_all(kind.kind)):
+            # None where it is a function that the parser reads as the same node.
+            index = next((index for index, word in enumerate(words) if word in kind.words), None)
+            if index is not None:
+                yield Foreign(kind.what, kind.hint, tokens[index])
+    yield from _types(tokens, words)
+
+
+def _types(tokens: Sequence[Token], words: Sequence[str]) -> Iterator[Foreign]:
+    opened: list[bool] = []  # for each parenthesis around a token, whether it is that of a cast
+    for index, token in enumerate(tokens):
+        if words[index] == "(":
+            opened.append(index > 0 and words[index - 1] in ("CAST", "TRY_CAST"))
+        elif words[index] == ")" and opened:
+            opened.pop()
+        elif words[index] in _TYPES and opened and opened[-1] and words[index - 1] == "AS":
+            yield Foreign(f"Trino has no type {token.text}", f"write {_TYPES[words[index]]}", token)
+
+
+def _word(token: Token) -> str:
+    if token.token_type == TokenType.STRING:
+        return _TEXT
+    if token.token_type == TokenType.NUMBER:
+        return _NUMBER
+    # A name in quotes is no word of the language.
+    return '"' if token.token_type == TokenType.IDENTIFIER else token.text.upper()
+
+
+def _operand(tokens: Sequence[Token], index: int) -> str:
+    """A token as an example shows it, `…` where it is not a name or a number."""
+    if not 0 <= index < len(tokens) or tokens[index].token_type in (TokenType.STRING, TokenType.IDENTIFIER):
+        return "…"
+    text = tokens[index].text
+    return text if text.isidentifier() or text.isdigit() else "…"
