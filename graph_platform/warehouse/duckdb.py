@@ -240,24 +240,29 @@ class DuckDBWarehouse:
             match = pattern.search(text)
             if match is None:
                 continue
-            subject = match[1].strip('"')
+            subject = ".".join(part.strip('"') for part in match.groups() if part)
+            if pattern is _NO_SUCH_ALIAS:
+                subject = _column_of(subject, sql)
             candidates = self._candidates(code, subject, text)
-            line, column = locate(sql, subject.rpartition(".")[2]) or (None, None)
+            line, column = locate(sql, subject) or (None, None)
             message = f"{_NOUNS[code]} {subject} does not exist"
             return Refusal(code, message, line, column, subject, candidates)
         message = _plain(text)
-        named = re.match(r'column "([^"]+)"', message)
+        named = re.match(r'(?:column|Ambiguous reference to column name) "([^"]+)"', message)
         line, column = (locate(sql, named[1]) if named else None) or (None, None)
         return Refusal(ProblemCode.SQL_SEMANTICS, message, line, column)
 
     def _candidates(self, code: ProblemCode, subject: str, text: str) -> tuple[str, ...]:
+        known: Sequence[str] = ()
         if code is ProblemCode.TABLE_NOT_FOUND:
             known = self.tables()
-            lowered = {name.lower(): name for name in known}
-            close = get_close_matches(subject.lower(), list(lowered), n=3, cutoff=0.5)
-            return tuple(lowered[name] for name in close)
-        bindings = re.search(r"Candidate (?:bindings|tables|functions): (.*)", text)
-        return tuple(re.findall(r'"((?:[^"]|"")+)"', bindings[1])) if bindings else ()
+        elif bindings := re.search(r"Candidate bindings: (.*)|Did you mean (.*)\?", text):
+            # DuckDB names what is least unlike, however unlike that is.
+            known = re.findall(r'"((?:[^"]|"")+)"', bindings[0])
+            subject = subject.rpartition(".")[2]
+        lowered = {name.lower(): name for name in known}
+        close = get_close_matches(subject.lower(), list(lowered), n=3, cutoff=0.5)
+        return tuple(lowered[name] for name in close)
 
 
 _NOUNS = {
@@ -265,14 +270,21 @@ _NOUNS = {
     ProblemCode.COLUMN_NOT_FOUND: "the column",
     ProblemCode.FUNCTION_NOT_FOUND: "the function",
 }
+_NO_SUCH_ALIAS = re.compile(r'Referenced table "(.+?)" not found')
 _NAMES_IN_ERRORS: Sequence[tuple[re.Pattern[str], ProblemCode]] = (
     (re.compile(r'Table with name "?(.+?)"? does not exist'), ProblemCode.TABLE_NOT_FOUND),
-    (re.compile(r'Referenced table "(.+?)" not found'), ProblemCode.TABLE_NOT_FOUND),
+    (_NO_SUCH_ALIAS, ProblemCode.COLUMN_NOT_FOUND),
     (re.compile(r'Referenced column "(.+?)" not found'), ProblemCode.COLUMN_NOT_FOUND),
-    (re.compile(r'Table "[^"]+" does not have a column named "(.+?)"'), ProblemCode.COLUMN_NOT_FOUND),
-    (re.compile(r'Values list "[^"]+" does not have a column named "(.+?)"'), ProblemCode.COLUMN_NOT_FOUND),
+    (re.compile(r'(?:Table|Values list) "([^"]+)" does not have a column named "(.+?)"'), ProblemCode.COLUMN_NOT_FOUND),
     (re.compile(r"Function with name \"?([\w.]+)\"? does not exist"), ProblemCode.FUNCTION_NOT_FOUND),
 )
+
+
+def _column_of(alias: str, sql: str) -> str:
+    """The first column that a query takes from an alias, as it is written: Trino misses the column, not the alias."""
+    tree = check_query(sql).tree
+    columns = tree.find_all(exp.Column) if tree is not None else ()
+    return next((f"{alias}.{column.name}" for column in columns if column.table.lower() == alias.lower()), alias)
 
 
 def trino_names(tree: exp.Expr, names: list[str]) -> list[str]:
