@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from graph_platform.mapping.loading import export_expression
 from graph_platform.mapping.model import EdgeDefinition, NodeDefinition
@@ -28,6 +29,8 @@ from graph_platform.mapping.types import (
 )
 from graph_platform.warehouse.protocol import Column
 
+Place = tuple[int, int] | None
+
 
 @dataclass(frozen=True)
 class Expected:
@@ -47,8 +50,13 @@ class TypeOutcome:
 
     errors: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
+    places: Mapping[str, Place] = field(default_factory=dict)
     reported: tuple[ColumnReport, ...] = ()
     columns: tuple[ResolvedColumn, ...] = ()
+
+    def place(self, name: str) -> Place:
+        """Where a column is written in the SQL, None if that is not known."""
+        return self.places.get(name.lower())
 
 
 def expected_columns(definition: NodeDefinition | EdgeDefinition, key_types: Mapping[str, str]) -> tuple[Expected, ...]:
@@ -65,12 +73,20 @@ def expected_columns(definition: NodeDefinition | EdgeDefinition, key_types: Map
     return (*ends, *properties)
 
 
-def check_columns(entity: str, expected: Sequence[Expected], described: Sequence[Column]) -> list[Problem]:
-    """Whether the SQL returns exactly the mapping's columns, in its order; names are compared without case."""
-    return list(_column_problems(entity, expected, described))
+def check_columns(
+    entity: str, expected: Sequence[Expected], described: Sequence[Column], places: Sequence[Place] = ()
+) -> list[Problem]:
+    """Whether the SQL returns exactly the mapping's columns, in its order; names are compared without case.
+
+    Args:
+        places: where each described column is written in the SQL, as far as that is known.
+    """
+    return list(_column_problems(entity, expected, described, places or [None] * len(described)))
 
 
-def _column_problems(entity: str, expected: Sequence[Expected], described: Sequence[Column]) -> Iterator[Problem]:
+def _column_problems(
+    entity: str, expected: Sequence[Expected], described: Sequence[Column], places: Sequence[Place]
+) -> Iterator[Problem]:
     order = ", ".join(column.name for column in expected)
     wanted = {column.name.lower(): column.name for column in expected}
     found = [column.name for column in described]
@@ -79,14 +95,18 @@ def _column_problems(entity: str, expected: Sequence[Expected], described: Seque
             message = f"column {index} of the SQL has no name"
             missing = [e.name for e in expected if e.name.lower() not in {n.lower() for n in found}]
             hint = f"give it one: … AS {missing[0] if missing else 'name'}; the mapping wants {order}"
-            yield problem(ProblemCode.COLUMN_UNNAMED, entity, message, field="sql", hint=hint)
+            at = places[index - 1]
+            yield problem(ProblemCode.COLUMN_UNNAMED, entity, message, field="sql", hint=hint, position=at)
     counts = Counter(name.lower() for name in found if name)
+    # Of a column that comes twice, the last.
+    written = {name.lower(): place for name, place in zip(found, places, strict=True)}
     for lowered, count in counts.items():
         if count > 1:
             shown = wanted.get(lowered, lowered)
             message = f"the SQL returns {count} columns named {shown}"
             hint = f"give the others an alias, or leave them out; the mapping wants {order}"
-            yield problem(ProblemCode.COLUMN_DUPLICATE, entity, message, field=shown, hint=hint)
+            at = written[lowered]
+            yield problem(ProblemCode.COLUMN_DUPLICATE, entity, message, field=shown, hint=hint, position=at)
     missing = [column.name for column in expected if column.name.lower() not in counts]
     extra = [name for name in dict.fromkeys(found) if name and name.lower() not in wanted]
     for name in missing:
@@ -98,22 +118,38 @@ def _column_problems(entity: str, expected: Sequence[Expected], described: Seque
         meant = suggestion(name, missing)
         hint = f"rename it to {meant}" if meant else "leave it out of the SELECT, or add it to properties"
         message = f"the SQL returns {name}, which the mapping does not name"
-        yield problem(ProblemCode.COLUMN_EXTRA, entity, message, field=name, hint=hint)
+        at = written[name.lower()]
+        yield problem(ProblemCode.COLUMN_EXTRA, entity, message, field=name, hint=hint, position=at)
     if not missing and not extra and len(found) == len(expected):
         present = [wanted[name.lower()] for name in found]
-        if present != [column.name for column in expected]:
-            message = f"the SQL returns the columns as {', '.join(present)}"
+        wrong = next((i for i, column in enumerate(expected) if present[i] != column.name), None)
+        if wrong is not None:
+            place = f"column {wrong + 1} is {present[wrong]}, where the mapping wants {_called(expected, wrong)}"
+            message = f"the SQL returns the columns as {', '.join(present)}: {place}"
             hint = f"the engine loads by position: SELECT {order}"
-            yield problem(ProblemCode.COLUMN_ORDER, entity, message, field="sql", hint=hint)
+            at = places[wrong]
+            yield problem(ProblemCode.COLUMN_ORDER, entity, message, field="sql", hint=hint, position=at)
 
 
-def check_types(entity: str, expected: Sequence[Expected], found: Mapping[str, str]) -> TypeOutcome:
+def _called(expected: Sequence[Expected], index: int) -> str:
+    column = expected[index]
+    key = {"primary_key": "primary key", "end": ("from_key", "to_key")[min(index, 1)]}.get(column.role, "property")
+    return f"the {key} {column.name}"
+
+
+def check_types(
+    entity: str,
+    expected: Sequence[Expected],
+    found: Mapping[str, str],
+    places: Mapping[str, Place] = MappingProxyType({}),
+) -> TypeOutcome:
     """Whether each declared type exists, and each column's own type widens to it.
 
     Args:
         found: the warehouse's types by column name in lower case; a column that is absent is not compared.
+        places: where each of them is written in the SQL, by the same names, as far as that is known.
     """
-    outcome = TypeOutcome()
+    outcome = TypeOutcome(places=places)
     reported, columns = [], []
     for column in expected:
         declared = _declared(entity, column, outcome)
@@ -173,7 +209,10 @@ def _target(
         hint = error.hint.replace("(x", f"({column.name}") if isinstance(error, TypeRefusal) else None
         message = error.message if isinstance(error, TypeRefusal) else str(error)
         message = f"{column.name}: {message}"
-        outcome.errors.append(problem(ProblemCode.TYPE_UNSUPPORTED, entity, message, field=column.name, hint=hint))
+        at = outcome.place(column.name)
+        outcome.errors.append(
+            problem(ProblemCode.TYPE_UNSUPPORTED, entity, message, field=column.name, hint=hint, position=at)
+        )
         return None
     if declared is None:
         # An edge's end whose node is broken, or a declaration that was already refused.
@@ -198,7 +237,7 @@ def _mismatch(
         code, hint = ProblemCode.TYPE_MISMATCH, f"write {cast} in the SQL, or declare {inferred}"
         if column.role == "primary_key" and str(inferred) not in PRIMARY_KEY_TYPES:
             hint = f"write {cast} in the SQL"
-    outcome.errors.append(problem(code, entity, message, field=name, hint=hint))
+    outcome.errors.append(problem(code, entity, message, field=name, hint=hint, position=outcome.place(name)))
 
 
 def _precision(
@@ -209,14 +248,19 @@ def _precision(
     declared: EngineType,
     outcome: TypeOutcome,
 ) -> None:
+    at = outcome.place(column.name)
     if loses_fractions(source):
         message = f"{column.name} is {source}: only microseconds are kept"
         hint = "cast it to TIMESTAMP(6) to choose how"
-        outcome.warnings.append(problem(ProblemCode.TYPE_PRECISION, entity, message, field=column.name, hint=hint))
+        outcome.warnings.append(
+            problem(ProblemCode.TYPE_PRECISION, entity, message, field=column.name, hint=hint, position=at)
+        )
     if loses_exactness(inferred, declared):
         message = f"{column.name} is {source} and declared {declared}: values are kept to about 15 digits"
         hint = f"declare {inferred} to keep it exact"
-        outcome.warnings.append(problem(ProblemCode.TYPE_PRECISION, entity, message, field=column.name, hint=hint))
+        outcome.warnings.append(
+            problem(ProblemCode.TYPE_PRECISION, entity, message, field=column.name, hint=hint, position=at)
+        )
 
 
 def _exported(entity: str, name: str, text: str, target: EngineType, outcome: TypeOutcome) -> ResolvedColumn | None:
@@ -224,6 +268,9 @@ def _exported(entity: str, name: str, text: str, target: EngineType, outcome: Ty
         export = export_expression(column_reference(name), text, str(target))
     except TypeRefusal as refusal:
         message = f"{name}: {refusal.message}"
-        outcome.errors.append(problem(ProblemCode.TYPE_UNSUPPORTED, entity, message, field=name, hint=refusal.hint))
+        at = outcome.place(name)
+        outcome.errors.append(
+            problem(ProblemCode.TYPE_UNSUPPORTED, entity, message, field=name, hint=refusal.hint, position=at)
+        )
         return None
     return ResolvedColumn(name, text, export.file_type, str(target), export.sql)

@@ -108,7 +108,9 @@ PROBLEM_KINDS: Mapping[ProblemCode, ProblemKind] = MappingProxyType(
         _C.DURATION_INVALID: ProblemKind("A duration that cannot be read.", "Write ISO 8601, such as P30D or P1DT12H."),
         _C.DURATION_TOO_LONG: ProblemKind("A duration above the installation's ceiling."),
         _C.SQL_EMPTY: ProblemKind("A definition has no SQL.", "Write one SELECT."),
-        _C.SQL_SYNTAX: ProblemKind("The SQL cannot be parsed."),
+        _C.SQL_SYNTAX: ProblemKind(
+            "The SQL cannot be parsed.", "check commas, parentheses and quotes there; the dialect is Trino's"
+        ),
         _C.SQL_NOT_A_QUERY: ProblemKind("The SQL is not a query.", "Write one SELECT, WITH … SELECT, or VALUES."),
         _C.SQL_MULTIPLE_STATEMENTS: ProblemKind("More than one statement.", "Keep one; a WITH clause holds the steps."),
         _C.SQL_PARAMETER: ProblemKind("A placeholder, for which there are no values.", "Write the value itself."),
