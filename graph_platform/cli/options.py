@@ -49,7 +49,7 @@ def data_checks(function: Function) -> Function:
         type=click.Choice(["trusted", "sampled", "enforced"]),
         default="trusted",
         show_default=True,
-        help="Look at the data too: at one key in sixteen, or at every row, where a bad one is then an error.",
+        help="Look at the data too: at one key in seventeen, or at every row, where a bad one is then an error.",
     )(function)
 
 

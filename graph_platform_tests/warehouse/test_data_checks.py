@@ -137,8 +137,8 @@ def test_a_sample_finds_all_rows_of_a_key_or_none_and_only_warns(world: World) -
     assert found.code == "DATA_KEY_DUPLICATE"
     looked_at = int(found.message.split(" of ")[1].split()[0])
     assert found.message.startswith(f"{looked_at} of {looked_at} rows (1e+02 %)") or "(100 %)" in found.message
-    assert "in a sample of one key in 16" in found.message
-    assert 2000 / 16 / 2 < looked_at < 2000 / 16 * 2
+    assert "in a sample of one key in 17" in found.message
+    assert 2000 / 17 / 2 < looked_at < 2000 / 17 * 2
     assert report.estimate is not None
     assert report.estimate.rows == 2000
 
