@@ -43,13 +43,18 @@ from graph_platform.warehouse.validation import data_checks_mode, validate_on
 class Platform:
     """Everything that a user can do. A context manager: leaving it closes what was opened."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, run_id: str | None = None) -> None:
         self.settings = settings
+        self._run_id = run_id
 
     @classmethod
-    def open(cls, settings: Settings | None = None) -> Platform:
-        """The platform of these settings, or of the environment."""
-        return cls(settings or Settings.load())
+    def open(cls, settings: Settings | None = None, run_id: str | None = None) -> Platform:
+        """The platform of these settings, or of the environment.
+
+        Args:
+            run_id: the Dagster run in which it is used, which the warehouse shows beside its queries.
+        """
+        return cls(settings or Settings.load(), run_id)
 
     def __enter__(self) -> Self:
         return self
@@ -67,7 +72,8 @@ class Platform:
 
     @cached_property
     def warehouse(self) -> Warehouse:
-        return open_warehouse(self.settings)
+        opened = open_warehouse(self.settings)
+        return opened.tagged(run=self._run_id) if self._run_id else opened
 
     @cached_property
     def storage(self) -> Storage:
@@ -96,7 +102,8 @@ class Platform:
         report.touched("mapping", definition.name)
         mode = data_checks_mode(data_checks)
         known = self._schemas.known() or ()
-        return validate_on(self.warehouse, definition, self.settings, report.progress, mode, known).report
+        warehouse = self.warehouse.tagged(mapping=definition.name)
+        return validate_on(warehouse, definition, self.settings, report.progress, mode, known).report
 
     def create_mapping(
         self, definition: MappingDefinition, by: Attribution, report: Reporter, data_checks: str = "trusted"

@@ -42,7 +42,7 @@ def validate_mapping(
     """Check a mapping against the warehouse: structure, SQL, columns, keys and types, every problem at once."""
     definition = cfg.mapping_definition(config.mapping)
     try:
-        with platform.open() as opened:
+        with platform.open(context.run_id) as opened:
             report = opened.validate_mapping(definition, RunReporter(context), config.data_checks)
     except PlatformError as error:
         raise failure(error) from None

@@ -90,7 +90,7 @@ def carry_out(
         Failure: for every `PlatformError`, with its document; anything else is a defect and passes as it is.
     """
     try:
-        with resource.open() as platform:
+        with resource.open(context.run_id) as platform:
             document = operation(platform, attribution(context), RunReporter(context)).document()
     except PlatformError as error:
         raise failure(error) from None
@@ -108,7 +108,7 @@ def ask(
         Failure: for every `PlatformError`, with its document; anything else is a defect and passes as it is.
     """
     try:
-        with resource.open() as platform:
+        with resource.open(context.run_id) as platform:
             document = question(platform, RunReporter(context))
     except PlatformError as error:
         raise failure(error) from None

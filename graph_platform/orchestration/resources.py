@@ -18,13 +18,13 @@ class PlatformResource(ConfigurableResource[None]):
     """The platform, with the settings of the environment (`GRAPH_PLATFORM_…`) of the process that runs the op."""
 
     @contextmanager
-    def open(self) -> Iterator[Platform]:
-        """The platform for the time of one op.
+    def open(self, run_id: str) -> Iterator[Platform]:
+        """The platform for the time of one op of a run.
 
         The one import that is not at the top of its file: it brings SQLAlchemy, DuckDB and sqlglot along, and a code
         location must load about as fast as Dagster itself does, each time that a server, a daemon or a CI job loads it.
         """
         from graph_platform.platform import Platform  # noqa: PLC0415
 
-        with Platform.open(Settings.load()) as platform:
+        with Platform.open(Settings.load(), run_id) as platform:
             yield platform

@@ -92,7 +92,8 @@ class SnapshotService:
         report.touched("mapping", mapping.name)
         lives = self._lives(ttl, inactivity_timeout)
         claim_storage(self._storage, self._catalog.installation)
-        resolved = prove_again(self._warehouse, self._settings, mapping, version, data_checks, report)
+        warehouse = self._warehouse.tagged(mapping=mapping.name)
+        resolved = prove_again(warehouse, self._settings, mapping, version, data_checks, report)
         reached(Failpoint.SNAPSHOT_VALIDATED)
         owner = this_process(by.run_id or new_id("run"))
         definitions = [ExportDefinition(each.kind, each.name, export_statement(each)) for each in resolved]
@@ -223,7 +224,7 @@ class SnapshotService:
             with LeaseKeeper(self._catalog, holder, self._lease) as keeper:
                 run = ExportRun(
                     self._catalog,
-                    self._warehouse,
+                    self._warehouse.tagged(mapping=mapping.name, snapshot=snapshot.id),
                     self._storage,
                     holder,
                     self._lease,

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 import duckdb
@@ -75,6 +75,10 @@ class DuckDBWarehouse:
             except BaseException:
                 self._connection.close()
                 raise
+
+    def tagged(self, **tags: str) -> Self:
+        """Itself: there are no pages that would show a tag."""
+        return self
 
     def describe(self, sql: str) -> tuple[Column, ...]:
         """The result columns, bound but not run. A column without a name in Trino comes with an empty one."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,13 @@ class Warehouse(Protocol):
     @property
     def dialect(self) -> str:
         """The name of the adapter: `duckdb` or `trino`."""
+        ...
+
+    def tagged(self, **tags: str) -> Self:
+        """The same warehouse, whose own pages show these tags beside each query that is asked through what is returned.
+
+        It shares everything with this one, exports and the end included: closing either closes both.
+        """
         ...
 
     def describe(self, sql: str) -> tuple[Column, ...]:

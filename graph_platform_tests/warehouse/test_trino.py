@@ -180,15 +180,15 @@ def test_tables_are_those_of_the_urls_schema(trino_server: TrinoServer, warehous
 
 def test_the_cluster_sees_source_tags_and_the_time_limit(trino_server: TrinoServer) -> None:
     address = TrinoAddress("127.0.0.1", trino_server.port, "http", "tester", "tpch", "tiny")
-    with closing(TrinoWarehouse(address, tags=["mapping=a,b", "run=r1"], statement_seconds=77)) as warehouse:
-        warehouse.describe("SELECT regionkey AS seen_by_the_cluster FROM region")
+    with closing(TrinoWarehouse(address, statement_seconds=77)) as warehouse:
+        warehouse.tagged(run="r1").tagged(mapping="a,b").describe("SELECT regionkey AS seen_by_the_cluster FROM region")
     (found,) = trino_server.run(
         "SELECT query_id FROM system.runtime.queries WHERE query LIKE '%seen%by%cluster FROM%' "
         "AND source = 'graph-platform'"
     )
     url = f"http://127.0.0.1:{trino_server.port}/v1/query/{found[0]}"
     session = httpx.get(url, headers={"X-Trino-User": "tester"}).json()["session"]
-    assert session["clientTags"] == ["mapping=a_b", "run=r1"]
+    assert session["clientTags"] == ["run=r1", "mapping=a_b"]
     assert session["systemProperties"]["query_max_run_time"] == "77.000s"
 
 

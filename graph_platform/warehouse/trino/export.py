@@ -10,7 +10,9 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass, field
+from typing import Self
 from urllib.parse import urlsplit
 
 from trino.client import TrinoRequest
@@ -80,6 +82,12 @@ class ClusterExports:
         self._limit_seconds = limit_seconds
         self._lock = threading.Lock()
         self._exports: dict[str, _Export] = {}
+
+    def over(self, connection: TrinoConnection) -> Self:
+        """The same exports, asked for over another connection to the same server."""
+        other = copy(self)
+        other._connection = connection
+        return other
 
     def submit(self, query_id: str, sql: str, uri: str, remember: Remember) -> None:
         """Hand the statement over, remember it, and ask once: Trino begins with it only then."""

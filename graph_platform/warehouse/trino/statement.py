@@ -11,8 +11,9 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -90,18 +91,20 @@ def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 class TrinoConnection:
-    """A server to send statements to. Safe to use from several threads; connections are kept and shared.
+    """A server to send statements to. Safe to use from several threads; connections are kept and shared."""
 
-    Args:
-        tags: what is shown beside each query in the cluster's own pages, such as the mapping and the run.
-    """
-
-    def __init__(self, address: TrinoAddress, credentials: Credentials, tags: Sequence[str] = ()) -> None:
+    def __init__(self, address: TrinoAddress, credentials: Credentials) -> None:
         self.address = address
         self._credentials = credentials
-        self._tags = tuple(tags)
+        self._tags: Mapping[str, str] = {}
         self._adapter = HTTPAdapter(pool_maxsize=_CONNECTIONS)
         self.closing = threading.Event()
+
+    def tagged(self, tags: Mapping[str, str]) -> Self:
+        """The same connection, whose statements carry these tags beside those that they have."""
+        other = copy(self)
+        other._tags = {**self._tags, **tags}
+        return other
 
     def request(
         self,
@@ -124,7 +127,7 @@ class TrinoConnection:
             schema=address.schema,
             source=SOURCE,
             properties={**limit, **(properties or {}), **address.properties},
-            client_tags=[_tag(tag) for tag in (*self._tags, *tags)],
+            client_tags=[_tag(tag) for tag in (*(f"{name}={value}" for name, value in self._tags.items()), *tags)],
             roles=dict(address.roles) or None,
             timezone="UTC",
         )

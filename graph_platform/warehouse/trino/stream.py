@@ -11,9 +11,10 @@ import queue
 import tempfile
 import threading
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -59,6 +60,12 @@ class StreamedExports:
         self._limit_seconds = limit_seconds
         self._lock = threading.Lock()
         self._exports: dict[str, _Export] = {}
+
+    def over(self, connection: TrinoConnection) -> Self:
+        """The same exports, asked for over another connection to the same server."""
+        other = copy(self)
+        other._connection = connection
+        return other
 
     def submit(self, query_id: str, sql: str, uri: str, remember: Callable[[str], None]) -> None:
         """Begin to fetch and to write. There is nothing to remember, since nobody else can go on with it."""

@@ -6,10 +6,11 @@ What a statement is over HTTP, what its errors mean and how an export is followe
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 from sqlglot import exp
 from trino.client import TrinoRequest
@@ -33,11 +34,8 @@ _LEFTOVER_SECONDS = 5.0
 _LEFTOVER_THREADS = 4
 
 
-def open_trino(settings: Settings, tags: Sequence[str] = ()) -> TrinoWarehouse:
+def open_trino(settings: Settings) -> TrinoWarehouse:
     """The warehouse that the settings name; nothing is asked of it yet. The caller closes it.
-
-    Args:
-        tags: what the cluster's own pages show beside each query, such as the mapping and the run.
 
     Raises:
         PlatformError: VALIDATION_FAILED, for settings that cannot be used.
@@ -46,7 +44,6 @@ def open_trino(settings: Settings, tags: Sequence[str] = ()) -> TrinoWarehouse:
     return TrinoWarehouse(
         address,
         credentials,
-        tags=tags,
         statement_seconds=settings.warehouse_statement_seconds,
         export_seconds=settings.export_seconds,
         export_schema=settings.export_schema,
@@ -59,7 +56,6 @@ class TrinoWarehouse:
     """A Trino server.
 
     Args:
-        tags: shown beside each query in the cluster's own pages.
         statement_seconds: time limit of a description, which the server enforces.
         export_seconds: the same for one export.
         export_schema: `CATALOG.SCHEMA` of a Hive catalog that the cluster exports with; empty: rows are streamed.
@@ -74,7 +70,6 @@ class TrinoWarehouse:
         address: TrinoAddress,
         credentials: Credentials | None = None,
         *,
-        tags: Sequence[str] = (),
         statement_seconds: float = 300.0,
         export_seconds: float = 3600.0,
         export_schema: str = "",
@@ -83,13 +78,20 @@ class TrinoWarehouse:
     ) -> None:
         self._address = address
         self._statement_seconds = statement_seconds
-        self._connection = TrinoConnection(address, credentials or Credentials(), tags)
+        self._connection = TrinoConnection(address, credentials or Credentials())
         self._leftovers = ThreadPoolExecutor(_LEFTOVER_THREADS, thread_name_prefix="trino-leftover")
         self._exports: ClusterExports | StreamedExports | None = None
         if storage is not None and export_schema:
             self._exports = ClusterExports(self._connection, export_schema, storage, location_root, export_seconds)
         elif storage is not None:
             self._exports = StreamedExports(self._connection, storage, export_seconds)
+
+    def tagged(self, **tags: str) -> Self:
+        """The same warehouse; its queries carry the tags as client tags, `name=value`."""
+        other = copy(self)
+        other._connection = self._connection.tagged(tags)
+        other._exports = self._exports and self._exports.over(other._connection)
+        return other
 
     def describe(self, sql: str) -> tuple[Column, ...]:
         """The result columns, analysed and planned but not run, in four requests on an idle server.
