@@ -54,6 +54,7 @@ class ProblemCode(StrEnum):
     TABLE_NOT_FOUND = "TABLE_NOT_FOUND"
     COLUMN_NOT_FOUND = "COLUMN_NOT_FOUND"
     FUNCTION_NOT_FOUND = "FUNCTION_NOT_FOUND"
+    PERMISSION_DENIED = "PERMISSION_DENIED"
 
     COLUMN_MISSING = "COLUMN_MISSING"
     COLUMN_EXTRA = "COLUMN_EXTRA"
@@ -124,6 +125,7 @@ PROBLEM_KINDS: Mapping[ProblemCode, ProblemKind] = MappingProxyType(
         _C.TABLE_NOT_FOUND: ProblemKind("A table that the warehouse does not have."),
         _C.COLUMN_NOT_FOUND: ProblemKind("A column that the tables of the query do not have."),
         _C.FUNCTION_NOT_FOUND: ProblemKind("A function that the warehouse does not have."),
+        _C.PERMISSION_DENIED: ProblemKind("The warehouse's user may not read what the SQL reads."),
         _C.COLUMN_MISSING: ProblemKind("The SQL does not return a column that the mapping names."),
         _C.COLUMN_EXTRA: ProblemKind("The SQL returns a column that the mapping does not name."),
         _C.COLUMN_DUPLICATE: ProblemKind("The SQL returns two columns of one name."),

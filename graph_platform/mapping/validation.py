@@ -143,7 +143,7 @@ def _take_answer(state: _State, answer: tuple[Column, ...] | Refusal) -> None:
     if not isinstance(answer, Refusal):
         state.described = answer
         return
-    hint = None
+    hint = answer.hint
     if answer.candidates:
         hint = f"did you mean {' or '.join(answer.candidates[:3])}?"
     try:

@@ -46,7 +46,7 @@ class Refusal(Exception):
 
     `kind` is one of the codes of `graph_platform.mapping.problems`; line and column (from 1, or None) are those of the
     SQL that was given, never of a rewritten text; `subject` is the name that was not found, `candidates` what may have
-    been meant.
+    been meant, `hint` what else to do about it.
     """
 
     kind: str
@@ -55,6 +55,7 @@ class Refusal(Exception):
     column: int | None = None
     subject: str | None = None
     candidates: tuple[str, ...] = ()
+    hint: str | None = None
 
 
 class ExportState(StrEnum):

@@ -42,6 +42,25 @@ _ARTIFACTS = (
     (f"io.trino:trino-tpch:{VERSION}:zip", f"trino-tpch-{VERSION}.zip", "plugin/tpch"),
 )
 PASSWORD = "a pass:word@with/everything"
+STRANGER = "stranger"
+"""A user who may read neither what is called `secret` in `hive.guarded` nor the catalog `tpch`; others may do all."""
+_ALL = ["SELECT", "INSERT", "UPDATE", "DELETE", "OWNERSHIP", "GRANT_SELECT"]
+_RULES = {
+    "catalogs": [{"user": STRANGER, "catalog": "tpch", "allow": "none"}, {"allow": "all"}],
+    "schemas": [{"owner": True}],
+    "tables": [
+        {"user": STRANGER, "catalog": "hive", "schema": "guarded", "table": "secret", "privileges": []},
+        {
+            "user": STRANGER,
+            "catalog": "hive",
+            "schema": "guarded",
+            "table": "roles",
+            "privileges": ["SELECT"],
+            "columns": [{"name": "secret", "allow": False}],
+        },
+        {"privileges": _ALL},
+    ],
+}
 
 
 def java() -> Path | None:
@@ -271,6 +290,7 @@ def _configuration(server: TrinoServer, home: Path, shared_secret: str) -> dict[
             f"http-server.authentication.jwt.key-file={server.folder / 'keys/signing'}",
             f"internal-communication.shared-secret={shared_secret}",
             f"password-authenticator.config-files={etc / 'password-authenticator.properties'}",
+            f"access-control.config-files={etc / 'access-control.properties'}",
         ],
         "log.properties": ["io.trino=WARN", "io.airlift=WARN"],
         "password-authenticator.properties": [
@@ -278,6 +298,8 @@ def _configuration(server: TrinoServer, home: Path, shared_secret: str) -> dict[
             f"file.password-file={etc / 'password.db'}",
         ],
         "password.db": [f"tester:{_hashed(PASSWORD)}"],
+        "access-control.properties": ["access-control.name=file", f"security.config-file={etc / 'rules.json'}"],
+        "rules.json": [json.dumps(_RULES)],
         "catalog/tpch.properties": ["connector.name=tpch"],
         "catalog/hive.properties": [
             "connector.name=hive",

@@ -13,13 +13,15 @@ import httpx
 import pytest
 
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.mapping.model import MappingDefinition
 from graph_platform.mapping.problems import ProblemCode
 from graph_platform.settings import Settings, redacted
 from graph_platform.warehouse.protocol import Column, Refusal
 from graph_platform.warehouse.trino.address import TrinoAddress
 from graph_platform.warehouse.trino.warehouse import TrinoWarehouse, open_trino
+from graph_platform.warehouse.validation import validate_on
 from graph_platform_tests.services.proxy import Proxy
-from graph_platform_tests.services.trino import PASSWORD, TrinoServer
+from graph_platform_tests.services.trino import PASSWORD, STRANGER, TrinoServer
 
 
 @pytest.fixture
@@ -392,3 +394,61 @@ def test_session_properties_and_roles_of_the_url_are_the_sessions(trino_server: 
     session = httpx.get(url, headers={"X-Trino-User": "tester"}).json()["session"]
     assert session["systemProperties"]["join_distribution_type"] == "BROADCAST"
     assert session["catalogRoles"]["hive"]["role"] == "admin"
+
+
+# --- what the user may not read ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sql", "subject", "place", "right"),
+    [
+        ("SELECT id\nFROM secret", "hive.guarded.secret", (2, 6), "SELECT on hive.guarded.secret"),
+        (
+            "SELECT s.id FROM roles r,\n  guarded.secret s",
+            "hive.guarded.secret",
+            (2, 3),
+            "SELECT on hive.guarded.secret",
+        ),
+        # A table whose name is a word of the server's own denials.
+        ("SELECT secret FROM roles", "hive.guarded.roles", (1, 20), "SELECT on hive.guarded.roles"),
+        ("SELECT name FROM tpch.tiny.region", "tpch", (None, None), "access to the catalog tpch"),
+    ],
+)
+def test_what_the_user_may_not_read_is_told_with_the_right_that_is_missing(
+    trino_server: TrinoServer, sql: str, subject: str, place: tuple[int | None, int | None], right: str
+) -> None:
+    trino_server.run("CREATE SCHEMA IF NOT EXISTS hive.guarded")
+    trino_server.run("CREATE TABLE IF NOT EXISTS hive.guarded.secret AS SELECT 1 AS id")
+    trino_server.run("CREATE TABLE IF NOT EXISTS hive.guarded.roles AS SELECT 1 AS id, 'x' AS secret")
+    address = TrinoAddress("127.0.0.1", trino_server.port, "http", STRANGER, "hive", "guarded")
+    with closing(TrinoWarehouse(address)) as warehouse:
+        assert warehouse.describe("SELECT id FROM roles") == (Column("id", "integer"),)
+        refusal = _refused(warehouse, sql)
+        assert (refusal.kind, refusal.subject, (refusal.line, refusal.column)) == (_C.PERMISSION_DENIED, subject, place)
+        assert f"the user {STRANGER}" in refusal.message
+        assert right in (refusal.hint or "")
+        assert f"for the user {STRANGER}" in (refusal.hint or "")
+        with pytest.raises(Refusal) as refused:
+            warehouse.fetch(sql, 1, 30)
+        assert refused.value.kind == _C.PERMISSION_DENIED
+
+
+def test_a_table_that_may_not_be_read_is_a_problem_of_its_definition_and_hides_no_other(
+    trino_server: TrinoServer,
+) -> None:
+    trino_server.run("CREATE SCHEMA IF NOT EXISTS hive.guarded")
+    trino_server.run("CREATE TABLE IF NOT EXISTS hive.guarded.secret AS SELECT 1 AS id")
+    key = {"name": "id", "type": "INT64"}
+    nodes = [
+        {"label": "Hidden", "sql": "SELECT id\nFROM secret", "primary_key": key},
+        {"label": "Wrong", "sql": "SELECT idd AS id FROM (VALUES 1) AS t(id)", "primary_key": key},
+    ]
+    definition = MappingDefinition.model_validate({"name": "guarded", "node_definitions": nodes})
+    address = TrinoAddress("127.0.0.1", trino_server.port, "http", STRANGER, "hive", "guarded")
+    with closing(TrinoWarehouse(address)) as warehouse:
+        hidden, wrong = validate_on(warehouse, definition, Settings.load({}), print).report.errors
+    assert (hidden.code, hidden.entity, hidden.field) == ("PERMISSION_DENIED", "Hidden", "sql")
+    assert hidden.position is not None
+    assert (hidden.position.line, hidden.position.column) == (2, 6)
+    assert hidden.hint == f"ask who runs the warehouse for SELECT on hive.guarded.secret, for the user {STRANGER}"
+    assert (wrong.code, wrong.entity) == ("COLUMN_NOT_FOUND", "Wrong")

@@ -16,7 +16,7 @@ from sqlglot import exp
 
 from graph_platform.errors import PlatformError
 from graph_platform.mapping.problems import ProblemCode
-from graph_platform.mapping.sql import check_query
+from graph_platform.mapping.sql import check_query, locate
 from graph_platform.warehouse.protocol import Refusal
 from graph_platform.warehouse.trino.statement import TrinoFailure
 
@@ -34,9 +34,17 @@ KINDS: Mapping[str, ProblemCode] = MappingProxyType(
         "MISSING_SCHEMA_NAME": ProblemCode.TABLE_NOT_FOUND,
         "COLUMN_NOT_FOUND": ProblemCode.COLUMN_NOT_FOUND,
         "FUNCTION_NOT_FOUND": ProblemCode.FUNCTION_NOT_FOUND,
+        "PERMISSION_DENIED": ProblemCode.PERMISSION_DENIED,
         "QUERY_TEXT_TOO_LARGE": ProblemCode.SQL_TOO_COMPLEX,
         "QUERY_HAS_TOO_MANY_STAGES": ProblemCode.SQL_TOO_COMPLEX,
     }
+)
+# What a denial is about, and the right that is missing.
+_DENIALS = (
+    (re.compile(r"select from columns .* in table or view (\S+)"), "SELECT on {0}"),
+    (re.compile(r"select from (?:table|view) (\S+)"), "SELECT on {0}"),
+    (re.compile(r"access catalog (\S+)"), "access to the catalog {0}"),
+    (re.compile(r"execute (?:table )?function (\S+)"), "EXECUTE on the function {0}"),
 )
 _NEAR = 3
 _CUTOFF = 0.5
@@ -46,8 +54,9 @@ Rows = Callable[[str], list[list[object]]]
 
 @dataclass(frozen=True)
 class Names:
-    """Where unqualified names are looked up, and the means to ask the server."""
+    """Who asks, where unqualified names are looked up, and the means to ask the server."""
 
+    user: str
     catalog: str | None
     schema: str | None
     rows: Rows
@@ -68,6 +77,8 @@ def refusal(failure: TrinoFailure, sql: str, names: Names) -> Refusal:
     if kind is ProblemCode.FUNCTION_NOT_FOUND:
         return _function(failure, at, names)
     tree = check_query(sql).tree
+    if kind is ProblemCode.PERMISSION_DENIED:
+        return _denied(failure, sql, tree, names)
     if tree is not None and kind is ProblemCode.TABLE_NOT_FOUND:
         return _table(failure, at, tree, names)
     if tree is not None and kind is ProblemCode.COLUMN_NOT_FOUND:
@@ -95,12 +106,33 @@ def _function(failure: TrinoFailure, at: tuple[int | None, int | None], names: N
     return Refusal(ProblemCode.FUNCTION_NOT_FOUND, message, *at, subject, _near(subject, known))
 
 
+def _denied(failure: TrinoFailure, sql: str, tree: exp.Expr | None, names: Names) -> Refusal:
+    """Trino gives a denial no place; the table that it is about has one in the user's text."""
+    said = failure.message.removeprefix("Access Denied: ")
+    found = next(((match[1], right) for known, right in _DENIALS if (match := known.search(said))), None)
+    subject, right = found or (None, "this right")
+    tables = tree.find_all(exp.Table) if tree is not None else ()
+    written = next((_written_name(table) for table in tables if _full_name(table, names) == subject), None)
+    line, column = (locate(sql, written) if written else None) or (None, None)
+    message = f"the warehouse does not let the user {names.user} do this: {said}"
+    hint = f"ask who runs the warehouse for {right.format(subject)}, for the user {names.user}"
+    return Refusal(ProblemCode.PERMISSION_DENIED, message, line, column, subject, hint=hint)
+
+
+def _written_name(table: exp.Table) -> str:
+    return ".".join(part.name for part in table.parts)
+
+
+def _full_name(table: exp.Table, names: Names) -> str:
+    return ".".join((table.catalog or names.catalog or "", table.db or names.schema or "", table.name)).lower()
+
+
 def _table(failure: TrinoFailure, at: tuple[int | None, int | None], tree: exp.Expr, names: Names) -> Refusal:
     code = ProblemCode.TABLE_NOT_FOUND
     table = _written(failure, tree)
     if table is None:
         return Refusal(code, failure.message, *at)
-    subject = ".".join(part.name for part in table.parts)
+    subject = _written_name(table)
     catalog = table.catalog or names.catalog
     schema = table.db or names.schema
     message = f"the table {subject} does not exist"

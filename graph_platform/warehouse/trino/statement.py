@@ -40,7 +40,9 @@ TRANSIENT = frozenset(
     }
 )
 # A denial of this kind is about who asks; any other is about the tables of the one statement.
-_ABOUT_THE_USER = re.compile("impersonate|execute query|set .*session|role", re.IGNORECASE)
+_ABOUT_THE_USER = re.compile(
+    r"Access Denied: (?:.* cannot (?:impersonate|become) user |Cannot (?:execute query|set \w+ session|set role))"
+)
 _CHECK_USER = "check the user of GRAPH_PLATFORM_WAREHOUSE and its password, token, certificate or roles"
 
 
@@ -252,7 +254,7 @@ class TrinoConnection:
         if failure.name == "QUERY_QUEUE_FULL":
             message = f"the warehouse takes no more queries now: {failure.message}"
             return PlatformError(ErrorCode.CONCURRENCY_LIMIT_EXCEEDED, message, "try again later")
-        if failure.name == "PERMISSION_DENIED" and _ABOUT_THE_USER.search(failure.message):
+        if failure.name == "PERMISSION_DENIED" and _ABOUT_THE_USER.match(failure.message):
             message = f"the warehouse {self.address} does not let {self.address.user} ask at all: {failure.message}"
             return PlatformError(ErrorCode.PERMISSION_DENIED, message, _CHECK_USER)
         if failure.name in TRANSIENT:

@@ -104,8 +104,7 @@ class TrinoWarehouse:
             answer = self._connection.post(request, BEFORE + without_terminator(sql) + AFTER)
             answer = self._connection.follow(request, answer, self._statement_seconds, lambda a: bool(a.columns))
         except TrinoFailure as failure:
-            names = Names(self._address.catalog, self._address.schema, self._lookup)
-            raise refusal(failure, sql, names) from None
+            raise refusal(failure, sql, self._names()) from None
         if answer.next_uri is not None:
             # As a cancelled statement it would stand among the failed ones on the cluster's pages.
             self._in_background(partial(self._drain, request, answer))
@@ -129,8 +128,7 @@ class TrinoWarehouse:
             answer = self._connection.post(request, "\n" + without_terminator(sql))
             answer = self._connection.follow(request, answer, limit_seconds, take)
         except TrinoFailure as failure:
-            names = Names(self._address.catalog, self._address.schema, self._lookup)
-            raise refusal(failure, sql, names) from None
+            raise refusal(failure, sql, self._names()) from None
         if answer.next_uri is not None:
             self._connection.abandon(request, answer.next_uri)
         return tuple(rows[:row_limit])
@@ -181,6 +179,9 @@ class TrinoWarehouse:
         if self._exports is None:
             raise PlatformError(ErrorCode.INVALID_STATE, "this warehouse was opened without a storage to export to")
         return self._exports
+
+    def _names(self) -> Names:
+        return Names(self._address.user, self._address.catalog, self._address.schema, self._lookup)
 
     def _lookup(self, sql: str) -> list[list[object]]:
         return self._connection.rows(sql, limit_seconds=_LOOKUP_SECONDS)
