@@ -220,6 +220,8 @@ class SnapshotService:
         by: Attribution,
         report: Reporter,
     ) -> SnapshotRecord:
+        if self._warehouse.export_warning:
+            report.progress(f"warning: {self._warehouse.export_warning}")
         try:
             with LeaseKeeper(self._catalog, holder, self._lease) as keeper:
                 run = ExportRun(
@@ -242,7 +244,7 @@ class SnapshotService:
                 key = manifest_key(snapshot.folder, holder.attempt)
                 self._storage.write(key, manifest.to_json())
                 reached(Failpoint.MANIFEST_WRITTEN)
-                self._remove_leftovers(snapshot, manifest, key)
+                self._remove_leftovers(snapshot, manifest, jobs, key)
                 reached(Failpoint.LEFTOVERS_REMOVED)
                 with self._catalog.transaction() as session:
                     values = {
@@ -352,10 +354,14 @@ class SnapshotService:
         for folder in self._scratch().glob(f"{snapshot.id}-*"):
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _remove_leftovers(self, snapshot: SnapshotRecord, manifest: Manifest, key: str) -> None:
+    def _remove_leftovers(
+        self, snapshot: SnapshotRecord, manifest: Manifest, jobs: Sequence[ExportJobRecord], key: str
+    ) -> None:
         """What earlier attempts wrote and the manifest does not name."""
-        for attempt in range(1, manifest.attempt):
-            self._storage.delete(f"{snapshot.folder}/{database_folder(attempt)}")
+        folders = [database_folder(attempt) for attempt in range(1, manifest.attempt)]
+        folders += [export_folder(earlier, job.kind, job.name) for job in jobs for earlier in range(1, job.attempt)]
+        for folder in folders:  # whole, since an upload that was broken off is no object that could be listed
+            self._storage.delete(f"{snapshot.folder}/{folder}")
         kept = {key, *(f"{snapshot.folder}/{database.key}" for database in manifest.databases)}
         kept |= {f"{snapshot.folder}/{file.key}" for table in manifest.tables for file in table.files}
         for found in list(self._storage.list(snapshot.folder)):

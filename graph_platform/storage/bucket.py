@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.storage.keys import PARTIAL, check_key, check_prefix
+from graph_platform.storage.keys import PARTIAL, check_key, check_prefix, key_below
 from graph_platform.storage.protocol import StoredObject
 
 PART_BYTES = 16 * 1024**2
@@ -89,6 +89,10 @@ class Bucket(Protocol):
         """Remove them, those that are gone already too."""
         ...
 
+    def abandon(self, name: str) -> None:
+        """Give up the uploads of that object, and of those below it, that never ended."""
+        ...
+
     def failures(self) -> AbstractContextManager[None]:
         """Turns what the SDK raises inside it into a `Failure`."""
         ...
@@ -127,6 +131,10 @@ class BucketStorage:
     def uri(self, key: str) -> str:
         """The URL of a key or folder, nothing escaped: an object's name is what stands there."""
         return f"{self.url}/{check_key(key.removesuffix('/'))}"
+
+    def key(self, uri: str) -> str:
+        """The key of such a URL as it stands there: a `%` belongs to the object's name."""
+        return key_below(self.url, uri)
 
     def read(self, key: str) -> bytes:
         """The object's content."""
@@ -176,6 +184,8 @@ class BucketStorage:
         """Remove the objects under the folder, and the one object of that key."""
         name = self._name(check_prefix(prefix, whole_root=False))
         with self._errors(prefix):
+            # First, so that an upload which ends meanwhile is an object that the listing finds.
+            self._bucket.abandon(name)
             # The first name that begins so is that name itself, if there is one: no other sorts before it.
             names = [found.key for found in self._bucket.list(name, limit=1) if found.key == name]
             names += [found.key for found in self._bucket.list(f"{name}/")]

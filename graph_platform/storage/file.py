@@ -18,7 +18,7 @@ from typing import IO
 from urllib.parse import quote, unquote, urlsplit
 
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.storage.keys import PARTIAL, check_key, check_prefix
+from graph_platform.storage.keys import PARTIAL, check_key, check_prefix, key_below
 from graph_platform.storage.protocol import StoredObject
 
 FOLDER_MODE = 0o700
@@ -64,6 +64,10 @@ class FileStorage:
     def uri(self, key: str) -> str:
         """The `file:` URL of a key or folder."""
         return f"{self.url}/{quote(check_key(key.removesuffix('/')))}"
+
+    def key(self, uri: str) -> str:
+        """The key of such a URL, its escapes undone."""
+        return key_below(unquote(self.url), unquote(uri))
 
     def read(self, key: str) -> bytes:
         """The object's content."""

@@ -104,6 +104,9 @@ class _GcsBucket:
             for _ in workers.map(remove, names):
                 pass
 
+    def abandon(self, name: str) -> None:
+        """Nothing: an upload that never ended is not billed, cannot be listed, and expires after a week."""
+
     @contextlib.contextmanager
     def failures(self) -> Iterator[None]:
         try:

@@ -36,6 +36,18 @@ def check_prefix(prefix: str, *, whole_root: bool) -> str:
     return check_key(prefix.removesuffix("/"))
 
 
+def key_below(root: str, url: str) -> str:
+    """The key of a URL, both with their escapes undone; a slash at its end is left out.
+
+    Raises:
+        PlatformError: VALIDATION_FAILED, if it is not below the root.
+    """
+    below = url.removeprefix(f"{root}/")
+    if below == url:
+        raise PlatformError(ErrorCode.VALIDATION_FAILED, f"{url} is not inside the storage {root}")
+    return check_key(below.removesuffix("/"))
+
+
 _RULES: tuple[tuple[Callable[[str], bool], str], ...] = (
     (lambda key: not key, "it is empty"),
     (lambda key: key.startswith("/"), "it is absolute"),

@@ -35,6 +35,14 @@ class Storage(Protocol):
         """The URL under which a warehouse reads or writes that key or folder."""
         ...
 
+    def key(self, uri: str) -> str:
+        """The key of a URL that `uri` gave, also with a slash at its end: only the adapter knows what it escaped.
+
+        Raises:
+            PlatformError: VALIDATION_FAILED, for a URL outside this root.
+        """
+        ...
+
     def read(self, key: str) -> bytes:
         """A small object, whole."""
         ...
@@ -60,5 +68,8 @@ class Storage(Protocol):
         ...
 
     def delete(self, prefix: str) -> int:
-        """Remove every object under the folder `prefix`, and return how many; absent already counts as removed."""
+        """Remove every object under the folder `prefix`, and return how many; absent already counts as removed.
+
+        Uploads into it that never ended go too: nobody sees them, and the bill does.
+        """
         ...

@@ -90,6 +90,20 @@ class _S3Bucket:
                 status = 403 if error.get("Code") == "AccessDenied" else 500
                 raise Failure(status, error.get("Code", ""), f"{error.get('Key')}: {error.get('Message', '')}")
 
+    def abandon(self, name: str) -> None:
+        # Parts are kept and paid for until somebody gives the upload up, also those of a writer that was killed.
+        pages = self._client.get_paginator("list_multipart_uploads").paginate(Bucket=self._name, Prefix=name)
+        # Not every policy lets us look, and not every server can: what is meant to be removed is removed all the same.
+        with contextlib.suppress(botocore.exceptions.ClientError):
+            for page in pages:
+                for found in page.get("Uploads", ()):
+                    if found["Key"] == name or found["Key"].startswith(f"{name}/"):
+                        self._give_up(found["Key"], found["UploadId"])
+
+    def _give_up(self, name: str, upload: str) -> None:
+        with contextlib.suppress(self._client.exceptions.NoSuchUpload):  # it ended just now
+            self._client.abort_multipart_upload(Bucket=self._name, Key=name, UploadId=upload)
+
     @contextlib.contextmanager
     def failures(self) -> Iterator[None]:
         try:

@@ -19,6 +19,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import httpx
 import pytest
 
@@ -86,6 +87,22 @@ def gs_url(gcs_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
+
+
+def unfinished_uploads(url: str) -> list[str]:
+    """The URLs below an `s3:` one that have parts but are no objects: no listing shows them, and they are paid for."""
+    bucket, _, prefix = url.removeprefix("s3://").partition("/")
+    with contextlib.closing(boto3.session.Session().client("s3")) as client:
+        found = client.list_multipart_uploads(Bucket=bucket, Prefix=prefix)
+    return [f"s3://{bucket}/{upload['Key']}" for upload in found.get("Uploads", ())]
+
+
+def begin_upload(url: str) -> None:
+    """Send one part of an object, and no more, as a process does that is killed."""
+    bucket, _, name = url.removeprefix("s3://").partition("/")
+    with contextlib.closing(boto3.session.Session().client("s3")) as client:
+        upload = client.create_multipart_upload(Bucket=bucket, Key=name)["UploadId"]
+        client.upload_part(Bucket=bucket, Key=name, UploadId=upload, PartNumber=1, Body=b"x")
 
 
 def _gcs_program() -> Path:

@@ -21,7 +21,7 @@ from graph_platform.storage.bucket import PART_BYTES
 from graph_platform.storage.connect import open_storage
 from graph_platform.storage.protocol import Storage
 from graph_platform.storage.s3 import DELETED_AT_ONCE
-from graph_platform_tests.services.buckets import SECRET
+from graph_platform_tests.services.buckets import SECRET, begin_upload, unfinished_uploads
 from graph_platform_tests.services.proxy import Proxy
 
 # Google's SDK leaves the connection of a refused download to the garbage collector.
@@ -77,6 +77,23 @@ def test_more_objects_than_a_page_holds_are_listed_and_deleted(storage: Storage)
     assert [found.key for found in storage.list("folder")] == sorted(keys)
     assert storage.delete("folder") == len(keys)
     assert [found.key for found in storage.list("")] == ["folder2/kept"]
+
+
+def test_a_deletion_gives_up_the_uploads_below_it_that_never_ended(s3_url: str) -> None:
+    for key in ("a/b/1", "a/b", "a/bc"):
+        begin_upload(f"{s3_url}/{key}")
+    assert open_storage(s3_url).delete("a/b") == 0, "none of them was an object"
+    assert unfinished_uploads(s3_url) == [f"{s3_url}/a/bc"]
+
+
+def test_a_deletion_needs_no_right_to_look_at_uploads(s3_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Proxy(urlsplit(os.environ["AWS_ENDPOINT_URL"]).port or 0) as between:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{between.port}")
+        storage = open_storage(s3_url)
+        storage.write("a/b", b"x")
+        between.failures = [403]
+        assert storage.delete("a") == 1
+        assert between.failures == []
 
 
 def test_a_root_sees_nothing_of_its_neighbours(url: str) -> None:

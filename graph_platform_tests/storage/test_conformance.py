@@ -59,6 +59,18 @@ def test_a_key_that_is_not_there_is_not_found(storage: Storage, tmp_path: Path) 
     assert storage.local_path("nothing") is None
 
 
+@pytest.mark.parametrize("key", ["a/b", "ada%40example.com/it's 100% \"é+#&=~?/1", "%25"])
+def test_the_url_of_a_key_leads_back_to_it(storage: Storage, key: str) -> None:
+    assert storage.key(storage.uri(key)) == storage.key(f"{storage.uri(key)}/") == key
+
+
+@pytest.mark.parametrize("tail", ["", "/", "2/x"])
+def test_a_url_outside_the_root_has_no_key(storage: Storage, tail: str) -> None:
+    with pytest.raises(PlatformError) as refused:
+        storage.key(storage.url + tail)
+    assert refused.value.code is ErrorCode.VALIDATION_FAILED
+
+
 def test_a_listing_is_in_the_order_of_keys_and_only_below_the_folder(storage: Storage) -> None:
     keys = ["a/b/1", "a/b-c", "a/b.txt", "a/b/2/3", "ab/1", "a/z", "Ä/ö"]
     for key in keys:

@@ -21,7 +21,7 @@ from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.mapping.sql import without_terminator
 from graph_platform.storage.protocol import Storage
 from graph_platform.warehouse.protocol import ExportProgress, ExportState
-from graph_platform.warehouse.trino.parquet import key_of, write_empty
+from graph_platform.warehouse.trino.parquet import write_empty
 from graph_platform.warehouse.trino.refusals import AFTER, BEFORE, literal, quoted
 from graph_platform.warehouse.trino.statement import TRANSIENT, Answer, QueryLost, TrinoConnection, TrinoFailure
 
@@ -34,6 +34,9 @@ _PAUSE_SHARE, _LONGEST_PAUSE_SECONDS = 0.02, 5.0
 _PATIENCE_SECONDS = 60.0  # a coordinator that restarts, or a proxy that is reloaded, is back by then
 _OUTAGE_PAUSE_SECONDS = 1.0
 _CANCEL_SECONDS = 10.0
+_WRITERS_SECONDS, _WRITERS_PAUSE_SECONDS = 60.0, 0.2
+_WRITERS_ENDED = ("FINISHED", "CANCELED", "ABORTED", "FAILED")
+_NO_FILE_SYSTEM = "No factory for location"
 _DROP_SECONDS = 60.0
 
 
@@ -145,8 +148,11 @@ class ClusterExports:
         try:
             answer = self._connection.get(export.request, export.next_uri, wait_seconds=wait_seconds, patient=False)
         except TrinoFailure as failure:
-            empty = failure.name == "HIVE_METASTORE_ERROR" and self._is_empty(export)
-            self._end(export, self._finished(export, 0) if empty else self._failed(failure))
+            if failure.name == "HIVE_METASTORE_ERROR" and self._is_empty(export):
+                self._end(export, self._finished(export, 0))
+                return
+            self._await_writers(export)
+            self._end(export, self._failed(failure))
             return
         except QueryLost:
             self._end(export, ExportProgress(ExportState.UNKNOWN, error="the warehouse no longer knows the query"))
@@ -188,6 +194,9 @@ class ClusterExports:
         if message == f"Schema {self._schema_name} not found":
             message = f"{message} in {self._catalog}; create it, CREATE SCHEMA {self._schema}, or name another one"
         lost = failure.name in _RETRIED
+        if message.startswith(_NO_FILE_SYSTEM):  # an internal error by its name, and no other attempt would differ
+            message = f"the catalog {self._catalog} cannot write to {self._storage.url}; enable that file system there"
+            lost = False
         return ExportProgress(ExportState.UNKNOWN if lost else ExportState.FAILED, error=message)
 
     def _unanswered(self, export: _Export, error: PlatformError) -> None:
@@ -212,7 +221,7 @@ class ClusterExports:
             return
 
     def cancel(self, query_id: str) -> None:
-        """End the query and wait until the server says that it has, so that no file appears after that."""
+        """End the query and wait until its writers have ended too, so that no file appears after that."""
         with self._lock:
             export = self._exports.get(query_id)
         if export is None:
@@ -222,6 +231,7 @@ class ClusterExports:
                 return
             self._connection.cancel(export.request, export.next_uri)
             self._await_end(export, export.next_uri)
+            self._await_writers(export)
             self._end(export, ExportProgress(ExportState.FAILED, error="the export was cancelled"))
 
     def _await_end(self, export: _Export, uri: str) -> None:
@@ -234,6 +244,26 @@ class ClusterExports:
             if answer.next_uri is None:
                 return
             uri = answer.next_uri
+
+    def _await_writers(self, export: _Export) -> None:
+        """Wait until the workers have let go of the files.
+
+        The query is over for its client before that: a writer that is told to stop first writes what it holds, which
+        into a bucket takes seconds, and only then removes the file. Whoever deletes the folder in between finds it
+        empty, and a moment later it is not.
+        """
+        running = (
+            f"SELECT count(*) FROM system.runtime.tasks WHERE query_id = {literal(export.query)} "  # noqa: S608
+            f"AND state NOT IN ({', '.join(map(literal, _WRITERS_ENDED))})"
+        )
+        deadline = time.monotonic() + _WRITERS_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                if self._connection.rows(running, limit_seconds=_DROP_SECONDS) == [[0]]:
+                    return
+            except (PlatformError, TrinoFailure):
+                return  # the server is away, or its pages about itself are not for this user
+            time.sleep(_WRITERS_PAUSE_SECONDS)
 
     def close(self) -> None:
         """Cancel what still runs."""
@@ -268,7 +298,7 @@ def location_of(storage: Storage, uri: str, location_root: str) -> str:
         PlatformError: VALIDATION_FAILED, for a folder of this machine without a name for it on the cluster.
     """
     if location_root:
-        return f"{location_root.rstrip('/')}/{key_of(storage, uri).rstrip('/')}"
+        return f"{location_root.rstrip('/')}/{storage.key(uri)}"
     if urlsplit(uri).scheme == "file":
         message = "the storage is a folder of this machine, and nothing says what the cluster calls it"
         hint = "set GRAPH_PLATFORM_EXPORT_LOCATION, e.g. local:///FOLDER, or use storage that both reach"

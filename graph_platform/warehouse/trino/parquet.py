@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -69,16 +68,4 @@ def write_empty(storage: Storage, uri: str, columns: Sequence[tuple[str, str]]) 
     with tempfile.TemporaryDirectory(prefix="graph-platform-") as scratch:
         path = Path(scratch) / FILE_NAME
         pq.write_table(arrow_schema(columns).empty_table(), path)
-        storage.put(path, key_of(storage, uri) + FILE_NAME)
-
-
-def key_of(storage: Storage, uri: str) -> str:
-    """The key of a folder that the storage gave the URL of, with a slash at its end.
-
-    Raises:
-        PlatformError: VALIDATION_FAILED, if it is not inside the storage.
-    """
-    root, path = unquote(storage.url).rstrip("/") + "/", unquote(uri)
-    if not path.startswith(root):
-        raise PlatformError(ErrorCode.VALIDATION_FAILED, f"{uri} is not inside the storage {storage.url}")
-    return path.removeprefix(root).rstrip("/") + "/"
+        storage.put(path, f"{storage.key(uri)}/{FILE_NAME}")

@@ -24,7 +24,7 @@ from graph_platform.mapping.sql import without_terminator
 from graph_platform.mapping.type_text import WarehouseType, parse_warehouse_type
 from graph_platform.storage.protocol import Storage
 from graph_platform.warehouse.protocol import ExportProgress, ExportState
-from graph_platform.warehouse.trino.parquet import arrow_schema, key_of
+from graph_platform.warehouse.trino.parquet import arrow_schema
 from graph_platform.warehouse.trino.statement import Answer, TrinoConnection, TrinoFailure
 from graph_platform.warehouse.trino.values import arrow_array
 
@@ -69,14 +69,14 @@ class StreamedExports:
 
     def submit(self, query_id: str, sql: str, uri: str, remember: Callable[[str], None]) -> None:
         """Begin to fetch and to write. There is nothing to remember, since nobody else can go on with it."""
-        key = key_of(self._storage, uri)
+        folder = self._storage.key(uri)
         export = _Export()
         with self._lock:
             if query_id in self._exports:
                 raise PlatformError(ErrorCode.ALREADY_EXISTS, f"the export {query_id} was already submitted")
             self._exports[query_id] = export
         threading.Thread(
-            target=self._run, args=(export, query_id, sql, key), name=f"export-{query_id}", daemon=True
+            target=self._run, args=(export, query_id, sql, folder), name=f"export-{query_id}", daemon=True
         ).start()
 
     def adopt(self, query_id: str, state: str, remember: Callable[[str], None]) -> None:
@@ -108,9 +108,9 @@ class StreamedExports:
         for export in exports:
             export.done.wait()
 
-    def _run(self, export: _Export, query_id: str, sql: str, key: str) -> None:
+    def _run(self, export: _Export, query_id: str, sql: str, folder: str) -> None:
         try:
-            rows = self._exported(export, query_id, sql, key)
+            rows = self._exported(export, query_id, sql, folder)
             export.outcome = ExportProgress(ExportState.FINISHED, rows=rows)
         except _Stopped:
             export.outcome = ExportProgress(ExportState.FAILED, error="the export was cancelled")
@@ -124,14 +124,14 @@ class StreamedExports:
         finally:
             export.done.set()
 
-    def _exported(self, export: _Export, query_id: str, sql: str, key: str) -> int:
+    def _exported(self, export: _Export, query_id: str, sql: str, folder: str) -> int:
         """Fetch in a thread of its own and write in this one, so that the cluster works meanwhile."""
         pages: queue.Queue[Answer | BaseException | None] = queue.Queue(_PAGES_WAITING)
         fetcher = threading.Thread(target=self._fetch, args=(export, query_id, sql, pages), daemon=True)
         fetcher.start()
         try:
             with tempfile.TemporaryDirectory(prefix="graph-platform-") as scratch:
-                return self._write(export, pages, _Files(self._storage, key, Path(scratch)))
+                return self._write(export, pages, _Files(self._storage, folder, Path(scratch)))
         finally:
             export.stop.set()
             fetcher.join()
@@ -188,9 +188,9 @@ def _put(
 class _Files:
     """The Parquet files of one export: written on this machine, and put into the storage one after the other."""
 
-    def __init__(self, storage: Storage, key: str, scratch: Path) -> None:
+    def __init__(self, storage: Storage, folder: str, scratch: Path) -> None:
         self._storage = storage
-        self._key = key
+        self._folder = folder
         self._scratch = scratch
         self._number = 0
         self._schema: Any = None
@@ -241,6 +241,6 @@ class _Files:
     def _store(self) -> None:
         self._writer.close()
         self._writer = None
-        self._storage.put(self._path, self._key + self._path.name)
+        self._storage.put(self._path, f"{self._folder}/{self._path.name}")
         self._path.unlink()
         self._number += 1
