@@ -1,4 +1,7 @@
-"""Real components that many tests share: one Postgres server for the session, a migrated catalog for each test."""
+"""Real components that many tests share: one server of a kind for the session, a migrated catalog for each test.
+
+The fixtures of `services` are named here and nowhere else: named in two places, each would start a server of its own.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,10 @@ from sqlalchemy import create_engine, make_url
 
 from graph_platform.catalog.catalog import Catalog
 from graph_platform.catalog.embedded import EmbeddedPostgres
+from graph_platform_tests.services.buckets import gcs_endpoint, gs_url, s3_endpoint, s3_url
+from graph_platform_tests.services.trino import trino_server
+
+__all__ = ["gcs_endpoint", "gs_url", "s3_endpoint", "s3_url", "trino_server"]
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 from graph_platform.platform import Platform
 from graph_platform.settings import Settings
 from graph_platform_tests.worlds import BY, Recorder, make_settings, people
+
+_OF_THE_CLOUDS = ("AWS_", "STORAGE_EMULATOR_HOST", "NO_PROXY")
 
 
 class Killing:
@@ -29,7 +32,13 @@ class Killing:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={"PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path), **self.settings.environment()},
+            env={
+                "PATH": "/usr/bin:/bin",
+                "PYTHONPATH": ":".join(sys.path),
+                # How a bucket is reached is no setting of ours: its SDK looks there.
+                **{name: value for name, value in os.environ.items() if name.startswith(_OF_THE_CLOUDS)},
+                **self.settings.environment(),
+            },
         )
 
     def order(self, act: str, name: str, **how: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.settings import Settings, redacted
+from graph_platform.storage.connect import open_storage
 from graph_platform.warehouse.duckdb import DuckDBWarehouse, local_folder
 from graph_platform.warehouse.protocol import Warehouse
 
@@ -35,8 +36,10 @@ def _duckdb(settings: Settings) -> Warehouse:
     if not path.name:
         message = f"the warehouse URL {settings.warehouse!r} names no file"
         raise PlatformError(ErrorCode.VALIDATION_FAILED, message, "write duckdb:///path/to/file.duckdb")
-    local = urlsplit(settings.storage).scheme == "file"
-    return DuckDBWarehouse(path.absolute(), storage=local_folder(settings.storage) if local else None)
+    if urlsplit(settings.storage).scheme == "file":
+        return DuckDBWarehouse(path.absolute(), storage=local_folder(settings.storage))
+    scratch = settings.home / "scratch" / "exports"
+    return DuckDBWarehouse(path.absolute(), storage=scratch, bucket=open_storage(settings.storage))
 
 
 def _trino(settings: Settings) -> Warehouse:

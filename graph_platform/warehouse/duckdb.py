@@ -1,7 +1,8 @@
 """A DuckDB file as a warehouse: Trino's SQL is translated, described without running, and exported with COPY.
 
 The file is opened read-only and the database is locked down before the first statement of a user: nothing outside the
-file is read, and nothing is written outside the storage folder.
+file is read, and nothing is written outside the storage folder. DuckDB itself never reaches a bucket: it writes into a
+folder of this machine, and this program uploads what is there.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
@@ -24,11 +26,15 @@ from graph_platform.mapping.problems import ProblemCode
 from graph_platform.mapping.report import Problem
 from graph_platform.mapping.sql import check_query, locate
 from graph_platform.mapping.translation import to_duckdb
+from graph_platform.storage.protocol import Storage
+from graph_platform.storage.scratch import scratch_folder
 from graph_platform.warehouse.duckdb_relations import relations_of
 from graph_platform.warehouse.duckdb_types import plain_type, trino_type
 from graph_platform.warehouse.protocol import Column, ExportProgress, ExportState, Refusal, Relation
 
 FILE_NAME = "part-0.parquet"
+UPLOADED_FILE_BYTES = 256 * 1024**2
+"""About how large the files of an uploaded export are. A cancellation waits for the one that is on its way."""
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
@@ -42,9 +48,14 @@ _OPENING = threading.Lock()
 @dataclass
 class _Export:
     cursor: duckdb.DuckDBPyConnection
+    stop: threading.Event = field(default_factory=threading.Event)
     done: threading.Event = field(default_factory=threading.Event)
     outcome: ExportProgress = ExportProgress(ExportState.RUNNING)
     thread: threading.Thread | None = None
+
+
+class _Stopped(Exception):
+    """The export was cancelled between two uploads."""
 
 
 class DuckDBWarehouse:
@@ -53,6 +64,8 @@ class DuckDBWarehouse:
     Args:
         path: the file; it must exist.
         storage: the folder under which exports may write, None where nothing is exported.
+        bucket: where the exports go from there, None where that folder is where they stay. It then holds nothing for
+            longer than an export takes.
         threads: threads of one statement; 0 for as many as there are cores.
         memory_limit: of the whole database, such as `4GB`; empty for DuckDB's own choice (80 % of the machine).
 
@@ -62,9 +75,18 @@ class DuckDBWarehouse:
 
     dialect = "duckdb"
 
-    def __init__(self, path: Path, *, storage: Path | None = None, threads: int = 0, memory_limit: str = "") -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        storage: Path | None = None,
+        bucket: Storage | None = None,
+        threads: int = 0,
+        memory_limit: str = "",
+    ) -> None:
         self._path = path
         self._storage = storage
+        self._bucket = bucket
         self._lock = threading.Lock()
         self._exports: dict[str, _Export] = {}
         self._closed = False
@@ -75,6 +97,11 @@ class DuckDBWarehouse:
             except BaseException:
                 self._connection.close()
                 raise
+
+    @property
+    def export_warning(self) -> str | None:
+        """None: DuckDB writes the files itself."""
+        return None
 
     def tagged(self, **tags: str) -> Self:
         """Itself: there are no pages that would show a tag."""
@@ -151,15 +178,13 @@ class DuckDBWarehouse:
         return tuple(name if schema == "main" else f"{schema}.{name}" for schema, name in rows)
 
     def submit_export(self, query_id: str, sql: str, uri: str, remember: Callable[[str], None]) -> None:
-        """Write one Parquet file in a thread of its own. It ends with this process, so nothing is remembered."""
+        """Write Parquet in a thread of its own. It ends with this process, so nothing is remembered."""
         query, _ = self._translated(sql)
-        folder = local_folder(uri)
-        try:
-            _make(folder)
-            folder = folder.resolve()  # what DuckDB was allowed is the real path
-        except OSError as error:
-            message = f"{folder} cannot be written: {error.strerror or error}"
-            raise PlatformError(ErrorCode.STORAGE_ERROR, message, "check the storage setting and its disk") from error
+        write: Callable[[_Export, str], int]
+        if self._bucket is not None and self._storage is not None:
+            write = partial(_upload, self._storage, self._bucket, self._bucket.key(uri))
+        else:
+            write = partial(_copy, _made(local_folder(uri)) / FILE_NAME, "")
         export = _Export(self._cursor())
         with self._lock:
             if query_id in self._exports:
@@ -167,7 +192,7 @@ class DuckDBWarehouse:
                 raise PlatformError(ErrorCode.ALREADY_EXISTS, f"the export {query_id} was already submitted")
             self._exports[query_id] = export
         export.thread = threading.Thread(
-            target=self._run, args=(export, query, folder / FILE_NAME), name=f"export-{query_id}", daemon=True
+            target=_run, args=(export, query, write), name=f"export-{query_id}", daemon=True
         )
         export.thread.start()
 
@@ -184,11 +209,12 @@ class DuckDBWarehouse:
         return export.outcome
 
     def cancel_export(self, query_id: str) -> None:
-        """Interrupt the export and wait until its thread has let go of the file."""
+        """Interrupt the export and wait until its thread has let go of the file, or has uploaded the one at hand."""
         with self._lock:
             export = self._exports.get(query_id)
         if export is None:
             return
+        export.stop.set()
         # An interrupt that comes before the statement has begun is lost, so it is repeated until the thread ends.
         while not export.done.is_set():
             with suppress(duckdb.Error):  # the thread may have closed it just now
@@ -216,25 +242,6 @@ class DuckDBWarehouse:
         if translation.sql is None or checked.tree is None:
             raise _as_refusal(translation.errors)
         return translation.sql, checked.tree
-
-    def _run(self, export: _Export, query: str, target: Path) -> None:
-        try:
-            relation = export.cursor.sql(query)
-            columns = ", ".join(
-                _quoted(name)
-                if str(kind) == plain_type(kind)
-                else f"CAST({_quoted(name)} AS {plain_type(kind)}) AS {_quoted(name)}"
-                for name, kind in zip(relation.columns, relation.types, strict=True)
-            )
-            row = export.cursor.execute(
-                f"COPY (SELECT {columns} FROM ({query})) TO {_literal(str(target))} (FORMAT parquet, COMPRESSION zstd)"  # noqa: S608
-            ).fetchone()
-            export.outcome = ExportProgress(ExportState.FINISHED, rows=int(row[0]) if row else 0)
-        except Exception as error:  # noqa: BLE001 - whatever it was, the caller learns it from the poll
-            export.outcome = ExportProgress(ExportState.FAILED, error=_plain(str(error)) or type(error).__name__)
-        finally:
-            export.done.set()
-            export.cursor.close()
 
     def _refusal(self, error: duckdb.Error, sql: str) -> Refusal | PlatformError:
         text = str(error)
@@ -326,6 +333,54 @@ def _own_name(item: exp.Expr, found: str) -> str:
     return str(item.expression.name) if isinstance(item, exp.Dot) else ""
 
 
+def _run(export: _Export, query: str, write: Callable[[_Export, str], int]) -> None:
+    try:
+        export.outcome = ExportProgress(ExportState.FINISHED, rows=write(export, query))
+    except _Stopped:
+        export.outcome = ExportProgress(ExportState.FAILED, error="the export was cancelled")
+    except PlatformError as error:
+        # Storage that does not answer now is worth another attempt, as a warehouse is that forgot the query.
+        state = ExportState.UNKNOWN if error.code is ErrorCode.BACKEND_UNREACHABLE else ExportState.FAILED
+        export.outcome = ExportProgress(state, error=error.message)
+    except Exception as error:  # noqa: BLE001 - whatever it was, the caller learns it from the poll
+        export.outcome = ExportProgress(ExportState.FAILED, error=_plain(str(error)) or type(error).__name__)
+    finally:
+        export.done.set()
+        export.cursor.close()
+
+
+def _copy(target: Path, options: str, export: _Export, query: str) -> int:
+    """Write the result to one file, or with the option for it to a folder of several; returns its rows."""
+    relation = export.cursor.sql(query)
+    columns = ", ".join(
+        _quoted(name)
+        if str(kind) == plain_type(kind)
+        else f"CAST({_quoted(name)} AS {plain_type(kind)}) AS {_quoted(name)}"
+        for name, kind in zip(relation.columns, relation.types, strict=True)
+    )
+    row = export.cursor.execute(
+        f"COPY (SELECT {columns} FROM ({query})) TO {_literal(str(target))} "  # noqa: S608
+        f"(FORMAT parquet, COMPRESSION zstd{options})"
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _upload(scratch: Path, bucket: Storage, key: str, export: _Export, query: str) -> int:
+    """Write the whole result on this machine, then upload it; returns its rows.
+
+    Only what DuckDB has finished is uploaded: a query that fails on its last row leaves nothing in the bucket.
+    """
+    with scratch_folder(scratch.resolve()) as folder:
+        files = folder / "files"
+        rows = _copy(files, f", FILE_SIZE_BYTES {UPLOADED_FILE_BYTES}", export, query)
+        for file in sorted(files.iterdir()):
+            if export.stop.is_set():
+                raise _Stopped
+            bucket.put(file, f"{key}/{file.name}")
+            file.unlink()
+    return rows
+
+
 def local_folder(uri: str) -> Path:
     """The folder of a `file://` URL, percent-escapes resolved.
 
@@ -339,6 +394,15 @@ def local_folder(uri: str) -> Path:
     # A `?` or `#` in a folder's name reaches here only unescaped, since nothing gives such a URL a query.
     tail = ("?" + parts.query if parts.query else "") + ("#" + parts.fragment if parts.fragment else "")
     return Path(unquote(parts.path + tail))
+
+
+def _made(folder: Path) -> Path:
+    try:
+        _make(folder)
+        return folder.resolve()  # what DuckDB was allowed is the real path
+    except OSError as error:
+        message = f"{folder} cannot be written: {error.strerror or error}"
+        raise PlatformError(ErrorCode.STORAGE_ERROR, message, "check the storage setting and its disk") from error
 
 
 def _make(folder: Path) -> None:

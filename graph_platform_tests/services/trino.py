@@ -1,7 +1,7 @@
 """A real Trino server for tests: fetched from Maven Central into a cache, started on free ports, ended by its own pid.
 
-It has the catalogs `tpch` (generated data) and `hive` (local files), takes anybody without a password over HTTP, and
-passwords, JSON web tokens and certificates over HTTPS.
+It has the catalogs `tpch` (generated data), `hive` (local files) and `hive_s3` (tables in buckets of an S3 server). It
+takes anybody without a password over HTTP, and passwords, JSON web tokens and certificates over HTTPS.
 """
 
 from __future__ import annotations
@@ -26,11 +26,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
+from graph_platform_tests.services.buckets import SECRET
 from graph_platform_tests.services.missing import missing
+from graph_platform_tests.services.proxy import Proxy
 
 VERSION = "476"
 _JAVA_NEEDED = 24
@@ -85,13 +88,10 @@ def distribution() -> Path:
 
     The folder appears in the cache under its final name only when it is whole, so that a kill leaves nothing half.
     """
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "graph-platform-tests"
+    cache = _cache()
     final = cache / f"trino-{VERSION}"
     if final.is_dir():
         return final
-    if shutil.which("mvn") is None:
-        missing("Maven, which fetches Trino", "apt-get install maven")
-    cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix=".trino-") as scratch:
         built = _unpacked(Path(scratch))
         try:
@@ -103,14 +103,35 @@ def distribution() -> Path:
     return final
 
 
+def fetched(coordinate: str, file_name: str) -> Path:
+    """One file from Maven Central, kept in the cache."""
+    cache = _cache()
+    if not (cache / file_name).is_file():
+        with tempfile.TemporaryDirectory(dir=cache, prefix=".fetched-") as scratch:
+            _copied(coordinate, file_name, Path(scratch)).rename(cache / file_name)
+    return cache / file_name
+
+
+def _copied(coordinate: str, file_name: str, folder: Path) -> Path:
+    if shutil.which("mvn") is None:
+        missing(f"Maven, which fetches {coordinate}", "apt-get install maven")
+    command = ["mvn", "-q", "-B", "dependency:copy", f"-Dartifact={coordinate}", f"-DoutputDirectory={folder}"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+    if done.returncode or not (folder / file_name).is_file():
+        missing(f"{coordinate} ({done.stdout.strip()[-300:]})", " ".join(command))
+    return folder / file_name
+
+
+def _cache() -> Path:
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "graph-platform-tests"
+    cache.mkdir(parents=True, exist_ok=True)
+    return cache
+
+
 def _unpacked(scratch: Path) -> Path:
     server = scratch / f"trino-server-core-{VERSION}"
     for coordinate, file_name, place in _ARTIFACTS:
-        command = ["mvn", "-q", "-B", "dependency:copy", f"-Dartifact={coordinate}", f"-DoutputDirectory={scratch}"]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=scratch, check=False)
-        archive = scratch / file_name
-        if done.returncode or not archive.is_file():
-            missing(f"{coordinate} ({done.stdout.strip()[-300:]})", " ".join(command))
+        archive = _copied(coordinate, file_name, scratch)
         if not place:
             with tarfile.open(archive) as tar:
                 tar.extractall(scratch, filter="tar")
@@ -148,11 +169,13 @@ class TrinoServer:
 
     Args:
         folder: an empty folder; `data` inside it is what the server sees as `local:///`.
+        s3: in front of the S3 server that `hive_s3` writes to; a test may slow it down.
         heap: the JVM's largest heap.
     """
 
-    def __init__(self, folder: Path, *, heap: str = "2G") -> None:
+    def __init__(self, folder: Path, s3: Proxy, *, heap: str = "2G") -> None:
         self.folder = folder
+        self.s3 = s3
         self.data = folder / "data"
         self.port = _free_port()
         self.secure_port = _free_port()
@@ -261,7 +284,8 @@ class TrinoServer:
         etc = self.folder / "etc"
         (etc / "catalog").mkdir(parents=True)
         # A schema whose folder does not exist cannot be written to.
-        (self.data / "meta").mkdir(parents=True)
+        for metastore in ("meta", "meta_s3"):
+            (self.data / metastore).mkdir(parents=True)
         for name, lines in _configuration(self, distribution(), secrets.token_hex(16)).items():
             (etc / name).write_text("\n".join(lines) + "\n")
 
@@ -301,15 +325,31 @@ def _configuration(server: TrinoServer, home: Path, shared_secret: str) -> dict[
         "access-control.properties": ["access-control.name=file", f"security.config-file={etc / 'rules.json'}"],
         "rules.json": [json.dumps(_RULES)],
         "catalog/tpch.properties": ["connector.name=tpch"],
-        "catalog/hive.properties": [
-            "connector.name=hive",
-            "hive.metastore=file",
-            "hive.metastore.catalog.dir=local:///meta",
-            "fs.native-local.enabled=true",
-            f"local.location={server.data}",
-            "hive.non-managed-table-writes-enabled=true",
+        "catalog/hive.properties": _hive(server, "meta"),
+        "catalog/hive_s3.properties": [
+            *_hive(server, "meta_s3"),
+            "fs.native-s3.enabled=true",
+            f"s3.endpoint=http://127.0.0.1:{server.s3.port}",
+            "s3.region=us-east-1",
+            "s3.path-style-access=true",
+            "s3.aws-access-key=tester",
+            f"s3.aws-secret-key={SECRET}",
+            # Small ones, so that an export soon has something in its bucket.
+            "s3.streaming.part-size=5MB",
+            "parquet.writer.block-size=4MB",
         ],
     }
+
+
+def _hive(server: TrinoServer, metastore: str) -> list[str]:
+    return [
+        "connector.name=hive",
+        "hive.metastore=file",
+        f"hive.metastore.catalog.dir=local:///{metastore}",
+        "fs.native-local.enabled=true",
+        f"local.location={server.data}",
+        "hive.non-managed-table-writes-enabled=true",
+    ]
 
 
 def _hashed(password: str) -> str:
@@ -353,9 +393,15 @@ def _free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def trino_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrinoServer]:
-    """The session's Trino. A test that kills it starts it again."""
-    server = TrinoServer(tmp_path_factory.mktemp("trino"))
-    server.start()
-    yield server
-    server.stop()
+def trino_server(tmp_path_factory: pytest.TempPathFactory, s3_endpoint: str) -> Iterator[TrinoServer]:
+    """The session's Trino. A test that kills it starts it again.
+
+    The S3 server is there before it, since a catalog cannot be told of a new port; it costs a second.
+    """
+    port = urlsplit(s3_endpoint).port
+    assert port
+    with Proxy(port) as s3:
+        server = TrinoServer(tmp_path_factory.mktemp("trino"), s3)
+        server.start()
+        yield server
+        server.stop()

@@ -9,11 +9,17 @@ import httpx
 import pytest
 
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.failpoints import Failpoint
 from graph_platform.instance.local import LocalRuntime
 from graph_platform.instance.protocol import Presence
 from graph_platform.platform import Platform
-from graph_platform.storage.connect import open_storage
+from graph_platform.progress import Attribution
+from graph_platform.settings import Settings
+from graph_platform.snapshot.manifest import Manifest
+from graph_platform.storage.bucket import BucketStorage
 from graph_platform_tests.instance.conftest import settled
+from graph_platform_tests.killing import Killing
+from graph_platform_tests.services.buckets import SECRET, begin_upload, unfinished_uploads
 from graph_platform_tests.snapshots import ATTEMPT, Snapshot, make_snapshot
 from graph_platform_tests.worlds import BY, Recorder, make_settings, people
 
@@ -68,14 +74,70 @@ def test_a_snapshot_in_a_bucket_is_built_and_served(
     assert not (tmp_path / "storage root").exists()
 
 
-def test_duckdb_says_that_it_cannot_export_into_a_bucket_and_leaves_nothing_there(
-    s3_url: str, home: Path, catalog_url: str
+def _scratch(settings: Settings) -> list[Path]:
+    return list((settings.home / "scratch").glob("*/*"))
+
+
+def test_duckdb_exports_into_a_bucket_and_the_graph_answers(url: str, home: Path, catalog_url: str) -> None:
+    settings, report, ada = make_settings(home, catalog_url, storage=url), Recorder(), Attribution("ada@example.com")
+    with Platform.open(settings) as platform:
+        platform.create_mapping(people(), ada, report)
+        snapshot = platform.create_snapshot("people", "s", None, None, ada, report)
+        assert (snapshot.status, snapshot.rows) == ("ready", 620)
+        instance = platform.launch_instance(snapshot.id, None, None, None, BY, report)
+        counted = "MATCH (p:Person)-[:LIVES_IN]->(c:City {code: 'c7'}) RETURN count(*)"
+        assert platform.query_instance(instance.id, counted)["rows"] == [[10]]
+        platform.terminate_instance(instance.id, BY, report)
+        shown = [str(platform.show_snapshot(snapshot.id)), str(report), repr(settings)]
+        shown += [path.read_text(errors="replace") for path in home.rglob("*") if path.is_file()]
+        shown += [platform.storage.read(found.key).decode(errors="replace") for found in platform.storage.list("")]
+        assert not [text for text in shown if SECRET in text]
+        platform.delete_snapshot(snapshot.id, BY)
+        assert [found.key for found in platform.storage.list("")] == ["installation.json"]
+    assert _scratch(settings) == []
+
+
+def test_an_upload_that_is_refused_fails_the_export_and_leaves_nothing(
+    s3_url: str, home: Path, catalog_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = make_settings(home, catalog_url, storage=s3_url)
+
+    def refuse(self: BucketStorage, source: Path, key: str) -> None:
+        raise PlatformError(ErrorCode.STORAGE_ERROR, f"{key} is refused")
+
     with Platform.open(settings) as platform:
         platform.create_mapping(people(), BY, Recorder())
-        with pytest.raises(PlatformError) as refused:
-            platform.create_snapshot("people", "s", None, None, BY, Recorder())
-    assert refused.value.code is ErrorCode.VALIDATION_FAILED
-    assert "DuckDB" in refused.value.message and "file://" in (refused.value.hint or "")
-    assert [found.key for found in open_storage(s3_url).list("")] == ["installation.json"]
+        with monkeypatch.context() as patched:
+            patched.setattr(BucketStorage, "put", refuse)
+            with pytest.raises(PlatformError, match=r"data_0\.parquet is refused"):
+                platform.create_snapshot("people", "s", None, None, BY, Recorder())
+        assert [found.key for found in platform.storage.list("")] == ["installation.json"]
+        assert _scratch(settings) == []
+        assert platform.create_snapshot("people", "s", None, None, BY, Recorder()).rows == 620
+
+
+def test_a_run_killed_while_duckdb_exports_into_a_bucket_is_tried_again_and_nothing_is_left(
+    url: str, home: Path, catalog_url: str
+) -> None:
+    settings = make_settings(home, catalog_url, storage=url)
+    killing = Killing(home, catalog_url, settings)
+    try:
+        storage = killing.platform.storage
+        killing.platform.create_mapping(people(), BY, Recorder())
+        assert killing.order("snapshot", "s", failpoint=Failpoint.JOB_SUBMITTED.value)["status"] == -9
+        (begun,) = killing.platform.list_snapshots()
+        if url.startswith("s3:"):  # as a kill in the middle of a file leaves it; these files have no middle
+            begin_upload(storage.uri(f"{begun.folder}/1/nodes/Person/data_0.parquet"))
+        assert killing.order("snapshot", "s")["status"] == 0
+        (snapshot,) = killing.platform.list_snapshots()
+        assert (snapshot.id, snapshot.status, snapshot.rows) == (begun.id, "ready", 620)
+        assert snapshot.manifest_key is not None
+        manifest = Manifest.from_json(storage.read(snapshot.manifest_key))
+        named = {f"{snapshot.folder}/{file.key}" for table in manifest.tables for file in table.files}
+        named |= {f"{snapshot.folder}/{database.key}" for database in manifest.databases}
+        assert {found.key for found in storage.list(snapshot.folder)} == named | {snapshot.manifest_key}
+        if url.startswith("s3:"):
+            assert unfinished_uploads(url) == []
+        assert _scratch(settings) == []
+    finally:
+        killing.close()

@@ -1,0 +1,57 @@
+"""Folders of this machine for files on their way into a bucket. What a killed process left there, the next one removes.
+
+Not the system's temporary folder: it may be memory, and nobody there knows whose a folder is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def scratch_folder(root: Path) -> Iterator[Path]:
+    """An empty folder below `root`, removed at the end with all that is in it.
+
+    A lock tells that its owner lives; the kernel lets go of it whichever way a process ends.
+
+    Raises:
+        OSError: the folder cannot be made.
+    """
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _locked(root):  # else a folder might be taken for an abandoned one before its own lock
+        _sweep(root)
+        folder = root / secrets.token_hex(8)
+        folder.mkdir(mode=0o700)
+        lock = _opened(folder)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def _sweep(root: Path) -> None:
+    for folder in root.iterdir():
+        with contextlib.suppress(BlockingIOError, FileNotFoundError), _locked(folder, fcntl.LOCK_NB):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, how: int = 0) -> Iterator[None]:
+    lock = _opened(folder)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | how)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _opened(folder: Path) -> int:
+    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
