@@ -16,9 +16,11 @@ from graph_platform.mapping.model import MappingDefinition
 from graph_platform.platform import Platform
 from graph_platform.progress import DefinitionExported
 from graph_platform.settings import Settings
+from graph_platform.snapshot.manifest import Manifest
 from graph_platform_tests.killing import Killing
+from graph_platform_tests.services.buckets import SECRET
 from graph_platform_tests.services.trino import TrinoServer
-from graph_platform_tests.worlds import BY, Recorder, files_below, make_settings
+from graph_platform_tests.worlds import BY, Recorder, make_settings
 
 TPCH = {
     "name": "trade",
@@ -55,33 +57,48 @@ TPCH = {
 }
 
 
-def trino_settings(home: Path, catalog_url: str, server: TrinoServer) -> Settings:
-    """A world whose warehouse is the server, which writes into the world's own storage."""
-    server.run("CREATE SCHEMA IF NOT EXISTS hive.exports")
-    storage = server.data / home.parent.name
-    storage.mkdir(exist_ok=True)
+def trino_settings(home: Path, catalog_url: str, server: TrinoServer, bucket: str = "") -> Settings:
+    """A world whose warehouse is the server, which writes into the world's own storage.
+
+    Args:
+        bucket: the storage's URL, empty for a folder of the server's.
+    """
+    schema = "hive_s3.exports" if bucket else "hive.exports"
+    server.run(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+    folder = server.data / home.parent.name
+    folder.mkdir(exist_ok=True)
     return make_settings(
         home,
         catalog_url,
         warehouse=f"trino://tester@127.0.0.1:{server.port}/tpch/tiny",
-        storage=f"file://{quote(str(storage))}",
-        export_schema="hive.exports",
-        export_location=f"local:///{quote(storage.name)}",
+        storage=bucket or f"file://{quote(str(folder))}",
+        export_schema=schema,
+        export_location="" if bucket else f"local:///{quote(folder.name)}",
     )
 
 
+@pytest.fixture(params=["files", "s3"])
+def settings(request: pytest.FixtureRequest, home: Path, catalog_url: str, trino_server: TrinoServer) -> Settings:
+    """Worlds with each kind of storage that a cluster writes to."""
+    bucket = request.getfixturevalue("s3_url") if request.param == "s3" else ""
+    return trino_settings(home, catalog_url, trino_server, bucket)
+
+
 @pytest.fixture
-def platform(home: Path, catalog_url: str, trino_server: TrinoServer) -> Iterator[Platform]:
-    with Platform.open(trino_settings(home, catalog_url, trino_server)) as opened:
+def platform(settings: Settings) -> Iterator[Platform]:
+    with Platform.open(settings) as opened:
         opened.create_mapping(MappingDefinition.model_validate(TPCH), BY, Recorder())
         yield opened
 
 
 def test_a_mapping_on_trino_is_exported_by_the_cluster_and_answers_in_cypher(
-    platform: Platform, trino_server: TrinoServer
+    platform: Platform, trino_server: TrinoServer, home: Path
 ) -> None:
-    snapshot = platform.create_snapshot("trade", None, None, None, BY, Recorder())
+    report = Recorder()
+    snapshot = platform.create_snapshot("trade", None, None, None, BY, report)
     assert (snapshot.status, snapshot.rows) == ("ready", 25 + 1500 + 0 + 1500)
+    (written,) = platform.storage.list(f"{snapshot.folder}/1/nodes/Nation")
+    assert written.key.rpartition("/")[2][:8].isdigit(), "the cluster names its files by the day of their query"
     instance = platform.launch_instance(snapshot.id, None, None, None, BY, Recorder())
     answer = platform.query_instance(
         instance.id,
@@ -94,9 +111,15 @@ def test_a_mapping_on_trino_is_exported_by_the_cluster_and_answers_in_cypher(
     )
     assert [[name, float(balance)] for name, balance in answer["rows"]] == expected
     platform.terminate_instance(instance.id, BY, Recorder())
-    assert trino_server.run("SHOW TABLES FROM hive.exports") == [], "the external tables are dropped, the files stay"
+    left = trino_server.run(f"SHOW TABLES FROM {platform.settings.export_schema}")
+    assert left == [], "the external tables are dropped, the files stay"
+    shown = [str(platform.show_snapshot(snapshot.id)), str(report)]
+    shown += [path.read_text(errors="replace") for path in home.rglob("*") if path.is_file()]
+    shown += [platform.storage.read(found.key).decode(errors="replace") for found in platform.storage.list("")]
+    assert not [text for text in shown if SECRET in text]
 
 
+@pytest.mark.parametrize("settings", ["files"], indirect=True)
 def test_a_failed_validation_on_trino_keeps_nothing_and_a_mapping_that_no_longer_holds_makes_no_snapshot(
     platform: Platform, trino_server: TrinoServer
 ) -> None:
@@ -125,11 +148,19 @@ def test_a_failed_validation_on_trino_keeps_nothing_and_a_mapping_that_no_longer
     trino_server.run("DROP TABLE hive.drift.fruit")
 
 
-@pytest.mark.parametrize("point", [Failpoint.JOB_SUBMITTED, Failpoint.JOB_WRITTEN, Failpoint.MANIFEST_WRITTEN])
+@pytest.mark.parametrize(
+    ("settings", "point"),
+    [
+        ("files", Failpoint.JOB_SUBMITTED),
+        ("s3", Failpoint.JOB_SUBMITTED),
+        ("files", Failpoint.JOB_WRITTEN),
+        ("files", Failpoint.MANIFEST_WRITTEN),
+    ],
+    indirect=["settings"],
+)
 def test_a_run_killed_while_trino_exports_is_gone_on_with_and_nothing_is_doubled_or_left(
-    home: Path, catalog_url: str, trino_server: TrinoServer, point: Failpoint
+    settings: Settings, home: Path, catalog_url: str, trino_server: TrinoServer, point: Failpoint
 ) -> None:
-    settings = trino_settings(home, catalog_url, trino_server)
     killing = Killing(home, catalog_url, settings)
     try:
         killing.platform.create_mapping(MappingDefinition.model_validate({**TPCH, "name": "people"}), BY, Recorder())
@@ -137,10 +168,18 @@ def test_a_run_killed_while_trino_exports_is_gone_on_with_and_nothing_is_doubled
         assert killing.order("snapshot", "s")["status"] == 0
         (snapshot,) = killing.platform.list_snapshots()
         assert (snapshot.status, snapshot.rows) == ("ready", 3025)
-        listed = {found.key for found in killing.platform.storage.list(snapshot.folder)}
-        root = trino_server.data / home.parent.name
-        assert {f"{snapshot.folder}/{name}" for name in files_below(root / snapshot.folder)} == listed
-        assert trino_server.run("SHOW TABLES FROM hive.exports") == []
+        storage = killing.platform.storage
+        assert snapshot.manifest_key is not None
+        manifest = Manifest.from_json(storage.read(snapshot.manifest_key))
+        named = {f"{snapshot.folder}/{file.key}" for table in manifest.tables for file in table.files}
+        named |= {f"{snapshot.folder}/{database.key}" for database in manifest.databases}
+        assert {found.key for found in storage.list(snapshot.folder)} == named | {snapshot.manifest_key}
+        assert trino_server.run(f"SHOW TABLES FROM {settings.export_schema}") == []
+        begun = trino_server.run(
+            "SELECT count(*) FROM system.runtime.queries "
+            f"WHERE query LIKE 'CREATE TABLE%' AND strpos(query, '/{snapshot.id}/') > 0"
+        )
+        assert begun == [[snapshot.definitions]], "gone on with, not begun again"
     finally:
         killing.close()
 

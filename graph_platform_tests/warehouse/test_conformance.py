@@ -1,4 +1,4 @@
-"""What every warehouse adapter must do. A new adapter adds a function to `WORLDS` and nothing else.
+"""What every warehouse adapter must do, into each kind of storage. A new adapter is a new line in `WORLDS`.
 
 The tables of a world: `fruit` (`id` bigint, `Name` varchar, `price` decimal(10,2)) with 1,000 rows of ids 0 to 999 and
 names `fruit 0` …, and `nothing` with the same columns and no rows.
@@ -6,6 +6,7 @@ names `fruit 0` …, and `nothing` with the same columns and no rows.
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -18,7 +19,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.storage.connect import open_storage
 from graph_platform.storage.file import FileStorage
+from graph_platform.storage.protocol import Storage
 from graph_platform.warehouse.duckdb import DuckDBWarehouse
 from graph_platform.warehouse.protocol import Column, ExportProgress, ExportState, Refusal, Warehouse
 from graph_platform.warehouse.trino.address import TrinoAddress
@@ -28,10 +31,10 @@ from graph_platform_tests.services.trino import TrinoServer
 
 @dataclass
 class World:
-    """An open warehouse, and a storage folder that it may write to."""
+    """An open warehouse, and a storage that it may write to."""
 
     warehouse: Warehouse
-    storage: Path
+    storage: Storage
 
     def export(self, sql: str, folder: str = "out") -> ExportProgress:
         self.submit(folder, sql)
@@ -41,14 +44,14 @@ class World:
         self.warehouse.submit_export(query_id, sql, self.uri(folder or query_id), lambda _: None)
 
     def uri(self, folder: str) -> str:
-        return (self.storage / folder).as_uri() + "/"
+        return self.storage.uri(folder) + "/"
 
     def rows(self, folder: str = "out") -> list[dict[str, object]]:
-        files = sorted((self.storage / folder).iterdir())
+        files = [io.BytesIO(self.storage.read(found.key)) for found in self.storage.list(folder)]
         return [row for file in files for row in pq.ParquetFile(file).read().to_pylist()]
 
 
-def duckdb_world(request: pytest.FixtureRequest, folder: Path) -> World:
+def duckdb_world(request: pytest.FixtureRequest, folder: Path, bucket: str = "") -> World:
     path = folder / "a warehouse.duckdb"
     with duckdb.connect(str(path)) as connection:
         connection.execute(
@@ -56,33 +59,42 @@ def duckdb_world(request: pytest.FixtureRequest, folder: Path) -> World:
             "FROM range(1000) t(i)"
         )
         connection.execute("CREATE TABLE nothing AS FROM fruit LIMIT 0")
-    storage = folder / "storage with % and spaces"
-    return World(DuckDBWarehouse(path, storage=storage, threads=2), storage)
+    if bucket:
+        storage = open_storage(request.getfixturevalue(bucket))
+        return World(DuckDBWarehouse(path, storage=folder / "scratch", bucket=storage, threads=2), storage)
+    own = folder / "storage with % and spaces"
+    return World(DuckDBWarehouse(path, storage=own, threads=2), FileStorage(own.as_uri()))
 
 
-def trino_world(request: pytest.FixtureRequest, folder: Path, export_schema: str = "hive.exports") -> World:
+def trino_world(
+    request: pytest.FixtureRequest, folder: Path, export_schema: str = "hive.exports", bucket: str = ""
+) -> World:
     server: TrinoServer = request.getfixturevalue("trino_server")
     for statement in (
-        "CREATE SCHEMA IF NOT EXISTS hive.exports",
+        *([f"CREATE SCHEMA IF NOT EXISTS {export_schema}"] if export_schema else []),
         "CREATE SCHEMA IF NOT EXISTS hive.conformance",
         "CREATE TABLE IF NOT EXISTS hive.conformance.fruit AS SELECT id, 'fruit ' || CAST(id AS varchar) AS \"Name\", "
         "CAST(CAST(id AS decimal(10, 2)) / 4 AS decimal(10, 2)) AS price FROM UNNEST(sequence(0, 999)) AS t(id)",
         "CREATE TABLE IF NOT EXISTS hive.conformance.nothing AS SELECT * FROM hive.conformance.fruit WHERE id < 0",
     ):
         server.run(statement)
-    storage = server.data / folder.name / "storage with % and spaces"
+    own = server.data / folder.name / "storage with % and spaces"
+    storage = open_storage(request.getfixturevalue(bucket) if bucket else own.as_uri())
     warehouse = TrinoWarehouse(
         TrinoAddress("127.0.0.1", server.port, "http", "tester", "hive", "conformance"),
         export_schema=export_schema,
-        storage=FileStorage(storage.as_uri()),
-        location_root=f"local:///{folder.name}/{storage.name}",
+        storage=storage,
+        location_root="" if bucket else f"local:///{folder.name}/{own.name}",
     )
     return World(warehouse, storage)
 
 
 WORLDS: dict[str, Callable[[pytest.FixtureRequest, Path], World]] = {
     "duckdb": duckdb_world,
+    "duckdb-gs": partial(duckdb_world, bucket="gs_url"),
+    "duckdb-s3": partial(duckdb_world, bucket="s3_url"),
     "trino": trino_world,
+    "trino-s3": partial(trino_world, export_schema="hive_s3.exports", bucket="s3_url"),
     "trino-streaming": partial(trino_world, export_schema=""),
 }
 
@@ -208,7 +220,7 @@ def test_an_export_writes_parquet_with_columns_in_order_and_tells_the_rows(world
 def test_an_export_without_rows_leaves_a_file_that_says_so(world: World) -> None:
     assert world.export("SELECT id, name FROM nothing") == ExportProgress(ExportState.FINISHED, rows=0)
     assert world.rows() == []
-    assert list((world.storage / "out").iterdir())
+    assert list(world.storage.list("out"))
 
 
 def test_a_sum_is_exported_as_an_integer(world: World) -> None:

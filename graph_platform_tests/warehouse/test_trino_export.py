@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
+import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import duckdb
@@ -17,11 +21,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.storage.connect import open_storage
 from graph_platform.storage.file import FileStorage
+from graph_platform.storage.protocol import Storage
 from graph_platform.warehouse.protocol import ExportProgress, ExportState, Refusal
 from graph_platform.warehouse.trino.address import TrinoAddress
 from graph_platform.warehouse.trino.export import location_of
 from graph_platform.warehouse.trino.warehouse import TrinoWarehouse
+from graph_platform_tests.services.buckets import unfinished_uploads
 from graph_platform_tests.services.proxy import Proxy
 from graph_platform_tests.services.trino import TrinoServer
 from graph_platform_tests.warehouse import trino_submitter
@@ -31,23 +38,32 @@ LONG = "SELECT orderkey, linenumber, comment FROM tpch.sf10.lineitem"
 # Some seconds, and a number of rows that is known.
 SHORT = "SELECT orderkey, orderdate, comment FROM tpch.sf1.orders"
 SHORT_ROWS = 1_500_000
+# Fails on one of its last rows.
+FAILING = "SELECT orderkey, comment, 1 / (orderkey - 5900000) AS one FROM tpch.sf1.orders"
+# Trino's own default: the rows of many seconds are then in memory, and nothing of them in the bucket.
+LARGE_BLOCKS = {"hive_s3.parquet_writer_block_size": "128MB"}
+NO_PROPERTIES: Mapping[str, str] = MappingProxyType({})
+STREAMED = {"export_schema": ""}
 
 
 @dataclass
 class Exporter:
-    """A server, and a folder that both sides name in their own way."""
+    """A server, a schema of it, and a storage that both sides name in their own way."""
 
     server: TrinoServer
-    root: Path
+    schema: str
+    storage: Storage
     location: str
+    scratch: Path
     opened: list[TrinoWarehouse] = field(default_factory=list)
 
-    def open(self, port: int = 0, **options: Any) -> TrinoWarehouse:
+    def open(self, port: int = 0, session: Mapping[str, str] = NO_PROPERTIES, **options: Any) -> TrinoWarehouse:
+        port = port or self.server.port
         warehouse = TrinoWarehouse(
-            TrinoAddress("127.0.0.1", port or self.server.port, "http", "tester", "tpch", "tiny"),
+            TrinoAddress("127.0.0.1", port, "http", "tester", "tpch", "tiny", properties=session),
             **{
-                "export_schema": "hive.exports",
-                "storage": FileStorage(self.root.as_uri()),
+                "export_schema": self.schema,
+                "storage": self.storage,
                 "location_root": self.location,
                 **options,
             },
@@ -56,38 +72,66 @@ class Exporter:
         return warehouse
 
     def uri(self, name: str) -> str:
-        return (self.root / name).as_uri() + "/"
+        return self.storage.uri(name) + "/"
 
-    def files(self, name: str) -> list[Path]:
-        return sorted((self.root / name).iterdir()) if (self.root / name).is_dir() else []
+    def files(self, name: str) -> list[str]:
+        return [found.key for found in self.storage.list(name)]
+
+    def left(self, name: str) -> list[str]:
+        """The files, and what was begun to be one: an object of a bucket has its name only when it is whole."""
+        begun = unfinished_uploads(self.storage.uri(name)) if self.storage.url.startswith("s3:") else []
+        return [*self.files(name), *begun]
 
     def values(self, name: str) -> list[tuple[Any, ...]]:
         """The rows as tuples, by their first column from the largest, NULL last; NaN as text, to be equal to itself."""
+        paths = []
+        for number, key in enumerate(self.files(name)):
+            paths.append(str(self.scratch / f"{number}"))
+            self.storage.fetch(key, Path(paths[-1]))
         with duckdb.connect() as reader:
-            rows = reader.execute(
-                "SELECT * FROM read_parquet(?) ORDER BY 1 DESC NULLS LAST", [[str(path) for path in self.files(name)]]
-            ).fetchall()
+            rows = reader.execute("SELECT * FROM read_parquet(?) ORDER BY 1 DESC NULLS LAST", [paths]).fetchall()
         return [tuple("NaN" if str(value) == "nan" else value for value in row) for row in rows]
 
     def rows(self, name: str) -> int:
-        return sum(pq.ParquetFile(path).metadata.num_rows for path in self.files(name))
+        return sum(pq.ParquetFile(io.BytesIO(self.storage.read(key))).metadata.num_rows for key in self.files(name))
 
     def tables(self) -> list[list[Any]]:
-        return self.server.run("SHOW TABLES FROM hive.exports")
+        return self.server.run(f"SHOW TABLES FROM {self.schema}")
 
     def state(self, trino_query: str) -> list[list[Any]]:
         return self.server.run(f"SELECT state, error_code FROM system.runtime.queries WHERE query_id = '{trino_query}'")
 
 
-@pytest.fixture
-def exporter(trino_server: TrinoServer, tmp_path: Path) -> Iterator[Exporter]:
-    trino_server.run("CREATE SCHEMA IF NOT EXISTS hive.exports")
-    root = trino_server.data / tmp_path.name / "a storage"
-    made = Exporter(trino_server, root, f"local:///{tmp_path.name}/a storage")
+@contextmanager
+def _exporter(server: TrinoServer, schema: str, url: str, location: str, scratch: Path) -> Iterator[Exporter]:
+    server.run(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+    made = Exporter(server, schema, open_storage(url), location, scratch)
     yield made
     for warehouse in made.opened:
         warehouse.close()
     assert made.tables() == []
+
+
+@pytest.fixture
+def files_exporter(trino_server: TrinoServer, tmp_path: Path) -> Iterator[Exporter]:
+    """Into a folder of this machine, which the cluster names otherwise."""
+    url = (trino_server.data / tmp_path.name / "a storage").as_uri()
+    with _exporter(trino_server, "hive.exports", url, f"local:///{tmp_path.name}/a storage", tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def s3_exporter(trino_server: TrinoServer, s3_url: str, tmp_path: Path) -> Iterator[Exporter]:
+    """Into a bucket, which has one name for everybody."""
+    with _exporter(trino_server, "hive_s3.exports", s3_url, "", tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(params=["files", "s3"])
+def exporter(request: pytest.FixtureRequest) -> Exporter:
+    """Each kind of storage that a cluster writes to."""
+    made: Exporter = request.getfixturevalue(f"{request.param}_exporter")
+    return made
 
 
 def _ended(warehouse: TrinoWarehouse, query_id: str, seconds: float = 120) -> ExportProgress:
@@ -100,7 +144,7 @@ def _ended(warehouse: TrinoWarehouse, query_id: str, seconds: float = 120) -> Ex
 def _written(warehouse: TrinoWarehouse, exporter: Exporter, query_id: str) -> None:
     """Wait until the export has begun to write files."""
     deadline = time.monotonic() + 60
-    while not exporter.files(query_id):
+    while not exporter.left(query_id):
         assert warehouse.poll_export(query_id, 0.3).state is ExportState.RUNNING
         assert time.monotonic() < deadline, "nothing is written"
 
@@ -113,15 +157,18 @@ def _nothing(_: str) -> None:
     return
 
 
-@pytest.mark.parametrize("schema", ["hive.exports", ""], ids=["written by the cluster", "streamed"])
-def test_values_come_back_as_they_were(exporter: Exporter, schema: str) -> None:
+WAYS = pytest.mark.parametrize("streamed", [False, True], ids=["written by the cluster", "streamed"])
+
+
+@WAYS
+def test_values_come_back_as_they_were(exporter: Exporter, streamed: bool) -> None:
     sql = """SELECT * FROM (VALUES
         (BIGINT '9223372036854775807', 'é😀', TIMESTAMP '0001-01-01 00:00:00.000001', DATE '9999-12-31', nan(),
          ARRAY[CAST(ROW(1, 'a') AS row(a integer, b varchar))], MAP(ARRAY['k'], ARRAY[X'00ff'])),
         (BIGINT '-9223372036854775808', '', TIMESTAMP '9999-12-31 23:59:59.999999', DATE '0001-01-01', infinity(),
          ARRAY[], MAP()),
         (NULL, NULL, NULL, NULL, NULL, NULL, NULL)) AS t(id, "Text", at, day, number, nested, m);"""
-    warehouse = exporter.open(export_schema=schema)
+    warehouse = exporter.open(**(STREAMED if streamed else {}))
     warehouse.submit_export("values-1", sql, exporter.uri("values-1"), _nothing)
     assert _ended(warehouse, "values-1") == ExportProgress(ExportState.FINISHED, rows=3)
     rows = exporter.values("values-1")
@@ -134,15 +181,15 @@ def test_values_come_back_as_they_were(exporter: Exporter, schema: str) -> None:
     assert rows[2] == (None,) * 7
 
 
-def test_every_next_uri_is_remembered_before_it_is_asked_for(exporter: Exporter) -> None:
-    with Proxy(exporter.server.port) as proxy:
-        warehouse = exporter.open(proxy.port)
+def test_every_next_uri_is_remembered_before_it_is_asked_for(files_exporter: Exporter) -> None:
+    with Proxy(files_exporter.server.port) as proxy:
+        warehouse = files_exporter.open(proxy.port)
         remembered: list[tuple[str, int]] = []
 
         def remember(state: str) -> None:
             remembered.append((json.loads(state)["next"].partition(str(proxy.port))[2], len(proxy.requests)))
 
-        warehouse.submit_export("remembered-1", SHORT, exporter.uri("remembered-1"), remember)
+        warehouse.submit_export("remembered-1", SHORT, files_exporter.uri("remembered-1"), remember)
         assert _ended(warehouse, "remembered-1").rows == SHORT_ROWS
         asked = [request.split()[1].partition("?maxWait")[0] for request in proxy.requests]
     # What was asked for while the export ran: not the table's drop, which has another query's id.
@@ -153,8 +200,8 @@ def test_every_next_uri_is_remembered_before_it_is_asked_for(exporter: Exporter)
         assert any(path == uri and told <= at for uri, told in remembered), path
 
 
-def test_what_could_not_be_remembered_is_not_begun(exporter: Exporter) -> None:
-    warehouse = exporter.open()
+def test_what_could_not_be_remembered_is_not_begun(files_exporter: Exporter) -> None:
+    warehouse = files_exporter.open()
     states = []
 
     def fail(state: str) -> None:
@@ -162,14 +209,15 @@ def test_what_could_not_be_remembered_is_not_begun(exporter: Exporter) -> None:
         raise RuntimeError("the catalog is away")
 
     with pytest.raises(RuntimeError, match="the catalog is away"):
-        warehouse.submit_export("unremembered-1", SHORT, exporter.uri("unremembered-1"), fail)
+        warehouse.submit_export("unremembered-1", SHORT, files_exporter.uri("unremembered-1"), fail)
     time.sleep(1)
-    assert exporter.state(json.loads(states[0])["query"]) == []
-    assert exporter.files("unremembered-1") == []
+    assert files_exporter.state(json.loads(states[0])["query"]) == []
+    assert files_exporter.files("unremembered-1") == []
 
 
 def _submitter(exporter: Exporter, query_id: str, sql: str, what: str = "") -> subprocess.Popen[str]:
-    arguments = [str(exporter.server.port), str(exporter.root), exporter.location, query_id, sql, what]
+    place = (exporter.schema, exporter.storage.url, exporter.location)
+    arguments = [str(exporter.server.port), *place, query_id, sql, what]
     return subprocess.Popen(
         [sys.executable, "-m", trino_submitter.__name__, *arguments],
         stdout=subprocess.PIPE,
@@ -178,9 +226,11 @@ def _submitter(exporter: Exporter, query_id: str, sql: str, what: str = "") -> s
     )
 
 
-@pytest.mark.parametrize("states", [1, 2, 4])
+@pytest.mark.parametrize(
+    ("exporter", "states"), [("files", 1), ("files", 2), ("files", 4), ("s3", 2)], indirect=["exporter"]
+)
 def test_another_process_goes_on_with_the_query_of_one_that_was_killed(exporter: Exporter, states: int) -> None:
-    name = f"adopted-{states}"
+    name = f"adopted-{secrets.token_hex(4)}"
     with _submitter(exporter, name, SHORT) as process:
         assert process.stdout is not None
         kept = [process.stdout.readline() for _ in range(states)][-1]
@@ -193,22 +243,23 @@ def test_another_process_goes_on_with_the_query_of_one_that_was_killed(exporter:
     assert exporter.rows(name) == SHORT_ROWS
     query = json.loads(kept)["query"]
     ctas = exporter.server.run(
-        f"SELECT query_id FROM system.runtime.queries WHERE query LIKE 'CREATE TABLE%adopted!_{states}%' ESCAPE '!'"
+        f"SELECT query_id FROM system.runtime.queries WHERE query LIKE 'CREATE TABLE%{name.replace('-', '!_')}%' "
+        "ESCAPE '!'"
     )
     assert ctas == [[query]], "the same query, not another one"
 
 
-def test_a_process_killed_between_submission_and_its_memory_leaves_nothing_that_runs(exporter: Exporter) -> None:
-    with _submitter(exporter, "forgotten-1", SHORT, trino_submitter.DIES_FIRST) as process:
+def test_a_process_killed_between_submission_and_its_memory_leaves_nothing_that_runs(files_exporter: Exporter) -> None:
+    with _submitter(files_exporter, "forgotten-1", SHORT, trino_submitter.DIES_FIRST) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "asked to remember\n"
         process.kill()
     time.sleep(1)
-    found = exporter.server.run(
+    found = files_exporter.server.run(
         "SELECT count(*) FROM system.runtime.queries WHERE query LIKE 'CREATE%forgotten!_1%' ESCAPE '!'"
     )
     assert found == [[0]]
-    assert exporter.files("forgotten-1") == []
+    assert files_exporter.files("forgotten-1") == []
 
 
 def test_a_finished_export_is_told_again_to_who_adopts_it_late(exporter: Exporter) -> None:
@@ -223,46 +274,102 @@ def test_a_finished_export_is_told_again_to_who_adopts_it_late(exporter: Exporte
 
 
 @pytest.mark.parametrize("state", ["", "{}", "not json", '{"sql": "", "uri": "", "table": "x", "query": "y"}', "[]"])
-def test_a_state_that_cannot_be_read_is_an_unknown_export(exporter: Exporter, state: str) -> None:
-    warehouse = exporter.open()
+def test_a_state_that_cannot_be_read_is_an_unknown_export(files_exporter: Exporter, state: str) -> None:
+    warehouse = files_exporter.open()
     warehouse.adopt_export("unreadable-1", state, _nothing)
     assert warehouse.poll_export("unreadable-1", 0).state is ExportState.UNKNOWN
 
 
-def test_a_cancelled_export_leaves_no_file_and_no_table(exporter: Exporter) -> None:
-    warehouse = exporter.open()
-    warehouse.submit_export("cancelled-1", LONG, exporter.uri("cancelled-1"), _nothing)
-    _written(warehouse, exporter, "cancelled-1")
+def test_a_cancelled_export_leaves_no_file_and_no_table(files_exporter: Exporter) -> None:
+    warehouse = files_exporter.open()
+    warehouse.submit_export("cancelled-1", LONG, files_exporter.uri("cancelled-1"), _nothing)
+    _written(warehouse, files_exporter, "cancelled-1")
     warehouse.cancel_export("cancelled-1")
-    assert exporter.files("cancelled-1") == []
-    assert exporter.tables() == []
+    assert files_exporter.left("cancelled-1") == []
+    assert files_exporter.tables() == []
     assert warehouse.poll_export("cancelled-1", 0).state is ExportState.FAILED
     time.sleep(1)
-    assert exporter.files("cancelled-1") == []
+    assert files_exporter.left("cancelled-1") == []
 
 
-def test_closing_cancels_the_queries_of_the_cluster(exporter: Exporter) -> None:
-    warehouse = exporter.open()
+@contextmanager
+def _slow(proxy: Proxy) -> Iterator[None]:
+    proxy.delay_seconds = 0.7
+    try:
+        yield
+    finally:
+        proxy.delay_seconds = 0
+
+
+def _stays_empty(exporter: Exporter, name: str) -> None:
+    for _ in range(10):
+        assert exporter.left(name) == [], "a writer lives, and writes what it held"
+        time.sleep(0.3)
+
+
+def test_a_writer_that_held_much_has_let_go_of_it_when_a_cancellation_returns(s3_exporter: Exporter) -> None:
+    warehouse = s3_exporter.open(session=LARGE_BLOCKS)
+    warehouse.submit_export("cancelled-2", LONG, s3_exporter.uri("cancelled-2"), _nothing)
+    assert warehouse.poll_export("cancelled-2", 5).state is ExportState.RUNNING
+    with _slow(s3_exporter.server.s3):
+        warehouse.cancel_export("cancelled-2")
+        _stays_empty(s3_exporter, "cancelled-2")
+
+
+def test_a_writer_that_held_much_has_let_go_of_it_when_a_failure_is_told(s3_exporter: Exporter) -> None:
+    warehouse = s3_exporter.open(session=LARGE_BLOCKS)
+    warehouse.submit_export("failing-1", FAILING, s3_exporter.uri("failing-1"), _nothing)
+    with _slow(s3_exporter.server.s3):
+        progress = _ended(warehouse, "failing-1")
+        assert (progress.state, progress.error) == (ExportState.FAILED, "Division by zero")
+        _stays_empty(s3_exporter, "failing-1")
+
+
+@WAYS
+@pytest.mark.parametrize("rows", [0, 25])
+def test_a_folder_is_the_same_to_both_sides_whatever_it_is_called(
+    exporter: Exporter, streamed: bool, rows: int
+) -> None:
+    # As the snapshots of somebody who is called by an e-mail address, and some characters more.
+    folder = "ada%40example.com/it's 100% \"é+#&=~/1"
+    warehouse = exporter.open(**(STREAMED if streamed else {}))
+    sql = f"SELECT nationkey, name FROM nation WHERE nationkey < {rows}"
+    warehouse.submit_export("odd-1", sql, exporter.uri(folder), _nothing)
+    assert _ended(warehouse, "odd-1") == ExportProgress(ExportState.FINISHED, rows=rows)
+    assert exporter.rows(folder) == rows
+    assert len(exporter.files("")) == len(exporter.files(folder)) > 0
+
+
+def test_a_catalog_that_does_not_know_buckets_is_told_at_once(s3_exporter: Exporter) -> None:
+    warehouse = s3_exporter.open(export_schema="hive.exports")
+    warehouse.submit_export("bucketless-1", "SELECT name FROM region", s3_exporter.uri("bucketless-1"), _nothing)
+    progress = _ended(warehouse, "bucketless-1", 10)
+    assert progress.state is ExportState.FAILED, "another attempt would end alike"
+    assert f"the catalog hive cannot write to {s3_exporter.storage.url}" in (progress.error or "")
+
+
+def test_closing_cancels_the_queries_of_the_cluster(files_exporter: Exporter) -> None:
+    warehouse = files_exporter.open()
     kept: list[str] = []
-    warehouse.submit_export("closed-1", LONG, exporter.uri("closed-1"), kept.append)
-    _written(warehouse, exporter, "closed-1")
+    warehouse.submit_export("closed-1", LONG, files_exporter.uri("closed-1"), kept.append)
+    _written(warehouse, files_exporter, "closed-1")
     warehouse.close()
-    assert exporter.state(json.loads(kept[0])["query"]) == [["FAILED", "USER_CANCELED"]]
-    assert exporter.files("closed-1") == []
+    assert files_exporter.state(json.loads(kept[0])["query"]) == [["FAILED", "USER_CANCELED"]]
+    assert files_exporter.left("closed-1") == []
 
 
-def test_an_export_ends_at_its_time_limit(exporter: Exporter) -> None:
-    warehouse = exporter.open(export_seconds=2)
-    warehouse.submit_export("limited-1", LONG, exporter.uri("limited-1"), _nothing)
+def test_an_export_ends_at_its_time_limit(files_exporter: Exporter) -> None:
+    warehouse = files_exporter.open(export_seconds=2)
+    warehouse.submit_export("limited-1", LONG, files_exporter.uri("limited-1"), _nothing)
     progress = _ended(warehouse, "limited-1", 30)
     assert progress.state is ExportState.FAILED
     assert "exceeded" in (progress.error or "")
 
 
-def test_an_outage_is_waited_out_while_the_query_goes_on(exporter: Exporter) -> None:
-    with Proxy(exporter.server.port) as proxy:
-        warehouse = exporter.open(proxy.port)
-        warehouse.submit_export("outage-1", SHORT, exporter.uri("outage-1"), _nothing)
+def test_an_outage_is_waited_out_while_the_query_goes_on(files_exporter: Exporter) -> None:
+    with Proxy(files_exporter.server.port) as proxy:
+        warehouse = files_exporter.open(proxy.port)
+        warehouse.submit_export("outage-1", SHORT, files_exporter.uri("outage-1"), _nothing)
         proxy.failures += [503, 0, 502]
         for _ in range(3):
             assert warehouse.poll_export("outage-1", 0).state is ExportState.RUNNING
@@ -270,7 +377,7 @@ def test_an_outage_is_waited_out_while_the_query_goes_on(exporter: Exporter) -> 
         assert _ended(warehouse, "outage-1").rows == SHORT_ROWS
 
 
-def test_streamed_values_of_every_type_are_those_of_the_cluster(exporter: Exporter) -> None:
+def test_streamed_values_of_every_type_are_those_of_the_cluster(files_exporter: Exporter) -> None:
     sql = """SELECT * FROM (VALUES
         (TINYINT '-128', SMALLINT '32767', INTEGER '-1', REAL '1.5', DECIMAL '99999999999999999999999999999999999999',
          CAST('ab' AS char(4)), true, nan(), X'', MAP(ARRAY[BIGINT '1', 2], ARRAY[ARRAY[1.50], NULL]),
@@ -282,47 +389,47 @@ def test_streamed_values_of_every_type_are_those_of_the_cluster(exporter: Export
         (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL))
         AS t(t, s, i, r, d, c, b, f, x, m, n, k)"""
     for name, schema in (("both-1", "hive.exports"), ("both-2", "")):
-        warehouse = exporter.open(export_schema=schema)
-        warehouse.submit_export(name, sql, exporter.uri(name), _nothing)
+        warehouse = files_exporter.open(export_schema=schema)
+        warehouse.submit_export(name, sql, files_exporter.uri(name), _nothing)
         assert _ended(warehouse, name) == ExportProgress(ExportState.FINISHED, rows=3)
-    assert exporter.values("both-1") == exporter.values("both-2")
+    assert files_exporter.values("both-1") == files_exporter.values("both-2")
 
 
-def test_a_streamed_export_may_not_change_anything(exporter: Exporter) -> None:
-    exporter.server.run("CREATE TABLE hive.exports.kept AS SELECT 1 AS x")
-    warehouse = exporter.open(export_schema="")
+def test_a_streamed_export_may_not_change_anything(files_exporter: Exporter) -> None:
+    files_exporter.server.run("CREATE TABLE hive.exports.kept AS SELECT 1 AS x")
+    warehouse = files_exporter.open(export_schema="")
     with pytest.raises(Refusal):
-        warehouse.submit_export("drop-1", "DROP TABLE hive.exports.kept", exporter.uri("drop-1"), _nothing)
-    exporter.server.run("DROP TABLE hive.exports.kept")
+        warehouse.submit_export("drop-1", "DROP TABLE hive.exports.kept", files_exporter.uri("drop-1"), _nothing)
+    files_exporter.server.run("DROP TABLE hive.exports.kept")
 
 
-def test_a_streamed_export_stops_when_it_is_cancelled(exporter: Exporter) -> None:
-    warehouse = exporter.open(export_schema="")
-    warehouse.submit_export("stream-1", LONG, exporter.uri("stream-1"), _nothing)
+def test_a_streamed_export_stops_when_it_is_cancelled(files_exporter: Exporter) -> None:
+    warehouse = files_exporter.open(export_schema="")
+    warehouse.submit_export("stream-1", LONG, files_exporter.uri("stream-1"), _nothing)
     assert warehouse.poll_export("stream-1", 3).state is ExportState.RUNNING
     started = time.monotonic()
     warehouse.cancel_export("stream-1")
     assert time.monotonic() - started < 10
     assert warehouse.poll_export("stream-1", 0).state is ExportState.FAILED
-    still = exporter.server.run(
+    still = files_exporter.server.run(
         "SELECT count(*) FROM system.runtime.queries "
         "WHERE state IN ('RUNNING', 'QUEUED') AND query LIKE '%sf10.line_tem'"
     )
     assert still == [[0]]
 
 
-def test_a_schema_that_does_not_exist_says_what_to_do(exporter: Exporter) -> None:
-    warehouse = exporter.open(export_schema="hive.no_such_schema")
-    warehouse.submit_export("schemaless-1", "SELECT name FROM region", exporter.uri("schemaless-1"), _nothing)
+def test_a_schema_that_does_not_exist_says_what_to_do(files_exporter: Exporter) -> None:
+    warehouse = files_exporter.open(export_schema="hive.no_such_schema")
+    warehouse.submit_export("schemaless-1", "SELECT name FROM region", files_exporter.uri("schemaless-1"), _nothing)
     progress = _ended(warehouse, "schemaless-1")
     assert progress.state is ExportState.FAILED
     assert "CREATE SCHEMA" in (progress.error or "")
 
 
 @pytest.mark.parametrize("schema", ["hive", "hive.", ".x"])
-def test_a_schema_without_its_catalog_is_refused_at_once(exporter: Exporter, schema: str) -> None:
+def test_a_schema_without_its_catalog_is_refused_at_once(files_exporter: Exporter, schema: str) -> None:
     with pytest.raises(PlatformError) as failure:
-        exporter.open(export_schema=schema)
+        files_exporter.open(export_schema=schema)
     assert failure.value.code is ErrorCode.VALIDATION_FAILED
 
 
@@ -337,15 +444,22 @@ def test_locations_are_told_as_the_cluster_names_them() -> None:
         assert failure.value.code is ErrorCode.VALIDATION_FAILED
 
 
-def test_a_server_that_was_restarted_no_longer_knows_the_export_and_another_attempt_is_whole(
-    exporter: Exporter,
+def test_a_server_that_was_restarted_no_longer_knows_the_exports_and_another_attempt_is_whole(
+    files_exporter: Exporter, s3_exporter: Exporter
 ) -> None:
-    warehouse = exporter.open()
-    warehouse.submit_export("restarted-1", LONG, exporter.uri("restarted-1"), _nothing)
-    _written(warehouse, exporter, "restarted-1")
-    exporter.server.kill()
-    assert warehouse.poll_export("restarted-1", 0.2).state is ExportState.RUNNING
-    exporter.server.start()
-    assert _ended(warehouse, "restarted-1").state is ExportState.UNKNOWN
-    warehouse.submit_export("restarted-2", SHORT, exporter.uri("restarted-2"), _nothing)
-    assert _ended(warehouse, "restarted-2").rows == SHORT_ROWS == exporter.rows("restarted-2")
+    both = [(exporter, exporter.open()) for exporter in (files_exporter, s3_exporter)]
+    for exporter, warehouse in both:
+        warehouse.submit_export("restarted-1", LONG, exporter.uri("restarted-1"), _nothing)
+        _written(warehouse, exporter, "restarted-1")
+    files_exporter.server.kill()
+    for _, warehouse in both:
+        assert warehouse.poll_export("restarted-1", 0.2).state is ExportState.RUNNING
+    files_exporter.server.start()
+    for exporter, warehouse in both:
+        assert _ended(warehouse, "restarted-1").state is ExportState.UNKNOWN
+        assert exporter.left("restarted-1"), "nobody is left who would remove it"
+        exporter.storage.delete("restarted-1")
+        assert exporter.left("restarted-1") == []
+        warehouse.submit_export("restarted-2", SHORT, exporter.uri("restarted-2"), _nothing)
+    for exporter, warehouse in both:
+        assert _ended(warehouse, "restarted-2").rows == SHORT_ROWS == exporter.rows("restarted-2")

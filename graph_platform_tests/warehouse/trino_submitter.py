@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
-from graph_platform.storage.file import FileStorage
+from graph_platform.storage.connect import open_storage
 from graph_platform.warehouse.protocol import ExportState
 from graph_platform.warehouse.trino.address import TrinoAddress
 from graph_platform.warehouse.trino.warehouse import TrinoWarehouse
@@ -13,12 +12,13 @@ from graph_platform.warehouse.trino.warehouse import TrinoWarehouse
 DIES_FIRST = "dies before it remembers"
 
 
-def main(port: str, root: str, location: str, query_id: str, sql: str, what: str) -> None:
+def main(port: str, schema: str, url: str, location: str, query_id: str, sql: str, what: str) -> None:
     """Submit `sql` and poll it to its end, or stop at the moment when the first state should be remembered."""
+    storage = open_storage(url)
     warehouse = TrinoWarehouse(
         TrinoAddress("127.0.0.1", int(port), "http", "tester", "tpch", "tiny"),
-        export_schema="hive.exports",
-        storage=FileStorage(Path(root).as_uri()),
+        export_schema=schema,
+        storage=storage,
         location_root=location,
     )
 
@@ -28,7 +28,7 @@ def main(port: str, root: str, location: str, query_id: str, sql: str, what: str
             sys.stdin.read()
         print(state, flush=True)
 
-    warehouse.submit_export(query_id, sql, Path(root, query_id).as_uri() + "/", remember)
+    warehouse.submit_export(query_id, sql, storage.uri(query_id) + "/", remember)
     while warehouse.poll_export(query_id, 0.5).state is ExportState.RUNNING:
         pass
 
