@@ -367,6 +367,9 @@ class Platform:
                 "the report lists all of them; nothing was kept",
                 {"report": found.model_dump(mode="json")},
             )
+        for warning in found.warnings:
+            hint = f"; {warning.hint}" if warning.hint else ""
+            report.progress(f"warning: {warning.entity}: {warning.message}{hint}")
         return recorded_columns(found)
 
 

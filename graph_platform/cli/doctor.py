@@ -30,6 +30,7 @@ from graph_platform.snapshot.ownership import claim_storage
 _OK, _WARN, _FAIL = "ok", "warn", "fail"
 _LOW_DISK = 2 * 1000**3
 _NO_DISK = 200 * 1000**2
+_ANSWER_SECONDS = 30.0
 _MODULES = ("dagster", "dagster_postgres", "dagster_webserver", "sqlalchemy", "psycopg", "duckdb", "sqlglot", "pyarrow")
 _ENGINES = ("ladybug", "ryugraph")
 
@@ -175,8 +176,11 @@ def _warehouse(settings: Settings) -> Iterator[Check]:
             hint = "graph-platform demo loads one, or set GRAPH_PLATFORM_WAREHOUSE"
             yield Check("warehouse", _WARN, f"{settings.warehouse} does not exist yet", hint)
             return
-        _ = platform.warehouse
-    yield Check("warehouse", _OK, f"{redacted(settings, 'warehouse')} opens")
+        if platform.warehouse.export_warning:
+            said, _, hint = platform.warehouse.export_warning.partition("; ")
+            yield Check("exports", _WARN, said, hint)
+        platform.warehouse.fetch("SELECT 1 AS one", 1, _ANSWER_SECONDS)  # a server is not asked before
+    yield Check("warehouse", _OK, f"{redacted(settings, 'warehouse')} answers")
 
 
 def _storage(settings: Settings) -> Iterator[Check]:

@@ -88,6 +88,11 @@ class Warehouse(Protocol):
         """The name of the adapter: `duckdb` or `trino`."""
         ...
 
+    @property
+    def export_warning(self) -> str | None:
+        """What a person should know before much is exported from here, and what mends it; None if there is nothing."""
+        ...
+
     def tagged(self, **tags: str) -> Self:
         """The same warehouse, whose own pages show these tags beside each query that is asked through what is returned.
 

@@ -54,3 +54,13 @@ def test_storage_of_another_installation_fails(cli: CommandLine, tmp_path: Path)
     status, checks = _found(cli, GRAPH_PLATFORM_STORAGE=f"file://{storage}")
     assert status == 1
     assert "somebody-else" in checks["storage"]["message"]
+
+
+def test_a_cluster_that_does_not_answer_fails_and_exports_that_it_would_stream_are_a_warning(cli: CommandLine) -> None:
+    status, checks = _found(cli, GRAPH_PLATFORM_WAREHOUSE="trino://somebody@127.0.0.1:9/hive/sales")
+    assert status == 1
+    assert checks["warehouse"]["status"] == "fail"
+    assert "could not be reached" in checks["warehouse"]["message"]
+    assert checks["exports"]["status"] == "warn"
+    assert "GRAPH_PLATFORM_EXPORT_SCHEMA" in checks["exports"]["hint"]
+    assert "exports" not in _found(cli)[1]

@@ -338,3 +338,32 @@ def test_every_definition_is_asked_though_the_first_is_no_sql_at_all(warehouse: 
     assert [(found.code, found.entity) for found in errors][-1] == (_C.TABLE_NOT_FOUND, "BOUGHT")
     assert {found.code for found in errors if found.entity == "Customer"} == {_C.SQL_SYNTAX}
     assert errors[-1].hint == "did you mean bought?"
+
+
+def test_timestamps_finer_than_the_graphs_are_told_before_they_are_cut(warehouse: Warehouse) -> None:
+    fine = "TIMESTAMP '2020-01-01 00:00:00.123456789'"
+    case = Case(
+        "fine",
+        (),
+        customer={
+            "sql": f"SELECT id, {fine} AS seen,\n  ARRAY[{fine}] AS often,\n  CAST({fine} AS timestamp(6)) AS cut\n"
+            "FROM customer",
+            "properties": [
+                {"name": "seen", "type": "TIMESTAMP"},
+                {"name": "often", "type": "TIMESTAMP[]"},
+                {"name": "cut", "type": "TIMESTAMP"},
+            ],
+        },
+    )
+    report = validated(warehouse, case)
+    assert report.valid, report.errors
+    told = [(found.code, found.entity, found.field, found.message, found.hint) for found in report.warnings]
+    hint = "cast it to TIMESTAMP(6) to choose how"
+    assert told == [
+        (_C.TYPE_PRECISION, "Customer", "seen", "seen is timestamp(9): only microseconds are kept", hint),
+        (_C.TYPE_PRECISION, "Customer", "often", "often is array(timestamp(9)): only microseconds are kept", hint),
+    ]
+    assert [(found.position.line, found.position.column) for found in report.warnings if found.position] == [
+        (1, 12),
+        (2, 3),
+    ]

@@ -29,6 +29,10 @@ from graph_platform.warehouse.trino.relations import relations_of
 from graph_platform.warehouse.trino.statement import Answer, TrinoConnection, TrinoFailure
 from graph_platform.warehouse.trino.stream import StreamedExports
 
+_STREAMED = (
+    "the cluster writes no files itself: every row is streamed through this machine, which is an order slower; set "
+    "GRAPH_PLATFORM_EXPORT_SCHEMA to the CATALOG.SCHEMA of a Hive catalog that it may write to"
+)
 _LOOKUP_SECONDS = 30.0
 _LEFTOVER_SECONDS = 5.0
 _LEFTOVER_THREADS = 4
@@ -85,6 +89,11 @@ class TrinoWarehouse:
             self._exports = ClusterExports(self._connection, export_schema, storage, location_root, export_seconds)
         elif storage is not None:
             self._exports = StreamedExports(self._connection, storage, export_seconds)
+
+    @property
+    def export_warning(self) -> str | None:
+        """That exports are streamed, where they are."""
+        return _STREAMED if isinstance(self._exports, StreamedExports) else None
 
     def tagged(self, **tags: str) -> Self:
         """The same warehouse; its queries carry the tags as client tags, `name=value`."""
