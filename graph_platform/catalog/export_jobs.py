@@ -89,6 +89,11 @@ def list_jobs(session: Session, snapshot: str) -> list[ExportJobRecord]:
     return [_record(row) for row in session.execute(_present(snapshot).order_by(export_jobs.c.ordinal))]
 
 
+def ids_of_all_rounds(session: Session, snapshot: str) -> list[str]:
+    """The id of every job that the snapshot ever had."""
+    return list(session.scalars(select(export_jobs.c.id).where(export_jobs.c.snapshot_id == snapshot)))
+
+
 def _present(snapshot: str) -> Any:
     return (
         select(export_jobs)

@@ -133,6 +133,7 @@ class SnapshotService:
             snapshot = snapshots.get_snapshot(session, reference)
             snapshots.begin_deletion(session, snapshot, by=by)
         claim_storage(self._storage, self._catalog.installation)
+        self._forget_exports(snapshot)
         self._storage.delete(snapshot.folder)
         with self._catalog.transaction() as session:
             snapshots.end_deletion(session, snapshot.id, by=by)
@@ -367,6 +368,14 @@ class SnapshotService:
         for found in list(self._storage.list(snapshot.folder)):
             if found.key not in kept:
                 self._storage.delete(found.key)
+        if manifest.attempt > 1:
+            self._forget_exports(snapshot)
+
+    def _forget_exports(self, snapshot: SnapshotRecord) -> None:
+        """What runs that died for good left in the warehouse: every export of the snapshot is over by now."""
+        with self._catalog.transaction() as session:
+            jobs = export_jobs.ids_of_all_rounds(session, snapshot.id)
+        self._warehouse.tagged(snapshot=snapshot.id).forget_exports([f"{job}-" for job in jobs])
 
     def _give_up(
         self, snapshot: SnapshotRecord, holder: JobHolder, to: SnapshotStatus, error: BaseException, by: Attribution

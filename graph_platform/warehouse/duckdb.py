@@ -221,6 +221,9 @@ class DuckDBWarehouse:
                 export.cursor.interrupt()
             export.done.wait(0.05)
 
+    def forget_exports(self, prefixes: Sequence[str]) -> None:
+        """Nothing is kept of an export."""
+
     def close(self) -> None:
         """Interrupt the exports and close the file; a second call does nothing."""
         with self._lock:

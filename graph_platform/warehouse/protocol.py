@@ -6,7 +6,7 @@ An adapter is done when it passes `graph_platform_tests/warehouse/test_conforman
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol, Self
@@ -168,6 +168,17 @@ class Warehouse(Protocol):
 
     def cancel_export(self, query_id: str) -> None:
         """Stop the export, if it is still known. What it wrote may remain: the caller deletes the folder."""
+        ...
+
+    def forget_exports(self, prefixes: Sequence[str]) -> None:
+        """Remove what the warehouse still keeps of exports that are over, and never their files.
+
+        Only what a process left that died for good: an export that ends is forgotten by itself. What cannot be removed
+        now stays, and harms nobody.
+
+        Args:
+            prefixes: what the ids of these exports begin with.
+        """
         ...
 
     def close(self) -> None:

@@ -6,10 +6,11 @@ step. A query outlives the process that submitted it: whoever has the remembered
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from typing import Self
@@ -22,7 +23,7 @@ from graph_platform.mapping.sql import without_terminator
 from graph_platform.storage.protocol import Storage
 from graph_platform.warehouse.protocol import ExportProgress, ExportState
 from graph_platform.warehouse.trino.parquet import write_empty
-from graph_platform.warehouse.trino.refusals import AFTER, BEFORE, literal, quoted
+from graph_platform.warehouse.trino.refusals import AFTER, BEFORE, literal, quoted, tables_of
 from graph_platform.warehouse.trino.statement import TRANSIENT, Answer, QueryLost, TrinoConnection, TrinoFailure
 
 Remember = Callable[[str], None]
@@ -98,7 +99,7 @@ class ClusterExports:
         with self._lock:
             if query_id in self._exports:
                 raise PlatformError(ErrorCode.ALREADY_EXISTS, f"the export {query_id} was already submitted")
-        table = f"{self._schema}.{quoted(TABLE_PREFIX + query_id.lower().replace('-', '_'))}"
+        table = f"{self._schema}.{quoted(_table_name(query_id))}"
         sql = without_terminator(sql)
         statement = f"CREATE TABLE {table} WITH (external_location = {literal(location)}, format = 'PARQUET') AS\n{sql}"
         request = self._request(query_id)
@@ -209,16 +210,23 @@ class ClusterExports:
 
     def _end(self, export: _Export, outcome: ExportProgress) -> None:
         # The table goes first: who learns of the outcome may forget the export, and with it the table.
-        self._drop(export)
+        self._drop(export.table)
         export.next_uri = None
         export.outcome = outcome
 
-    def _drop(self, export: _Export) -> None:
+    def _drop(self, table: str) -> None:
         """Remove the table, never the files: they belong to an external table. A failure leaves an idle table."""
-        try:
-            self._connection.rows(f"DROP TABLE IF EXISTS {export.table}", limit_seconds=_DROP_SECONDS)
-        except (PlatformError, TrinoFailure):
-            return
+        with contextlib.suppress(PlatformError, TrinoFailure):
+            self._connection.rows(f"DROP TABLE IF EXISTS {table}", limit_seconds=_DROP_SECONDS)
+
+    def forget(self, prefixes: Sequence[str]) -> None:
+        """Drop the tables that exports left whose process died for good."""
+        begins = tuple(map(_table_name, prefixes))
+        with contextlib.suppress(PlatformError, TrinoFailure):
+            listed = self._connection.rows(tables_of(self._catalog, self._schema_name), limit_seconds=_DROP_SECONDS)
+            for name in (str(row[0]) for row in listed):
+                if name.startswith(begins):
+                    self._drop(f"{self._schema}.{quoted(name)}")
 
     def cancel(self, query_id: str) -> None:
         """End the query and wait until its writers have ended too, so that no file appears after that."""
@@ -278,6 +286,10 @@ class ClusterExports:
     def _request(self, query_id: str) -> TrinoRequest:
         precision = {f"{self._catalog}.timestamp_precision": "MICROSECONDS"}
         return self._connection.request(limit_seconds=self._limit_seconds, properties=precision, tags=[query_id])
+
+
+def _table_name(query_id: str) -> str:
+    return TABLE_PREFIX + query_id.lower().replace("-", "_")
 
 
 def _state(export: _Export) -> str:

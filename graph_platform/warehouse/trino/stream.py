@@ -10,7 +10,7 @@ import contextlib
 import queue
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,6 +98,9 @@ class StreamedExports:
         if export is not None:
             export.stop.set()
             export.done.wait()
+
+    def forget(self, prefixes: Sequence[str]) -> None:
+        """Nothing: the cluster keeps nothing of a streamed export."""
 
     def close(self) -> None:
         """Cancel what still runs."""

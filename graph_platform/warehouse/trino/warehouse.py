@@ -6,7 +6,7 @@ What a statement is over HTTP, what its errors mean and how an export is followe
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from functools import partial
@@ -176,6 +176,10 @@ class TrinoWarehouse:
     def cancel_export(self, query_id: str) -> None:
         """End the query, wait for its end, and drop its table."""
         self._exporter().cancel(query_id)
+
+    def forget_exports(self, prefixes: Sequence[str]) -> None:
+        """Drop their tables in the export schema, found with one question."""
+        self._exporter().forget(prefixes)
 
     def close(self) -> None:
         """Cancel the exports and every statement under way; a second call does nothing."""

@@ -1,0 +1,61 @@
+"""Tables that runs left on the cluster that died for good: gone with the next attempt, or with the snapshot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import select
+
+from graph_platform.catalog.tables import export_jobs
+from graph_platform.failpoints import Failpoint
+from graph_platform.mapping.model import MappingDefinition
+from graph_platform.platform import Platform
+from graph_platform_tests.killing import Killing
+from graph_platform_tests.services.trino import TrinoServer
+from graph_platform_tests.snapshot.test_trino import TPCH, trino_settings
+from graph_platform_tests.worlds import BY, Recorder
+
+NEIGHBOUR = "graph_platform_exp_of_somebody_else_1"
+
+
+def leave_tables(server: TrinoServer, platform: Platform) -> None:
+    """A table of an attempt that is long over for each export job, and one of another installation's."""
+    with platform.catalog.transaction() as session:
+        jobs = list(session.scalars(select(export_jobs.c.id)))
+    assert jobs
+    for name in (*(f"graph_platform_{job.replace('-', '_')}_77" for job in jobs), NEIGHBOUR):
+        server.run(f"CREATE TABLE hive.exports.{name} AS SELECT 1 AS x")
+
+
+def left(server: TrinoServer) -> list[str]:
+    names = [str(row[0]) for row in server.run("SHOW TABLES FROM hive.exports")]
+    server.run(f"DROP TABLE hive.exports.{NEIGHBOUR}")
+    return names
+
+
+def test_a_deleted_snapshot_takes_its_forgotten_tables_along_and_no_others(
+    home: Path, catalog_url: str, trino_server: TrinoServer
+) -> None:
+    with Platform.open(trino_settings(home, catalog_url, trino_server)) as platform:
+        platform.create_mapping(MappingDefinition.model_validate(TPCH), BY, Recorder())
+        snapshot = platform.create_snapshot("trade", None, None, None, BY, Recorder())
+        leave_tables(trino_server, platform)
+        assert platform.delete_snapshot(snapshot.id, BY).status == "deleted"
+    assert left(trino_server) == [NEIGHBOUR]
+
+
+def test_the_next_attempt_drops_what_the_one_before_it_left(
+    home: Path, catalog_url: str, trino_server: TrinoServer
+) -> None:
+    killing = Killing(home, catalog_url, trino_settings(home, catalog_url, trino_server))
+    try:
+        mapping = MappingDefinition.model_validate({**TPCH, "name": "people"})
+        killing.platform.create_mapping(mapping, BY, Recorder())
+        assert killing.order("snapshot", "s", failpoint=Failpoint.JOB_SUBMITTED.value)["status"] == -9
+        leave_tables(trino_server, killing.platform)
+        assert killing.order("snapshot", "s")["status"] == 0
+        (snapshot,) = killing.platform.list_snapshots()
+        assert (snapshot.status, snapshot.rows) == ("ready", 3025)
+    finally:
+        killing.close()
+    assert left(trino_server) == [NEIGHBOUR]
