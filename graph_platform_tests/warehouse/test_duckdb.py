@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
@@ -13,9 +15,10 @@ import pytest
 
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.settings import Settings
+from graph_platform.storage.file import FileStorage
 from graph_platform.warehouse.connect import open_warehouse
 from graph_platform.warehouse.duckdb import DuckDBWarehouse, local_folder
-from graph_platform.warehouse.protocol import ExportState, Refusal
+from graph_platform.warehouse.protocol import ExportProgress, ExportState, Refusal
 
 TYPES = [
     ("true", "boolean"),
@@ -229,3 +232,36 @@ def test_an_unknown_url_is_refused_and_names_what_there_is(url: str, tmp_path: P
     assert failure.value.code is ErrorCode.VALIDATION_FAILED
     assert "duckdb://" in (failure.value.hint or "")
     assert "secret" not in str(failure.value)
+
+
+class _Held(FileStorage):
+    """Stands for a bucket; keeps its first file waiting until the test lets it go."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.began, self.go_on = threading.Event(), threading.Event()
+
+    def put(self, source: Path, key: str) -> None:
+        self.began.set()
+        assert self.go_on.wait(30)
+        super().put(source, key)
+
+
+def test_a_cancelled_upload_ends_with_the_file_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graph_platform.warehouse.duckdb.UPLOADED_FILE_BYTES", 100_000)
+    path = tmp_path / "w.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE TABLE t AS SELECT random() AS r FROM range(1000000)")
+    bucket = _Held((tmp_path / "bucket").as_uri())
+    with closing(DuckDBWarehouse(path, storage=tmp_path / "scratch", bucket=bucket)) as warehouse:
+        warehouse.submit_export("x", "SELECT r FROM t", bucket.uri("out") + "/", lambda _: None)
+        assert bucket.began.wait(30)
+        cancelling = threading.Thread(target=warehouse.cancel_export, args=("x",))
+        cancelling.start()
+        cancelling.join(0.3)
+        assert cancelling.is_alive(), "else the caller would delete the folder under the upload"
+        bucket.go_on.set()
+        cancelling.join(30)
+        assert warehouse.poll_export("x", 0) == ExportProgress(ExportState.FAILED, error="the export was cancelled")
+    assert len(list(bucket.list("out"))) == 1
+    assert list((tmp_path / "scratch").iterdir()) == []
