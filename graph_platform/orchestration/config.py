@@ -69,8 +69,8 @@ _TTL = "How long it lives, an ISO 8601 duration such as P7D; empty: the installa
 _INACTIVITY = "How long it lives while nobody uses it, an ISO 8601 duration such as P3D; empty: the default."
 
 _DATA_CHECKS = (
-    "How much of the data is looked at: trusted (nothing), sampled (one key in seventeen; what is found is a warning) or "
-    "enforced (every row; keys that are absent or doubled, and edges without their nodes, are errors)."
+    "How much of the data is looked at: trusted (nothing), sampled (one key in seventeen; what is found is a warning) "
+    "or enforced (every row; keys that are absent or doubled, and edges without their nodes, are errors)."
 )
 
 
