@@ -62,8 +62,8 @@ class Settings:
     user: str = _setting("", "who is written on what is created, and in the audit; empty: the login name")
     dagster_url: str = _setting("", "a running Dagster to submit jobs to, http://HOST:PORT; empty: run them here")
 
-    validation_concurrency: int = _setting(8, "statements of one mapping validated at once")
-    export_concurrency: int = _setting(4, "definitions of one snapshot exported at once")
+    validation_concurrency: int = _setting(16, "statements of one mapping described at once: none of them reads data")
+    export_concurrency: int = _setting(4, "definitions of one mapping exported, or their data looked at, at once")
     catalog_patience_seconds: float = _setting(
         30.0, "how long an operation that has begun waits for a Postgres that went away, in seconds"
     )

@@ -49,7 +49,7 @@ def _asked(
             return problem(ProblemCode.DATA_NOT_CHECKED, check.definition.name, message, field="sql")
         return findings(check, row)
 
-    bound = max(1, settings.validation_concurrency)
+    bound = max(1, settings.export_concurrency)
     with ThreadPoolExecutor(max_workers=bound, thread_name_prefix="data-check") as pool:
         pending = {pool.submit(ask, check): check for check in checks}
         try:

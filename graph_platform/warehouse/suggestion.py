@@ -50,7 +50,7 @@ def suggest_from_schema(
             candidates, _row(warehouse, reference_question(table.relation.reference, candidates), settings)
         )
 
-    with ThreadPoolExecutor(max(1, settings.validation_concurrency), thread_name_prefix="suggest") as pool:
+    with ThreadPoolExecutor(max(1, settings.export_concurrency), thread_name_prefix="suggest") as pool:
         tables = list(pool.map(key, relations))
         progress(f"looked for the keys of {len(tables)} tables")
         found = dict(zip((each.relation.reference for each in tables), pool.map(proved, tables), strict=True))
