@@ -284,7 +284,15 @@ def _json_extract_scalar(node: exp.JSONExtractScalar) -> exp.Expr:
 
 
 def _cast(node: exp.Cast) -> exp.Expr:
-    """Trino cuts text to the length of VARCHAR(n), and rounds a half away from zero; DuckDB does neither."""
+    """Trino cuts text to the length of VARCHAR(n), and rounds a half away from zero; DuckDB does neither.
+
+    A bare TIMESTAMP has milliseconds on Trino, and microseconds on DuckDB.
+    """
+    if any(_is_bare_timestamp(kind) for kind in node.to.find_all(exp.DataType)):
+        node = node.copy()
+        for kind in filter(_is_bare_timestamp, list(node.to.find_all(exp.DataType))):
+            kind.set("expressions", [exp.DataTypeParam(this=exp.Literal.number(3))])
+        return node
     if node.is_type(*exp.DataType.INTEGER_TYPES) and _kind(node.this) == "double":
         rounded = node.copy()
         rounded.set("this", exp.Round(this=node.this.copy()))
@@ -295,6 +303,10 @@ def _cast(node: exp.Cast) -> exp.Expr:
     plain = node.copy()
     plain.set("to", exp.DataType.build("varchar"))
     return exp.Substring(this=plain, start=exp.Literal.number(1), length=length.this.copy())
+
+
+def _is_bare_timestamp(kind: exp.DataType) -> bool:
+    return kind.is_type(exp.DType.TIMESTAMP) and not kind.expressions
 
 
 def _date_diff(node: exp.DateDiff) -> exp.Expr:

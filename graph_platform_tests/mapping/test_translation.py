@@ -149,6 +149,8 @@ SCALARS: list[tuple[str, Any]] = [
     ("cast('true' as boolean)", True),
     ("cast(1 as boolean)", True),
     ("cast(timestamp '2020-01-02 03:04:05' as date)", dt.date(2020, 1, 2)),
+    ("cast('2020-01-02 03:04:05.1239' as timestamp)", T(2020, 1, 2, 3, 4, 5, 124000)),
+    ("cast(timestamp '2020-01-02 03:04:05.123999' as timestamp)", T(2020, 1, 2, 3, 4, 5, 124000)),
     ("cast(300 as tinyint)", ERROR),
     ("date '2020-01-02'", dt.date(2020, 1, 2)),
     ("timestamp '2020-01-02 03:04:05.123'", T(2020, 1, 2, 3, 4, 5, 123000)),
