@@ -71,7 +71,8 @@ class BuildRequest:
 @dataclass(frozen=True)
 class BuildResult:
     """A database that was built, counted and opened again. `files` are the SHA-256 of the Parquet files by key, where
-    the request had none, and `rows` their rows.
+    the request had none, and `rows` their rows; `peak_bytes` is the most memory that the building process held, 0 where
+    the system does not tell.
     """
 
     engine: str
@@ -81,6 +82,7 @@ class BuildResult:
     sha256: str
     files: Mapping[str, str]
     rows: Mapping[str, int]
+    peak_bytes: int
 
     def completed(self, manifest: Manifest, key: str) -> Manifest:
         """The manifest with every file's checksum and rows, and this database under `key` beside other engines'."""
@@ -164,6 +166,7 @@ def build(request: BuildRequest, out: TextIO) -> BuildResult:
                 digest.result(),
                 {key: future.result() for key, future in hashes.items()},
                 rows,
+                _peak_bytes(),
             )
     except BaseException:
         _remove_database(request.output)
@@ -171,6 +174,16 @@ def build(request: BuildRequest, out: TextIO) -> BuildResult:
     finally:
         shutil.rmtree(loading, ignore_errors=True)
     return result
+
+
+def _peak_bytes() -> int:
+    """Not `getrusage`, which on Linux begins with what the parent held when it started this process."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+    except OSError:
+        return 0
+    peak = next((line for line in status.splitlines() if line.startswith("VmHWM:")), "VmHWM: 0 kB")
+    return int(peak.split()[1]) * 1024
 
 
 def _prove_it_opens(engine: Engine, request: BuildRequest) -> None:

@@ -52,7 +52,7 @@ class DefinitionReport(_Document):
 
 
 class Estimate(_Document):
-    """What a graph will take: rows, bytes of Parquet, of the database file, and of memory of an instance."""
+    """What a graph will take: rows, bytes of Parquet, of the database file, and of memory to load and to serve it."""
 
     rows: int
     bytes: int

@@ -27,17 +27,24 @@ _COMPRESSION = 0.8  # of Parquet's pages by zstd, or by what a cluster uses
 _TABLE_BYTES = 512 * 1024  # of a database, for a table that holds next to nothing
 _STRING_BYTES = 4.0  # of a string in the engines, besides its own: where it is
 _INDEX_BYTES = 16.0  # of a node's key, besides the column: its place in the index
+_STRING_INDEX_BYTES = 40.0  # the same of a key that is a text, which the index keeps once more
 _EDGE_BYTES = 16.0  # an edge's own id and its two ends, in both directions
 _DIRECTIONS = 2  # the engines keep an edge's properties with both of its ends
-_PROCESS_BYTES = 256 * 1024**2  # of an instance that holds nothing
+# Memory, measured as the most that a process held.
+_SERVING_BYTES = 80 * 1024**2  # an instance that holds nothing; one that is asked for all of it also holds its database
+_LOADING_BYTES = 200 * 1024**2  # a build of next to nothing
+_LOADING_KEY_BYTES, _LOADING_STRING_KEY_BYTES = 40.0, 120.0  # of a node, until its index is written
+_LOADING_EDGE_BYTES = 40.0  # of an edge, until it is sorted by both ends, besides its properties
+_LOADING_STRING_BYTES = 16.0  # of a string meanwhile, besides its own
 
 
 @dataclass(frozen=True)
 class DefinitionSize:
-    """Bytes of a definition's Parquet files, and of its table in a database."""
+    """Bytes of a definition's Parquet files, of its table in a database, and of memory while that is loaded."""
 
     file_bytes: int
     database_bytes: int
+    loading_bytes: int
 
 
 def size_source(definition: ResolvedDefinition) -> str:
@@ -60,27 +67,29 @@ def size_expressions(definition: ResolvedDefinition) -> tuple[str, ...]:
 def definition_size(definition: ResolvedDefinition, rows: int, measured: Sequence[Any]) -> DefinitionSize:
     """The size of all rows, from the row that `size_expressions` gave."""
     seen = int(measured[0])
-    parquet, engine = 0.0, 0.0
+    parquet, engine, loading = 0.0, 0.0, 0.0
     for index, column in enumerate(definition.columns):
         width, distinct = measured[1 + 2 * index : 3 + 2 * index]
         plain, share = _width(column, width), 1.0 if distinct is None or not seen else min(1.0, distinct / seen)
         values = rows * share if share > 0.5 else (distinct or 0)
         parquet += _column_bytes(rows, values, plain) * _COMPRESSION
         engine += _engine_bytes(definition, index, column, rows, values, plain)
+        loading += _loading_bytes(definition, index, column, plain) * rows
     if definition.kind == "edge":
         engine += rows * _EDGE_BYTES
-    return DefinitionSize(round(parquet), round(engine) + _TABLE_BYTES)
+    return DefinitionSize(round(parquet), round(engine) + _TABLE_BYTES, round(loading))
 
 
 def total(rows: Iterable[int], sizes: Iterable[DefinitionSize]) -> Estimate:
-    """The estimate for a whole graph. Memory is that of an instance that has all of its database at hand."""
+    """The estimate for a whole graph. Memory is what its load takes, or an instance that has all of it at hand."""
     known = tuple(sizes)
     database = sum(size.database_bytes for size in known)
+    loading = sum(size.loading_bytes for size in known)
     return Estimate(
         rows=sum(rows),
         bytes=sum(size.file_bytes for size in known),
         database_bytes=database,
-        memory_bytes=_PROCESS_BYTES + database,
+        memory_bytes=max(_LOADING_BYTES + loading, _SERVING_BYTES + database),
     )
 
 
@@ -125,5 +134,16 @@ def _engine_bytes(
     if parse_engine_type(column.engine_type).base == "STRING":
         found += rows * _STRING_BYTES
     if definition.kind == "node":
-        return found + (rows * _INDEX_BYTES if index == 0 else 0)
+        by_text = parse_engine_type(column.engine_type).base == "STRING"
+        return found + (rows * (_STRING_INDEX_BYTES if by_text else _INDEX_BYTES) if index == 0 else 0)
     return found * _DIRECTIONS
+
+
+def _loading_bytes(definition: ResolvedDefinition, index: int, column: ResolvedColumn, plain: float) -> float:
+    """Of one value of a column. Nodes are written as they come, all but their keys; edges only once all are there."""
+    text = parse_engine_type(column.engine_type).base == "STRING"
+    if definition.kind == "node":
+        return (_LOADING_STRING_KEY_BYTES if text else _LOADING_KEY_BYTES) if index == 0 else 0.0
+    if index < 2:
+        return _LOADING_EDGE_BYTES / 2
+    return (plain + (_LOADING_STRING_BYTES if text else 0)) * _DIRECTIONS

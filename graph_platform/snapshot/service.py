@@ -337,6 +337,8 @@ class SnapshotService:
                 timeout_seconds=self._settings.build_seconds,
                 on_progress=lambda step: _tell(report, step),
             )
+            memory = f", built with {result.peak_bytes / 1e6:,.0f} MB of memory" if result.peak_bytes else ""
+            report.progress(f"database: {result.bytes / 1e6:,.1f} MB{memory}")
             reached(Failpoint.DATABASE_BUILT)
             key = database_key(draft.attempt, snapshot.engine, result.storage_version)
             self._storage.put(scratch / "graph.db", f"{snapshot.folder}/{key}")

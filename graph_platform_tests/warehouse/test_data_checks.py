@@ -11,6 +11,8 @@ import duckdb
 import pytest
 
 from graph_platform.demo.data import load_flights
+from graph_platform.engine.build import BuildRequest
+from graph_platform.engine.process import build_database
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.mapping.data_checks import DataChecks, data_checks
 from graph_platform.mapping.document import read_mapping
@@ -19,6 +21,8 @@ from graph_platform.mapping.report import Problem, ValidationReport
 from graph_platform.orchestration.config import DEMO_MAPPING
 from graph_platform.platform import Platform
 from graph_platform.settings import Settings
+from graph_platform.snapshot.manifest import Manifest
+from graph_platform.storage.connect import open_storage
 from graph_platform.warehouse.duckdb import DuckDBWarehouse
 from graph_platform.warehouse.protocol import Warehouse
 from graph_platform.warehouse.validation import validate_on
@@ -292,13 +296,21 @@ def test_the_estimate_is_near_what_the_load_takes(home: Path, catalog_url: str, 
     assert estimate is not None
     assert snapshot.data_checks == "enforced"
     assert estimate.rows == snapshot.rows == 375_708
+    storage = open_storage(settings.storage)
+    again = BuildRequest(
+        *(settings.engine, storage.url, snapshot.folder, Manifest.from_json(storage.read(snapshot.manifest_key or ""))),
+        *(home / "again" / "graph.db", home / "again", 2 * 1024**3),
+        threads=0,
+    )
     off = {
         "Parquet": estimate.bytes / snapshot.bytes,
         "database": estimate.database_bytes / (snapshot.database_bytes or 0),
+        "memory": estimate.memory_bytes / build_database(again, timeout_seconds=60).peak_bytes,
     }
     print(f"estimate / what it took: {off}")
     assert 0.6 < off["Parquet"] < 1.5
     assert 0.6 < off["database"] < 1.5
+    assert 0.6 < off["memory"] < 1.5
 
 
 def test_with_enforced_checks_a_snapshot_of_bad_data_is_refused_and_leaves_nothing(
