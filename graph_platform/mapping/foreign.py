@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
-_TEXT, _NUMBER = "a text", "a number"
+_TEXT, _NUMBER, _END = "a text", "a number", "the end"
+# Not the types that are called so, such as LINESTRING.
+_TEXTS = frozenset(kind for kind in TokenType if kind.name == "STRING" or kind.name.endswith("_STRING"))
 # Not LIMIT and OFFSET, which may be names in Trino.
-_ENDS_OF_A_LIST = (")", "FROM", "WHERE", "GROUP BY", "HAVING", "ORDER BY", "UNION", ";", "")
+_ENDS_OF_A_LIST = (")", "FROM", "WHERE", "GROUP BY", "HAVING", "ORDER BY", "UNION", ";", _END)
 
 
 @dataclass(frozen=True)
@@ -164,6 +166,7 @@ _NODES = (
     _Node(exp.Slice, lambda _: True, (":",), "Trino has no slices", "write substr(…, …, …) or slice(…, …, …)"),
 )  # fmt: skip
 
+_KINDS = tuple({kind.kind for kind in _NODES})
 
 # The types of other warehouses that are written most often, as they stand in a cast.
 _TYPES = {
@@ -193,7 +196,7 @@ def foreign_syntax(tree: exp.Expr, tokens: Sequence[Token]) -> Iterator[Foreign]
     """
     if tree.find(exp.MatchRecognize):
         return  # a row pattern has signs of its own
-    words = [*(_word(token) for token in tokens), ""]
+    words = [*(_word(token) for token in tokens), _END]
     for start, word in enumerate(words):
         for sequence in _BY_FIRST_WORD.get(word, ()):
             end = start + len(sequence.words)
@@ -206,8 +209,9 @@ def foreign_syntax(tree: exp.Expr, tokens: Sequence[Token]) -> Iterator[Foreign]
                 yield Foreign(sequence.what.format(*texts), sequence.hint.format(*texts, **around), at)
     if tokens and words[0] == "FROM":
         yield Foreign("a query begins with SELECT in Trino", "write SELECT … FROM", tokens[0])
+    nodes = [node for node in tree.walk() if isinstance(node, _KINDS)]
     for kind in _NODES:
-        if any(kind.is_foreign(node) for node in tree.find_all(kind.kind)):
+        if any(isinstance(node, kind.kind) and kind.is_foreign(node) for node in nodes):
             # None where it is a function that the parser reads as the same node.
             index = next((index for index, word in enumerate(words) if word in kind.words), None)
             if index is not None:
@@ -227,7 +231,7 @@ def _types(tokens: Sequence[Token], words: Sequence[str]) -> Iterator[Foreign]:
 
 
 def _word(token: Token) -> str:
-    if token.token_type == TokenType.STRING:
+    if token.token_type in _TEXTS:
         return _TEXT
     if token.token_type == TokenType.NUMBER:
         return _NUMBER

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from itertools import pairwise
 
 import sqlglot
-from sqlglot import exp
+from sqlglot import Dialect, exp
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
@@ -88,7 +88,8 @@ def check_query(sql: str, entity: str = "query") -> CheckedQuery:
         message = f"the SQL has {len(sql)} characters, more than {MAX_SQL_CHARACTERS}"
         return CheckedQuery(sql, None, (problem(ProblemCode.SQL_TOO_COMPLEX, entity, message, field="sql"),))
     try:
-        trees = [t for t in sqlglot.parse(sql, read=DIALECT) if t is not None and not isinstance(t, exp.Semicolon)]
+        parsed = Dialect.get_or_raise(DIALECT).parser().parse(list(_tokens(sql)), sql)
+        trees = [t for t in parsed if t is not None and not isinstance(t, exp.Semicolon)]
         found = tuple(_problems(trees, sql, entity))
     except ParseError as error:
         return CheckedQuery(sql, None, tuple(_syntax(error, sql, entity)))
@@ -102,10 +103,20 @@ def check_query(sql: str, entity: str = "query") -> CheckedQuery:
     return CheckedQuery(sql, None if found else trees[0], found)
 
 
+@lru_cache(maxsize=32)
+def _tokens(sql: str) -> tuple[Token, ...]:
+    """The tokens of a text, which one check of it asks for several times: reading them is a good part of its cost.
+
+    Raises:
+        TokenError: a string, a name or a comment that is not closed.
+    """
+    return tuple(sqlglot.tokenize(sql, read=DIALECT))
+
+
 def without_terminator(sql: str) -> str:
     """The SQL without its closing semicolons, so that it can stand in parentheses; comments stay where they are."""
     kept = sql
-    tokens = sqlglot.tokenize(sql, read=DIALECT)
+    tokens = list(_tokens(sql))
     while tokens and tokens[-1].token_type == TokenType.SEMICOLON:
         at = tokens.pop().start
         kept = kept[:at] + " " + kept[at + 1 :]
@@ -115,7 +126,7 @@ def without_terminator(sql: str) -> str:
 def identifier(name: str) -> str:
     """A name as Trino's SQL writes it: bare where that is the same name, else in double quotes."""
     plain = _BARE_NAME.fullmatch(name) and name.upper() not in _RESERVED
-    if plain and [token.token_type for token in sqlglot.tokenize(name, read=DIALECT)] == [TokenType.VAR]:
+    if plain and [token.token_type for token in _tokens(name)] == [TokenType.VAR]:
         return name
     return '"' + name.replace('"', '""') + '"'
 
@@ -127,7 +138,7 @@ def locate(sql: str, name: str) -> tuple[int, int] | None:
     one that gives it, and a text of the same letters last.
     """
     try:
-        tokens = sqlglot.tokenize(sql, read=DIALECT)
+        tokens = _tokens(sql)
     except TokenError:
         return None
     words = [token.text.lower() for token in tokens]
@@ -138,7 +149,7 @@ def locate(sql: str, name: str) -> tuple[int, int] | None:
     return None
 
 
-def _unlikely(tokens: list[Token], index: int) -> tuple[bool, bool, bool]:
+def _unlikely(tokens: Sequence[Token], index: int) -> tuple[bool, bool, bool]:
     before = tokens[index - 1].token_type if index else None
     return tokens[index].token_type == TokenType.STRING, before == TokenType.ALIAS, before == TokenType.DOT
 
@@ -154,7 +165,7 @@ def item_positions(sql: str, count: int) -> tuple[tuple[int, int] | None, ...]:
     """
     positions: list[tuple[int, int] | None] = [None] * count
     try:
-        items = _items(sqlglot.tokenize(sql, read=DIALECT))
+        items = _items(_tokens(sql))
     except TokenError:
         return tuple(positions)
     stars = [index for index, item in enumerate(items) if item[-1].token_type == TokenType.STAR]
@@ -169,7 +180,7 @@ def item_positions(sql: str, count: int) -> tuple[tuple[int, int] | None, ...]:
     return tuple(positions)
 
 
-def _items(tokens: list[Token]) -> list[list[Token]]:
+def _items(tokens: Sequence[Token]) -> list[list[Token]]:
     """The tokens of each item of the outermost SELECT, without what stands in other SELECTs."""
     depth, items, inside = 0, list[list[Token]](), False
     for token in tokens:
@@ -218,14 +229,14 @@ def _problems(trees: list[exp.Expr], sql: str, entity: str) -> Iterator[Problem]
         root = root.this
     action = next(tree.find_all(*_ACTIONS), None)
     if not isinstance(root, _QUERIES) or action is not None:
-        word = sqlglot.tokenize(sql, read=DIALECT)[0].text.upper()
+        word = _tokens(sql)[0].text.upper()
         what = "SELECT … INTO" if isinstance(action, exp.Into) else word
         if isinstance(root, _QUERIES) and not isinstance(action, exp.Into) and action is not None:
             what = action.key.upper()
         message = f"{what} is not a query"
         yield problem(ProblemCode.SQL_NOT_A_QUERY, entity, message, field="sql", position=locate(sql, word))
         return
-    for found in foreign_syntax(tree, sqlglot.tokenize(sql, read=DIALECT)):
+    for found in foreign_syntax(tree, _tokens(sql)):
         message = f"the SQL is not Trino's: {found.what}"
         at = _line_and_column(sql, found.token.start)
         yield problem(ProblemCode.SQL_SYNTAX, entity, message, field="sql", hint=found.hint, position=at)
@@ -234,7 +245,7 @@ def _problems(trees: list[exp.Expr], sql: str, entity: str) -> Iterator[Problem]
 
 
 def _statement_starts(sql: str) -> Iterator[tuple[int, int]]:
-    tokens: list[Token] = sqlglot.tokenize(sql, read=DIALECT)
+    tokens = _tokens(sql)
     for before, token in pairwise(tokens):
         if before.token_type == TokenType.SEMICOLON and token.token_type != TokenType.SEMICOLON:
             yield _line_and_column(sql, token.start)
