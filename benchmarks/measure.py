@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from graph_platform.progress import DefinitionExported
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -74,3 +76,13 @@ def command(arguments: Sequence[str], *, environment: Mapping[str, str] | None =
         subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL, env=environment and dict(environment))
 
     return run
+
+
+class Silent:
+    """A reporter that nobody reads."""
+
+    def progress(self, message: str) -> None: ...
+
+    def exported(self, event: DefinitionExported) -> None: ...
+
+    def touched(self, kind: str, identifier: str) -> None: ...

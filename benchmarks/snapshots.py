@@ -11,23 +11,15 @@ from urllib.parse import unquote, urlsplit
 
 import duckdb
 
-from benchmarks.measure import Outcome, pairs
+from benchmarks.measure import Outcome, Silent, pairs
 from graph_platform.catalog.embedded import EmbeddedPostgres
 from graph_platform.mapping.model import MappingDefinition
 from graph_platform.platform import Platform
-from graph_platform.progress import Attribution, DefinitionExported
+from graph_platform.progress import Attribution
 from graph_platform.settings import Settings
 
 DEFINITIONS, ROWS = 40, 1000
 BY = Attribution("benchmark")
-
-
-class _Silent:
-    def progress(self, message: str) -> None: ...
-
-    def exported(self, event: DefinitionExported) -> None: ...
-
-    def touched(self, kind: str, identifier: str) -> None: ...
 
 
 def _mapping() -> MappingDefinition:
@@ -70,12 +62,12 @@ def forty_definitions(folder: Path) -> Outcome:
                 )
 
     with Platform.open(settings) as platform:
-        platform.create_mapping(_mapping(), BY, _Silent())
+        platform.create_mapping(_mapping(), BY, Silent())
 
     def snapshot() -> None:
         # Opened and closed each time: one process holds a DuckDB file with one configuration only.
         with Platform.open(settings) as platform:
-            platform.create_snapshot("forty", None, None, None, BY, _Silent())
+            platform.create_snapshot("forty", None, None, None, BY, Silent())
 
     ratios, ours, bare = pairs(snapshot, copies, 5)
     profile = cProfile.Profile()
