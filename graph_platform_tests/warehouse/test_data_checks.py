@@ -25,7 +25,10 @@ from graph_platform.snapshot.manifest import Manifest
 from graph_platform.storage.connect import open_storage
 from graph_platform.warehouse.duckdb import DuckDBWarehouse
 from graph_platform.warehouse.protocol import Warehouse
+from graph_platform.warehouse.trino.address import TrinoAddress
+from graph_platform.warehouse.trino.warehouse import TrinoWarehouse
 from graph_platform.warehouse.validation import validate_on
+from graph_platform_tests.services.flights import FLIGHTS_SCHEMA
 from graph_platform_tests.warehouse import test_conformance as suite
 from graph_platform_tests.worlds import BY, Recorder, make_settings, people
 
@@ -202,21 +205,18 @@ FLIGHTS_AS_THEY_COME = mapping(
 )
 
 
-@pytest.fixture(scope="module")
-def flights_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("flights") / "warehouse.duckdb"
-    load_flights(path)
-    return path
-
-
-@pytest.fixture
-def flights(flights_file: Path) -> Iterator[DuckDBWarehouse]:
-    warehouse = DuckDBWarehouse(flights_file)
+@pytest.fixture(params=["duckdb", "trino"])
+def flights(request: pytest.FixtureRequest, flights_file: Path) -> Iterator[Warehouse]:
+    if request.param == "duckdb":
+        warehouse: Warehouse = DuckDBWarehouse(flights_file)
+    else:
+        server = request.getfixturevalue("flights_server")
+        warehouse = TrinoWarehouse(TrinoAddress("127.0.0.1", server.port, "http", "tester", *FLIGHTS_SCHEMA.split(".")))
     yield warehouse
     warehouse.close()
 
 
-def test_flights_as_they_come_go_to_airports_and_by_planes_that_do_not_exist(flights: DuckDBWarehouse) -> None:
+def test_flights_as_they_come_go_to_airports_and_by_planes_that_do_not_exist(flights: Warehouse) -> None:
     report = check(flights, FLIGHTS_AS_THEY_COME)
     assert [(p.code, p.entity, p.field, p.message) for p in report.errors] == [
         (
@@ -238,7 +238,7 @@ def test_flights_as_they_come_go_to_airports_and_by_planes_that_do_not_exist(fli
     assert report.estimate.rows == 1458 + 3322 + 16 + 2 * 336_776
 
 
-def test_the_demos_own_mapping_is_clean(flights: DuckDBWarehouse) -> None:
+def test_the_demos_own_mapping_is_clean(flights: Warehouse) -> None:
     report = check(flights, read_mapping(DEMO_MAPPING.read_text(encoding="utf-8")))
     assert report.valid, report.errors
 

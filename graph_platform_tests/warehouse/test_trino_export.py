@@ -433,6 +433,18 @@ def test_a_schema_without_its_catalog_is_refused_at_once(files_exporter: Exporte
     assert failure.value.code is ErrorCode.VALIDATION_FAILED
 
 
+def test_a_location_that_is_not_the_storages_is_told_and_not_taken_for_files_that_changed(
+    files_exporter: Exporter,
+) -> None:
+    warehouse = files_exporter.open(location_root=f"{files_exporter.location}-elsewhere")
+    warehouse.submit_export("e-1", "SELECT 1 AS id", files_exporter.uri("e-1"), _nothing)
+    ended = _ended(warehouse, "e-1")
+    assert ended.state is ExportState.FAILED
+    assert "GRAPH_PLATFORM_EXPORT_LOCATION" in (ended.error or "")
+    assert "-elsewhere/e-1" in (ended.error or "")
+    assert not files_exporter.tables()
+
+
 def test_locations_are_told_as_the_cluster_names_them() -> None:
     storage = FileStorage("file:///data/a%20b")
     assert location_of(storage, "file:///data/a%20b/x/1/", "local:///s") == "local:///s/x/1"

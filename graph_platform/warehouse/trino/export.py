@@ -187,6 +187,13 @@ class ClusterExports:
             answer = self._connection.post(request, BEFORE + export.sql + AFTER)
             columns = self._connection.follow(request, answer, _DROP_SECONDS, lambda _: False).columns
             write_empty(self._storage, export.uri, columns)
+        elif next(iter(self._storage.list(self._storage.key(export.uri))), None) is None:
+            location = location_of(self._storage, export.uri, self._location_root)
+            message = (
+                f"the cluster wrote {rows:,} rows to {location}, which is not where {export.uri} is: let "
+                f"GRAPH_PLATFORM_EXPORT_LOCATION name the same place as GRAPH_PLATFORM_STORAGE, {self._storage.url}"
+            )
+            return ExportProgress(ExportState.FAILED, error=message)
         return ExportProgress(ExportState.FINISHED, rows=rows)
 
     def _failed(self, failure: TrinoFailure) -> ExportProgress:
