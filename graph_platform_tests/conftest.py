@@ -15,10 +15,19 @@ from sqlalchemy import create_engine, make_url
 from graph_platform.catalog.catalog import Catalog
 from graph_platform.catalog.embedded import EmbeddedPostgres
 from graph_platform_tests.services.buckets import gcs_endpoint, gs_url, s3_endpoint, s3_url
-from graph_platform_tests.services.flights import flights_file, flights_server
+from graph_platform_tests.services.flights import flights, flights_file, flights_server
 from graph_platform_tests.services.trino import trino_server
 
-__all__ = ["flights_file", "flights_server", "gcs_endpoint", "gs_url", "s3_endpoint", "s3_url", "trino_server"]
+__all__ = [
+    "flights",
+    "flights_file",
+    "flights_server",
+    "gcs_endpoint",
+    "gs_url",
+    "s3_endpoint",
+    "s3_url",
+    "trino_server",
+]
 
 
 @pytest.fixture(scope="session")

@@ -75,6 +75,34 @@ DIFFERENT: Mapping[str, str] = MappingProxyType(
     }
 )
 
+_DOUBLES = ("DOUBLE", "FLOAT")
+PRELUDE = f"""
+CREATE OR REPLACE TEMP MACRO trino_text_of_parts(sign, digits, exponent) AS
+    sign || left(digits, 1) || '.' || coalesce(nullif(substr(digits, 2), ''), '0') || 'E' || CAST(exponent AS VARCHAR);
+CREATE OR REPLACE TEMP MACRO trino_text_of_double(sign, plain, exponent) AS trino_text_of_parts(
+    sign,
+    trim(replace(plain, '.', ''), '0'),
+    exponent + CASE WHEN starts_with(plain, '0')
+        THEN length(ltrim(split_part(plain, '.', 2), '0')) - length(split_part(plain, '.', 2)) - 1
+        ELSE length(split_part(plain, '.', 1)) - 1 END
+);
+CREATE OR REPLACE TEMP MACRO trino_text(given, kind) AS CASE
+    WHEN kind NOT IN {_DOUBLES} THEN given
+    WHEN given IS NULL THEN NULL
+    WHEN kind = 'FLOAT' THEN error('the text of a REAL is another one on Trino: cast it to a DECIMAL(p, s) first')
+    WHEN ltrim(given, '-') IN ('nan', 'inf') THEN replace(replace(given, 'nan', 'NaN'), 'inf', 'Infinity')
+    WHEN ltrim(given, '-') = '0.0' THEN replace(given, '0.0', '0E0')
+    ELSE trino_text_of_double(
+        CASE WHEN starts_with(given, '-') THEN '-' ELSE '' END,
+        split_part(ltrim(given, '-'), 'e', 1),
+        coalesce(try_cast(split_part(given, 'e', 2) AS INTEGER), 0)
+    ) END
+"""
+"""What a connection to DuckDB runs before it runs translations: `trino_text`, the text of a value as Trino writes it
+(1.5E0), from DuckDB's (1.5) and the name of DuckDB's type. Both write the fewest digits that a DOUBLE needs, but for a
+few that Java's older algorithm writes with one more; the digits of a REAL follow no such rule, so its text is refused.
+"""
+
 
 @dataclass(frozen=True)
 class Translation:
@@ -171,9 +199,14 @@ def _doubt(node: exp.Expr) -> tuple[ProblemCode, str, str | None, str] | None:  
             "fails and DuckDB answers NULL"
         )
         return ProblemCode.SQL_TRANSLATION_DIFFERS, message, "write CAST(x AS DOUBLE) / y to be sure", "/"
-    if isinstance(node, exp.Cast) and node.is_type(exp.DType.VARCHAR) and _kind(node.this) == "double":
-        message = "a DOUBLE as text is 1.5E0 on Trino and 1.5 on DuckDB"
-        return ProblemCode.SQL_TRANSLATION_DIFFERS, message, "cast to a DECIMAL(p, s) first", "varchar"
+    if isinstance(node, exp.Cast) and _keeps_more_digits(node):
+        message = f"{node.to.sql(dialect='trino')}: DuckDB keeps more digits of the second than Trino does"
+        return (
+            ProblemCode.SQL_TRANSLATION_DIFFERS,
+            message,
+            "cast to TIMESTAMP(6), with the zone or without",
+            "timestamp",
+        )
     if isinstance(node, exp.AtTimeZone) and not isinstance(node.parent, exp.Cast):
         message = "AT TIME ZONE gives a TIMESTAMP on DuckDB, a TIMESTAMP WITH TIME ZONE on Trino"
         hint = "write CAST(x AT TIME ZONE 'zone' AS TIMESTAMP(6))"
@@ -191,6 +224,18 @@ def _doubt(node: exp.Expr) -> tuple[ProblemCode, str, str | None, str] | None:  
         message = f"{name} was not tested to give the same on DuckDB as on Trino"
         return ProblemCode.SQL_TRANSLATION_UNTESTED, message, "compare a few values before you rely on it", name
     return None
+
+
+def _keeps_more_digits(node: exp.Cast) -> bool:
+    """Whether DuckDB has no type as coarse as Trino's: it has 0, 3 and 6 digits, with a time zone only 6.
+
+    A literal is read with the digits that it has.
+    """
+    zoned = node.is_type(exp.DType.TIMESTAMPTZ)
+    if node.this.is_string or not (zoned or node.is_type(exp.DType.TIMESTAMP)):
+        return False
+    digits = int(node.to.expressions[0].name) if node.to.expressions else 3
+    return digits < 6 and (zoned or digits not in (0, 3))
 
 
 def _division_agrees(node: exp.Div) -> bool:
@@ -284,7 +329,7 @@ def _json_extract_scalar(node: exp.JSONExtractScalar) -> exp.Expr:
 
 
 def _cast(node: exp.Cast) -> exp.Expr:
-    """Trino cuts text to the length of VARCHAR(n), and rounds a half away from zero; DuckDB does neither.
+    """Trino cuts text to the length of VARCHAR(n), writes a DOUBLE as 1.5E0, and rounds a half away from zero.
 
     A bare TIMESTAMP has milliseconds on Trino, and microseconds on DuckDB.
     """
@@ -293,16 +338,42 @@ def _cast(node: exp.Cast) -> exp.Expr:
         for kind in filter(_is_bare_timestamp, list(node.to.find_all(exp.DataType))):
             kind.set("expressions", [exp.DataTypeParam(this=exp.Literal.number(3))])
         return node
-    if node.is_type(*exp.DataType.INTEGER_TYPES) and _kind(node.this) == "double":
-        rounded = node.copy()
-        rounded.set("this", exp.Round(this=node.this.copy()))
-        return rounded
-    length = node.to.find(exp.DataTypeParam) if not node.to.args.get("nested") else None
-    if length is None or not node.to.is_type(exp.DType.VARCHAR):
+    if node.is_type(*exp.DataType.INTEGER_TYPES):
+        return _to_integer(node)
+    if not node.is_type(exp.DType.VARCHAR) or node.to.args.get("nested"):
         return node
+    length = node.to.find(exp.DataTypeParam)
     plain = node.copy()
     plain.set("to", exp.DataType.build("varchar"))
-    return exp.Substring(this=plain, start=exp.Literal.number(1), length=length.this.copy())
+    text: exp.Expr = plain
+    if _kind_where_known(node.this) in (None, "double"):
+        text = _call("trino_text", plain, _call("typeof", node.this))
+    if length is None:
+        return text
+    return exp.Substring(this=text, start=exp.Literal.number(1), length=length.this.copy())
+
+
+def _kind_where_known(node: exp.Expr) -> str | None:
+    return "text" if node.is_string else _kind(node)
+
+
+def _as_double(node: exp.Expr) -> exp.TryCast:
+    """For where it is one. A value of another kind only has to be read, so that both ways can be planned."""
+    return exp.TryCast(this=node.copy(), to=exp.DataType.build("double"))
+
+
+def _to_integer(node: exp.Cast) -> exp.Expr:
+    """Half away from zero. Where only the tables know whether it is a DOUBLE, DuckDB knows when it plans."""
+    kind = _kind_where_known(node.this)
+    if kind not in (None, "double"):
+        return node
+    rounded = node.copy()
+    rounded.set("this", exp.Round(this=node.this.copy() if kind else _as_double(node.this)))
+    if kind:
+        return rounded
+    names = [exp.Literal.string(name) for name in _DOUBLES]
+    is_double = exp.In(this=_call("typeof", node.this), expressions=names)
+    return exp.Paren(this=exp.Case(ifs=[exp.If(this=is_double, true=rounded)], default=node.copy()))
 
 
 def _is_bare_timestamp(kind: exp.DataType) -> bool:
@@ -348,6 +419,7 @@ _REWRITES: Mapping[type[exp.Expr], Callable[..., exp.Expr]] = MappingProxyType(
         exp.RegexpReplace: _regexp_replace,
         exp.JSONExtractScalar: _json_extract_scalar,
         exp.Cast: _cast,
+        exp.TryCast: _cast,
         exp.DateDiff: _date_diff,
         exp.ArrayPosition: _array_position,
         exp.ArraySlice: _array_slice,

@@ -25,7 +25,7 @@ from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.mapping.problems import ProblemCode
 from graph_platform.mapping.report import Problem
 from graph_platform.mapping.sql import check_query, locate
-from graph_platform.mapping.translation import to_duckdb
+from graph_platform.mapping.translation import PRELUDE, to_duckdb
 from graph_platform.storage.protocol import Storage
 from graph_platform.storage.scratch import scratch_folder
 from graph_platform.warehouse.duckdb_relations import relations_of
@@ -237,7 +237,9 @@ class DuckDBWarehouse:
         with self._lock:
             if self._closed:
                 raise PlatformError(ErrorCode.BACKEND_UNREACHABLE, f"the warehouse {self._path} was closed")
-            return self._connection.cursor()
+            cursor = self._connection.cursor()
+        cursor.execute(PRELUDE)  # what is temporary is each cursor's own
+        return cursor
 
     def _translated(self, sql: str) -> tuple[str, exp.Expr]:
         checked = check_query(sql)

@@ -12,7 +12,7 @@ import pytest
 from sqlglot import exp
 
 from graph_platform.mapping.sql import check_query
-from graph_platform.mapping.translation import DIFFERENT, REFUSED, TESTED, to_duckdb
+from graph_platform.mapping.translation import DIFFERENT, PRELUDE, REFUSED, TESTED, to_duckdb
 
 T = dt.datetime
 ERROR = object()
@@ -321,6 +321,7 @@ def database() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET integer_division = true")
+        connection.execute(PRELUDE)
         yield connection
 
 

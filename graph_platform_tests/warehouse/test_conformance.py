@@ -85,6 +85,7 @@ def trino_world(
         export_schema=export_schema,
         storage=storage,
         location_root="" if bucket else f"local:///{folder.name}/{own.name}",
+        scratch=folder / "streamed",
     )
     return World(warehouse, storage)
 
@@ -99,11 +100,21 @@ WORLDS: dict[str, Callable[[pytest.FixtureRequest, Path], World]] = {
 }
 
 
-@pytest.fixture(params=sorted(WORLDS))
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
-    made = WORLDS[request.param](request, tmp_path)
+def _opened(request: pytest.FixtureRequest, folder: Path) -> Iterator[World]:
+    made = WORLDS[request.param](request, folder)
     yield made
     made.warehouse.close()
+
+
+@pytest.fixture(params=sorted(WORLDS))
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    yield from _opened(request, tmp_path)
+
+
+@pytest.fixture(params=["duckdb", "trino"])
+def adapter_world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """For what has nothing to do with where exports go."""
+    yield from _opened(request, tmp_path)
 
 
 # A query that no machine finishes within a test.

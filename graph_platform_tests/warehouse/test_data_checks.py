@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +24,12 @@ from graph_platform.snapshot.manifest import Manifest
 from graph_platform.storage.connect import open_storage
 from graph_platform.warehouse.duckdb import DuckDBWarehouse
 from graph_platform.warehouse.protocol import Warehouse
-from graph_platform.warehouse.trino.address import TrinoAddress
-from graph_platform.warehouse.trino.warehouse import TrinoWarehouse
 from graph_platform.warehouse.validation import validate_on
-from graph_platform_tests.services.flights import FLIGHTS_SCHEMA
 from graph_platform_tests.warehouse import test_conformance as suite
 from graph_platform_tests.worlds import BY, Recorder, make_settings, people
 
 World = suite.World
-world = suite.world
+world = suite.adapter_world
 ENFORCED, SAMPLED = DataChecks.ENFORCED, DataChecks.SAMPLED
 
 
@@ -203,17 +199,6 @@ FLIGHTS_AS_THEY_COME = mapping(
         edge("FLOWN_BY", "Airline Plane", "SELECT carrier, tailnum FROM flights", "carrier tailnum"),
     ],
 )
-
-
-@pytest.fixture(params=["duckdb", "trino"])
-def flights(request: pytest.FixtureRequest, flights_file: Path) -> Iterator[Warehouse]:
-    if request.param == "duckdb":
-        warehouse: Warehouse = DuckDBWarehouse(flights_file)
-    else:
-        server = request.getfixturevalue("flights_server")
-        warehouse = TrinoWarehouse(TrinoAddress("127.0.0.1", server.port, "http", "tester", *FLIGHTS_SCHEMA.split(".")))
-    yield warehouse
-    warehouse.close()
 
 
 def test_flights_as_they_come_go_to_airports_and_by_planes_that_do_not_exist(flights: Warehouse) -> None:

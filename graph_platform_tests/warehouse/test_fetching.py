@@ -15,7 +15,7 @@ from graph_platform_tests.warehouse import test_conformance as suite
 
 ENDLESS = suite.ENDLESS
 World = suite.World
-world = suite.world
+world = suite.adapter_world
 
 
 def test_rows_come_as_plain_values_in_the_order_of_the_query(world: World) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from graph_platform.demo.data import load_flights
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.mapping.data_checks import DataChecks
 from graph_platform.mapping.document import read_mapping
@@ -56,13 +55,6 @@ def shop(tmp_path: Path) -> Iterator[DuckDBWarehouse]:
     warehouse.close()
 
 
-@pytest.fixture(scope="module")
-def flights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("flights") / "warehouse.duckdb"
-    load_flights(path)
-    return path
-
-
 def suggested(warehouse: Warehouse, schema: str | None = None) -> tuple[MappingDefinition, str]:
     """The suggestion for a schema, read back from its text, and the text."""
     made = suggest_from_schema(warehouse, "suggested", warehouse.relations(schema), SETTINGS, lambda _: None)
@@ -104,22 +96,31 @@ def test_declared_keys_become_nodes_references_and_links(shop: DuckDBWarehouse) 
     require_loadable(shop, mapping)
 
 
-def test_references_are_found_by_name_and_by_value_and_proved_on_real_flights(flights: Path) -> None:
-    warehouse = DuckDBWarehouse(flights)
-    try:
-        mapping, text = suggested(warehouse)
-        assert [(n.label, n.primary_key.name) for n in mapping.node_definitions] == [
-            ("Airline", "carrier"), ("Airport", "faa"), ("Plane", "tailnum"),
-        ]  # fmt: skip
-        assert edges(mapping) == {
-            ("FLIGHTS", "Airport", "Airport", "origin", "dest"),
-            ("FLIGHTS_CARRIER_TAILNUM", "Airline", "Plane", "carrier", "tailnum"),
-        }
-        assert "97.7 % of its values are keys there; 7,602 of 336,776 rows are left out" in text
-        assert "# tailnum is the key: 3,322 rows, each with a value of its own" in text
-        require_loadable(warehouse, mapping)
-    finally:
-        warehouse.close()
+def test_references_are_found_by_name_and_by_value_and_proved_on_real_flights(flights: Warehouse) -> None:
+    mapping, text = suggested(flights)
+    assert [(n.label, n.primary_key.name) for n in mapping.node_definitions] == [
+        ("Airline", "carrier"), ("Airport", "faa"), ("Plane", "tailnum"),
+    ]  # fmt: skip
+    assert edges(mapping) == {
+        ("FLIGHTS", "Airport", "Airport", "origin", "dest"),
+        ("FLIGHTS_CARRIER_TAILNUM", "Airline", "Plane", "carrier", "tailnum"),
+    }
+    assert "97.7 % of its values are keys there; 7,602 of 336,776 rows are left out" in text
+    assert "# tailnum is the key: 3,322 rows, each with a value of its own" in text
+    require_loadable(flights, mapping)
+
+
+def test_a_query_becomes_a_node_or_an_edge_on_either_warehouse(flights: Warehouse) -> None:
+    found = suggest_from_query(flights, None, "SELECT model, seats, tailnum FROM planes", False, SETTINGS)
+    (node,) = found.mapping.node_definitions
+    assert (node.label, node.primary_key.name, node.primary_key.type) == ("Plane", "tailnum", "STRING")
+    assert [(p.name, p.type) for p in node.properties] == [("model", "STRING"), ("seats", "INT32")]
+    require_loadable(flights, found.mapping)
+    sql = "SELECT count(*) AS n, origin, dest FROM flights GROUP BY origin, dest"
+    found = suggest_from_query(flights, None, sql, True, SETTINGS)
+    (edge,) = found.mapping.edge_definitions
+    assert (edge.from_key, edge.to_key, [p.name for p in edge.properties]) == ("origin", "dest", ["n"])
+    require_loadable(flights, found.mapping)
 
 
 def test_a_name_that_the_data_does_not_prove_is_no_reference(tmp_path: Path) -> None:
@@ -136,8 +137,8 @@ def test_a_name_that_the_data_does_not_prove_is_no_reference(tmp_path: Path) -> 
     assert mapping.edge_definitions == ()
 
 
-def test_a_suggested_snapshot_loads(home: Path, catalog_url: str, flights: Path) -> None:
-    with Platform.open(make_settings(home, catalog_url, warehouse=f"duckdb://{flights}")) as platform:
+def test_a_suggested_snapshot_loads(home: Path, catalog_url: str, flights_file: Path) -> None:
+    with Platform.open(make_settings(home, catalog_url, warehouse=f"duckdb://{flights_file}")) as platform:
         document = platform.suggest_mapping(None, None, False, "nyc", Recorder())
         assert document["notes"] == []
         platform.create_mapping(read_mapping(document["yaml"]), BY, Recorder())

@@ -65,6 +65,7 @@ class Exporter:
                 "export_schema": self.schema,
                 "storage": self.storage,
                 "location_root": self.location,
+                "scratch": self.scratch / "streamed",
                 **options,
             },
         )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import queue
-import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from copy import copy
@@ -23,6 +22,7 @@ from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.mapping.sql import without_terminator
 from graph_platform.mapping.type_text import WarehouseType, parse_warehouse_type
 from graph_platform.storage.protocol import Storage
+from graph_platform.storage.scratch import scratch_folder
 from graph_platform.warehouse.protocol import ExportProgress, ExportState
 from graph_platform.warehouse.trino.parquet import arrow_schema
 from graph_platform.warehouse.trino.statement import Answer, TrinoConnection, TrinoFailure
@@ -51,12 +51,14 @@ class StreamedExports:
 
     Args:
         storage: where the exports go.
+        scratch: a folder of this machine, where a file is written before it is stored.
         limit_seconds: time limit of one export, which the server enforces.
     """
 
-    def __init__(self, connection: TrinoConnection, storage: Storage, limit_seconds: float) -> None:
+    def __init__(self, connection: TrinoConnection, storage: Storage, scratch: Path, limit_seconds: float) -> None:
         self._connection = connection
         self._storage = storage
+        self._scratch = scratch
         self._limit_seconds = limit_seconds
         self._lock = threading.Lock()
         self._exports: dict[str, _Export] = {}
@@ -133,8 +135,8 @@ class StreamedExports:
         fetcher = threading.Thread(target=self._fetch, args=(export, query_id, sql, pages), daemon=True)
         fetcher.start()
         try:
-            with tempfile.TemporaryDirectory(prefix="graph-platform-") as scratch:
-                return self._write(export, pages, _Files(self._storage, folder, Path(scratch)))
+            with scratch_folder(self._scratch) as scratch:
+                return self._write(export, pages, _Files(self._storage, folder, scratch))
         finally:
             export.stop.set()
             fetcher.join()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from functools import partial
+from pathlib import Path
 from typing import Any, Self
 
 from sqlglot import exp
@@ -53,6 +54,7 @@ def open_trino(settings: Settings) -> TrinoWarehouse:
         export_schema=settings.export_schema,
         storage=open_storage(settings.storage),
         location_root=settings.export_location,
+        scratch=settings.home / "scratch" / "exports",
     )
 
 
@@ -65,6 +67,7 @@ class TrinoWarehouse:
         export_schema: `CATALOG.SCHEMA` of a Hive catalog that the cluster exports with; empty: rows are streamed.
         storage: where exports go, None where nothing is exported.
         location_root: the storage's root as the cluster names it; empty where both agree.
+        scratch: a folder of this machine where streamed rows become files; None where nothing is streamed.
     """
 
     dialect = "trino"
@@ -79,6 +82,7 @@ class TrinoWarehouse:
         export_schema: str = "",
         storage: Storage | None = None,
         location_root: str = "",
+        scratch: Path | None = None,
     ) -> None:
         self._address = address
         self._statement_seconds = statement_seconds
@@ -87,8 +91,8 @@ class TrinoWarehouse:
         self._exports: ClusterExports | StreamedExports | None = None
         if storage is not None and export_schema:
             self._exports = ClusterExports(self._connection, export_schema, storage, location_root, export_seconds)
-        elif storage is not None:
-            self._exports = StreamedExports(self._connection, storage, export_seconds)
+        elif storage is not None and scratch is not None:
+            self._exports = StreamedExports(self._connection, storage, scratch, export_seconds)
 
     @property
     def export_warning(self) -> str | None:
