@@ -370,7 +370,7 @@ class SnapshotService:
         for found in list(self._storage.list(snapshot.folder)):
             if found.key not in kept:
                 self._storage.delete(found.key)
-        if manifest.attempt > 1:
+        if manifest.attempt > 1 or any(job.attempt > 1 for job in jobs):
             self._forget_exports(snapshot)
 
     def _forget_exports(self, snapshot: SnapshotRecord) -> None:

@@ -213,3 +213,4 @@ def test_a_trino_restarted_in_the_middle_costs_another_try_and_no_row(
             report.restarted.set()
             snapshot = made.result()
     assert (snapshot.status, snapshot.rows) == ("ready", 3025)
+    assert trino_server.run(f"SHOW TABLES FROM {settings.export_schema}") == [], "that of the lost query is dropped too"

@@ -117,14 +117,14 @@ def _exporter(server: TrinoServer, schema: str, url: str, location: str, scratch
 def files_exporter(trino_server: TrinoServer, tmp_path: Path) -> Iterator[Exporter]:
     """Into a folder of this machine, which the cluster names otherwise."""
     url = (trino_server.data / tmp_path.name / "a storage").as_uri()
-    with _exporter(trino_server, "hive.exports", url, f"local:///{tmp_path.name}/a storage", tmp_path) as made:
+    with _exporter(trino_server, "hive.exported", url, f"local:///{tmp_path.name}/a storage", tmp_path) as made:
         yield made
 
 
 @pytest.fixture
 def s3_exporter(trino_server: TrinoServer, s3_url: str, tmp_path: Path) -> Iterator[Exporter]:
     """Into a bucket, which has one name for everybody."""
-    with _exporter(trino_server, "hive_s3.exports", s3_url, "", tmp_path) as made:
+    with _exporter(trino_server, "hive_s3.exported", s3_url, "", tmp_path) as made:
         yield made
 
 
@@ -342,7 +342,7 @@ def test_a_folder_is_the_same_to_both_sides_whatever_it_is_called(
 
 
 def test_a_catalog_that_does_not_know_buckets_is_told_at_once(s3_exporter: Exporter) -> None:
-    warehouse = s3_exporter.open(export_schema="hive.exports")
+    warehouse = s3_exporter.open(export_schema="hive.exported")
     warehouse.submit_export("bucketless-1", "SELECT name FROM region", s3_exporter.uri("bucketless-1"), _nothing)
     progress = _ended(warehouse, "bucketless-1", 10)
     assert progress.state is ExportState.FAILED, "another attempt would end alike"
@@ -389,7 +389,7 @@ def test_streamed_values_of_every_type_are_those_of_the_cluster(files_exporter: 
          MAP(ARRAY[false], ARRAY[NULL])),
         (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL))
         AS t(t, s, i, r, d, c, b, f, x, m, n, k)"""
-    for name, schema in (("both-1", "hive.exports"), ("both-2", "")):
+    for name, schema in (("both-1", "hive.exported"), ("both-2", "")):
         warehouse = files_exporter.open(export_schema=schema)
         warehouse.submit_export(name, sql, files_exporter.uri(name), _nothing)
         assert _ended(warehouse, name) == ExportProgress(ExportState.FINISHED, rows=3)
@@ -397,11 +397,11 @@ def test_streamed_values_of_every_type_are_those_of_the_cluster(files_exporter: 
 
 
 def test_a_streamed_export_may_not_change_anything(files_exporter: Exporter) -> None:
-    files_exporter.server.run("CREATE TABLE hive.exports.kept AS SELECT 1 AS x")
+    files_exporter.server.run("CREATE TABLE hive.exported.kept AS SELECT 1 AS x")
     warehouse = files_exporter.open(export_schema="")
     with pytest.raises(Refusal):
-        warehouse.submit_export("drop-1", "DROP TABLE hive.exports.kept", files_exporter.uri("drop-1"), _nothing)
-    files_exporter.server.run("DROP TABLE hive.exports.kept")
+        warehouse.submit_export("drop-1", "DROP TABLE hive.exported.kept", files_exporter.uri("drop-1"), _nothing)
+    files_exporter.server.run("DROP TABLE hive.exported.kept")
 
 
 def test_a_streamed_export_stops_when_it_is_cancelled(files_exporter: Exporter) -> None:
