@@ -11,7 +11,8 @@ from urllib.parse import unquote, urlsplit
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.settings import Settings, redacted
 from graph_platform.storage.connect import open_storage
-from graph_platform.warehouse.duckdb import DuckDBWarehouse, local_folder
+from graph_platform.warehouse.duckdb.export import local_folder
+from graph_platform.warehouse.duckdb.warehouse import DuckDBWarehouse
 from graph_platform.warehouse.protocol import Warehouse
 
 

@@ -16,7 +16,7 @@ from graph_platform.mapping.model import MappingDefinition
 from graph_platform.mapping.report import Problem
 from graph_platform.mapping.resolved import export_statement
 from graph_platform.mapping.validation import Validation, validate
-from graph_platform.warehouse.duckdb import DuckDBWarehouse
+from graph_platform.warehouse.duckdb.warehouse import DuckDBWarehouse
 from graph_platform.warehouse.protocol import Column
 from graph_platform_tests.mapping.engines import ENGINES, run_on
 

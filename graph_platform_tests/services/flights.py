@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from graph_platform.demo.data import TABLES, load_flights
-from graph_platform.warehouse.duckdb import DuckDBWarehouse
+from graph_platform.warehouse.duckdb.warehouse import DuckDBWarehouse
 from graph_platform.warehouse.protocol import Warehouse
 from graph_platform.warehouse.trino.address import TrinoAddress
 from graph_platform.warehouse.trino.warehouse import TrinoWarehouse

@@ -22,7 +22,7 @@ from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.storage.connect import open_storage
 from graph_platform.storage.file import FileStorage
 from graph_platform.storage.protocol import Storage
-from graph_platform.warehouse.duckdb import DuckDBWarehouse
+from graph_platform.warehouse.duckdb.warehouse import DuckDBWarehouse
 from graph_platform.warehouse.protocol import Column, ExportProgress, ExportState, Refusal, Warehouse
 from graph_platform.warehouse.trino.address import TrinoAddress
 from graph_platform.warehouse.trino.warehouse import TrinoWarehouse

@@ -22,7 +22,7 @@ from graph_platform.platform import Platform
 from graph_platform.settings import Settings
 from graph_platform.snapshot.manifest import Manifest
 from graph_platform.storage.connect import open_storage
-from graph_platform.warehouse.duckdb import DuckDBWarehouse
+from graph_platform.warehouse.duckdb.warehouse import DuckDBWarehouse
 from graph_platform.warehouse.protocol import Warehouse
 from graph_platform.warehouse.validation import validate_on
 from graph_platform_tests.warehouse import test_conformance as suite

@@ -17,7 +17,8 @@ from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.settings import Settings
 from graph_platform.storage.file import FileStorage
 from graph_platform.warehouse.connect import open_warehouse
-from graph_platform.warehouse.duckdb import DuckDBWarehouse, local_folder
+from graph_platform.warehouse.duckdb.export import local_folder
+from graph_platform.warehouse.duckdb.warehouse import DuckDBWarehouse
 from graph_platform.warehouse.protocol import ExportProgress, ExportState, Refusal
 
 TYPES = [
@@ -186,7 +187,7 @@ def test_a_file_that_another_process_writes_is_unreachable_and_says_who(path: Pa
 
 def test_a_second_process_may_read_at_the_same_time(warehouse: DuckDBWarehouse, path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from graph_platform.warehouse.duckdb import DuckDBWarehouse; "
+        "import sys; from pathlib import Path; from graph_platform.warehouse.duckdb.warehouse import DuckDBWarehouse; "
         "print(DuckDBWarehouse(Path(sys.argv[1])).describe('SELECT v FROM t0'))"
     )
     done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
@@ -248,7 +249,7 @@ class _Held(FileStorage):
 
 
 def test_a_cancelled_upload_ends_with_the_file_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("graph_platform.warehouse.duckdb.UPLOADED_FILE_BYTES", 100_000)
+    monkeypatch.setattr("graph_platform.warehouse.duckdb.export.UPLOADED_FILE_BYTES", 100_000)
     path = tmp_path / "w.duckdb"
     with duckdb.connect(str(path)) as connection:
         connection.execute("CREATE TABLE t AS SELECT random() AS r FROM range(1000000)")

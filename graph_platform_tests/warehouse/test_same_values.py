@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from graph_platform.warehouse.duckdb import DuckDBWarehouse
+from graph_platform.warehouse.duckdb.warehouse import DuckDBWarehouse
 from graph_platform.warehouse.protocol import Refusal, Warehouse
 from graph_platform.warehouse.trino.address import TrinoAddress
 from graph_platform.warehouse.trino.warehouse import TrinoWarehouse

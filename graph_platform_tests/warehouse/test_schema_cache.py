@@ -12,7 +12,7 @@ from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.mapping.model import MappingDefinition
 from graph_platform.platform import Platform
 from graph_platform.settings import Settings
-from graph_platform.warehouse.duckdb import DuckDBWarehouse
+from graph_platform.warehouse.duckdb.warehouse import DuckDBWarehouse
 from graph_platform.warehouse.protocol import Relation
 from graph_platform.warehouse.schema_cache import SchemaCache
 from graph_platform.warehouse.validation import validate_on

@@ -15,7 +15,7 @@ from graph_platform.mapping.model import MappingDefinition
 from graph_platform.mapping.suggest import write_suggestion
 from graph_platform.platform import Platform
 from graph_platform.settings import Settings
-from graph_platform.warehouse.duckdb import DuckDBWarehouse
+from graph_platform.warehouse.duckdb.warehouse import DuckDBWarehouse
 from graph_platform.warehouse.protocol import Warehouse
 from graph_platform.warehouse.suggestion import suggest_from_query, suggest_from_schema
 from graph_platform.warehouse.trino.address import TrinoAddress

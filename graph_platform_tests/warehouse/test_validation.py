@@ -18,7 +18,7 @@ from graph_platform.mapping.model import MappingDefinition
 from graph_platform.mapping.problems import ProblemCode
 from graph_platform.mapping.report import Problem, ValidationReport
 from graph_platform.settings import Settings
-from graph_platform.warehouse.duckdb import DuckDBWarehouse
+from graph_platform.warehouse.duckdb.warehouse import DuckDBWarehouse
 from graph_platform.warehouse.protocol import Warehouse
 from graph_platform.warehouse.trino.address import TrinoAddress
 from graph_platform.warehouse.trino.warehouse import TrinoWarehouse

@@ -12,7 +12,7 @@ import duckdb
 
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.mapping.sql import identifier
-from graph_platform.warehouse.duckdb_types import trino_type
+from graph_platform.warehouse.duckdb.types import trino_type
 from graph_platform.warehouse.protocol import Column, ForeignKey, Relation
 
 _DEFAULT = "main"
