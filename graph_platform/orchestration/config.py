@@ -96,6 +96,16 @@ class UpdateMappingConfig(Config):
     data_checks: str = Field(default="trusted", description=_DATA_CHECKS)
 
 
+class ListMappingsConfig(Config):
+    """What `list_mappings` needs: nothing."""
+
+
+class ShowMappingConfig(Config):
+    """What `show_mapping` needs."""
+
+    mapping: str = Field(description="The mapping: its name or id, or NAME@VERSION for an older version.")
+
+
 class DiffMappingConfig(Config):
     """What `diff_mapping` needs."""
 

@@ -28,6 +28,8 @@ from graph_platform.orchestration.reporting import (
     columns_table,
     failure,
     invalid,
+    mapping_shown,
+    mappings_listed,
     problems_table,
 )
 from graph_platform.orchestration.resources import PlatformResource
@@ -80,6 +82,18 @@ def update_mapping(context: OpExecutionContext, config: cfg.UpdateMappingConfig,
             definition, config.change_description, by, report, config.data_checks
         ),
     )
+
+
+@op(out=_NOTHING)
+def list_mappings(context: OpExecutionContext, config: cfg.ListMappingsConfig, platform: PlatformResource) -> None:
+    """The mappings that live, by name."""
+    ask(context, platform, lambda opened, _: mappings_listed(opened.list_mappings()))
+
+
+@op(out=_NOTHING)
+def show_mapping(context: OpExecutionContext, config: cfg.ShowMappingConfig, platform: PlatformResource) -> None:
+    """A mapping: what it is, its versions with who made them and why, and the definition of one of them."""
+    ask(context, platform, lambda opened, _: mapping_shown(opened.show_mapping(config.mapping)))
 
 
 @op(out=_NOTHING)
@@ -193,6 +207,8 @@ jobs = [
     _job(validate_mapping, {"mapping": cfg.demo_mapping()}),
     _job(create_mapping, {"mapping": cfg.demo_mapping()}),
     _job(update_mapping, {"mapping": cfg.demo_mapping(), "change_description": "what changed, and why"}),
+    _job(list_mappings, {}),
+    _job(show_mapping, _ON_MAPPING),
     _job(diff_mapping, _ON_MAPPING),
     _job(suggest_mapping, {}),
     _job(refresh_schema_cache, {}),

@@ -6,12 +6,14 @@ what the command line reads, whichever process ran the job.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dagster import AssetMaterialization, Failure, MetadataValue, OpExecutionContext
 
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.mapping.document import write_mapping
+from graph_platform.mapping.model import MappingDefinition
 from graph_platform.orchestration.assets import remember_asset
 from graph_platform.orchestration.resources import PlatformResource
 from graph_platform.orchestration.tags import USER_TAG
@@ -142,6 +144,28 @@ def invalid(report: Mapping[str, Any], name: str) -> PlatformError:
         "every problem is listed with its place and its fix",
         {"report": report},
     )
+
+
+def mappings_listed(records: Iterable[Documented]) -> dict[str, Any]:
+    """The answer of `list_mappings`: `mappings`, and a line for each."""
+    documents = [record.document() for record in records]
+    lines = [
+        f"{each['name']}@{each['version']} ({each['status']}, of {each['owner']}): "
+        f"{each['nodes']} kinds of node, {each['edges']} of edge. {each['description'] or ''}".rstrip()
+        for each in documents
+    ]
+    return {"mappings": documents, "text": lines or ["There are none yet."]}
+
+
+def mapping_shown(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer of `show_mapping`: all that is known, and as text the versions and the definition as its file."""
+    lines = [
+        f"version {each['version']} by {each['created_by']}, {each['created_at'][:16]}: {each['change_description']}"
+        for each in document["versions"]
+    ]
+    definition = MappingDefinition.model_validate(document["definition"])
+    shown = f"version {document['shown_version']} as its file:"
+    return {**document, "text": [*lines, "", shown, *write_mapping(definition).splitlines()]}
 
 
 def problems_table(report: Mapping[str, Any]) -> str:

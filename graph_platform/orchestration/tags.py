@@ -18,6 +18,8 @@ _SUBJECT: Mapping[str, tuple[str, ...]] = {
     "create_mapping": ("mapping", "name"),
     "update_mapping": ("mapping", "name"),
     "delete_mapping": ("mapping",),
+    "list_mappings": (),
+    "show_mapping": ("mapping",),
     "diff_mapping": ("mapping",),
     "refresh_schema_cache": (),
     "suggest_mapping": (),  # it asks about the warehouse, and no mapping is there yet

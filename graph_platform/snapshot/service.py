@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from graph_platform.catalog import export_jobs, mappings, snapshots
 from graph_platform.catalog.catalog import Catalog, clock
@@ -385,11 +386,13 @@ class SnapshotService:
         """End the attempt with its error, then remove its files. A fenced-off attempt removes nothing: what lies
         there may be its successor's, who removes what is left over.
         """
-        document = (
-            error.document()
-            if isinstance(error, PlatformError)
-            else {"code": str(ErrorCode.INTERNAL_ERROR), "message": f"{type(error).__name__}: {error}", "hint": None}
-        )
+        document: dict[str, Any] | None = None
+        reason = "its run was ended from outside"
+        if isinstance(error, PlatformError):
+            document, reason = error.document(), error.message
+        elif isinstance(error, Exception):
+            reason = f"{type(error).__name__}: {error}"
+            document = {"code": str(ErrorCode.INTERNAL_ERROR), "message": reason, "hint": None}
         with self._catalog.transaction() as session:
             ended = snapshots.finish_snapshot(
                 session,
@@ -398,7 +401,7 @@ class SnapshotService:
                 to=to,
                 by=by,
                 values={"error": document},
-                reason=document["message"],
+                reason=reason,
             )
             if ended:
                 export_jobs.cancel_jobs(session, snapshot.id, by=by)

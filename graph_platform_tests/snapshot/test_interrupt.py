@@ -35,6 +35,7 @@ def test_ctrl_c_while_a_snapshot_is_made_cancels_it_and_removes_its_files(home: 
         assert os.waitstatus_to_exitcode(status) == 7
         (snapshot,) = killing.platform.list_snapshots()
         assert snapshot.status == "cancelled"
+        assert snapshot.error is None, "nothing failed: somebody ended it"
         assert list(killing.platform.storage.list(snapshot.folder)) == []
     finally:
         killing.close()
