@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from sqlglot import exp
+
 from graph_platform.mapping.document import write_mapping
 from graph_platform.mapping.keys import Reference, TableKey, key_kind
 from graph_platform.mapping.labels import Names, words
@@ -19,7 +21,7 @@ from graph_platform.mapping.model import (
     PrimaryKeyDefinition,
     PropertyDefinition,
 )
-from graph_platform.mapping.sql import identifier
+from graph_platform.mapping.sql import check_query, identifier
 from graph_platform.mapping.structure import MAX_PROPERTIES, RESERVED_PREFIXES
 from graph_platform.mapping.types import TypeRefusal, engine_type
 from graph_platform.warehouse.protocol import Column
@@ -102,11 +104,14 @@ def suggest_node(name: str, sql: str, columns: Sequence[Column], table: TableKey
 def suggest_edge(name: str, sql: str, columns: Sequence[Column]) -> Suggestion:
     """One edge definition from a query, its ends the first two columns that can be keys, with a node for each of them.
 
-    There must be two such columns.
+    There must be two such columns. What the query computes, such as a count, is an end only if nothing else can be.
     """
     made = Suggestion(name, "Suggested from a query")
     names = Names()
-    ends = [column for column in columns if key_kind(column)][:2]
+    computed = _computed(sql)
+    keys = [column for column in columns if key_kind(column)]
+    preferred = sorted(keys, key=lambda column: column.name.lower() in computed)[:2]
+    ends = [column for column in keys if column in preferred]
     every = selected([*ends, *(column for column in columns if column not in ends)])
     chosen, rest = every[:2], every[2:]
     query = _over(sql, columns, [*chosen, *rest])
@@ -135,6 +140,15 @@ def suggest_edge(name: str, sql: str, columns: Sequence[Column]) -> Suggestion:
     why = f"a guess: it goes from {chosen[0].name} to {chosen[1].name}, the first columns that can be keys"
     made.edges.append((edge, [why, *(c.note for c in rest if c.note)]))
     return made
+
+
+def _computed(sql: str) -> frozenset[str]:
+    """Names, in lower case, of the result columns of a plain SELECT that are more than a column of its tables."""
+    tree = check_query(sql).tree
+    items = tree.expressions if isinstance(tree, exp.Select) else []
+    return frozenset(
+        item.alias.lower() for item in items if isinstance(item, exp.Alias) and not isinstance(item.this, exp.Column)
+    )
 
 
 def write_suggestion(made: Suggestion) -> str:
