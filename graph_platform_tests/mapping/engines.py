@@ -40,6 +40,5 @@ def run_on(engine: str, statements: Sequence[str]) -> list[Any]:
 @atexit.register
 def _end() -> None:
     for process in _RUNNING.values():
-        assert process.stdin is not None
-        process.stdin.close()
-        process.wait()
+        with process:  # closes its pipes, which ends it, and waits
+            pass
