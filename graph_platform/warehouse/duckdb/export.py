@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -20,6 +20,7 @@ from graph_platform.storage.protocol import Storage
 from graph_platform.storage.scratch import scratch_folder
 from graph_platform.warehouse.duckdb.file import literal, plain
 from graph_platform.warehouse.duckdb.types import plain_type
+from graph_platform.warehouse.own_exports import OwnExport, OwnExports
 from graph_platform.warehouse.protocol import ExportProgress, ExportState
 
 FILE_NAME = "part-0.parquet"
@@ -27,13 +28,9 @@ UPLOADED_FILE_BYTES = 256 * 1024**2
 """About how large the files of an uploaded export are. A cancellation waits for the one that is on its way."""
 
 
-@dataclass
-class _Export:
+@dataclass(kw_only=True)
+class _Export(OwnExport):
     cursor: duckdb.DuckDBPyConnection
-    stop: threading.Event = field(default_factory=threading.Event)
-    done: threading.Event = field(default_factory=threading.Event)
-    outcome: ExportProgress = ExportProgress(ExportState.RUNNING)
-    thread: threading.Thread | None = None
 
 
 class _Stopped(Exception):
@@ -51,8 +48,7 @@ class Exports:
     def __init__(self, folder: Path | None, bucket: Storage | None) -> None:
         self._folder = folder
         self._bucket = bucket
-        self._lock = threading.Lock()
-        self._exports: dict[str, _Export] = {}
+        self._exports = OwnExports[_Export]()
 
     def submit(self, query_id: str, query: str, uri: str, cursor: Callable[[], duckdb.DuckDBPyConnection]) -> None:
         """Begin to write. The cursor is the export's own, and is closed with it.
@@ -65,30 +61,21 @@ class Exports:
             write = partial(_upload, self._folder, self._bucket, self._bucket.key(uri))
         else:
             write = partial(_copy, _made(local_folder(uri)) / FILE_NAME, "")
-        export = _Export(cursor())
-        with self._lock:
-            if query_id in self._exports:
-                export.cursor.close()
-                raise PlatformError(ErrorCode.ALREADY_EXISTS, f"the export {query_id} was already submitted")
-            self._exports[query_id] = export
-        export.thread = threading.Thread(
-            target=_run, args=(export, query, write), name=f"export-{query_id}", daemon=True
-        )
-        export.thread.start()
+        export = _Export(cursor=cursor())
+        try:
+            self._exports.add(query_id, export)
+        except PlatformError:
+            export.cursor.close()
+            raise
+        threading.Thread(target=_run, args=(export, query, write), name=f"export-{query_id}", daemon=True).start()
 
     def poll(self, query_id: str, wait_seconds: float) -> ExportProgress:
         """The outcome, if there is one by then; UNKNOWN for an export of another process."""
-        with self._lock:
-            export = self._exports.get(query_id)
-        if export is None:
-            return ExportProgress(ExportState.UNKNOWN)
-        export.done.wait(max(0.0, wait_seconds))
-        return export.outcome
+        return self._exports.poll(query_id, wait_seconds)
 
     def cancel(self, query_id: str) -> None:
         """Interrupt the export and wait until its thread has let go of the file, or has uploaded the one at hand."""
-        with self._lock:
-            export = self._exports.get(query_id)
+        export = self._exports.find(query_id)
         if export is None:
             return
         export.stop.set()
@@ -100,9 +87,7 @@ class Exports:
 
     def close(self) -> None:
         """Cancel what still runs."""
-        with self._lock:
-            running = list(self._exports)
-        for query_id in running:
+        for query_id in self._exports.all():
             self.cancel(query_id)
 
 

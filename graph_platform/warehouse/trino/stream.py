@@ -11,7 +11,6 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from copy import copy
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,6 +22,7 @@ from graph_platform.mapping.sql import without_terminator
 from graph_platform.mapping.type_text import WarehouseType, parse_warehouse_type
 from graph_platform.storage.protocol import Storage
 from graph_platform.storage.scratch import scratch_folder
+from graph_platform.warehouse.own_exports import OwnExport, OwnExports
 from graph_platform.warehouse.protocol import ExportProgress, ExportState
 from graph_platform.warehouse.trino.parquet import arrow_schema
 from graph_platform.warehouse.trino.statement import Answer, TrinoConnection, TrinoFailure
@@ -39,13 +39,6 @@ class _Stopped(Exception):
     """The export was cancelled, or the other of its two threads failed."""
 
 
-@dataclass
-class _Export:
-    stop: threading.Event = field(default_factory=threading.Event)
-    done: threading.Event = field(default_factory=threading.Event)
-    outcome: ExportProgress = ExportProgress(ExportState.RUNNING)
-
-
 class StreamedExports:
     """The streamed exports of one connection: a thread that fetches and one that writes for each.
 
@@ -60,8 +53,7 @@ class StreamedExports:
         self._storage = storage
         self._scratch = scratch
         self._limit_seconds = limit_seconds
-        self._lock = threading.Lock()
-        self._exports: dict[str, _Export] = {}
+        self._exports = OwnExports[OwnExport]()
 
     def over(self, connection: TrinoConnection) -> Self:
         """The same exports, asked for over another connection to the same server."""
@@ -72,11 +64,8 @@ class StreamedExports:
     def submit(self, query_id: str, sql: str, uri: str, remember: Callable[[str], None]) -> None:
         """Begin to fetch and to write. There is nothing to remember, since nobody else can go on with it."""
         folder = self._storage.key(uri)
-        export = _Export()
-        with self._lock:
-            if query_id in self._exports:
-                raise PlatformError(ErrorCode.ALREADY_EXISTS, f"the export {query_id} was already submitted")
-            self._exports[query_id] = export
+        export = OwnExport()
+        self._exports.add(query_id, export)
         threading.Thread(
             target=self._run, args=(export, query_id, sql, folder), name=f"export-{query_id}", daemon=True
         ).start()
@@ -86,17 +75,11 @@ class StreamedExports:
 
     def poll(self, query_id: str, wait_seconds: float) -> ExportProgress:
         """UNKNOWN for an export of another process: it ended with that process."""
-        with self._lock:
-            export = self._exports.get(query_id)
-        if export is None:
-            return ExportProgress(ExportState.UNKNOWN)
-        export.done.wait(max(0.0, wait_seconds))
-        return export.outcome
+        return self._exports.poll(query_id, wait_seconds)
 
     def cancel(self, query_id: str) -> None:
         """Stop the export, and wait until its threads have let go of the storage."""
-        with self._lock:
-            export = self._exports.get(query_id)
+        export = self._exports.find(query_id)
         if export is not None:
             export.stop.set()
             export.done.wait()
@@ -106,14 +89,13 @@ class StreamedExports:
 
     def close(self) -> None:
         """Cancel what still runs."""
-        with self._lock:
-            exports = list(self._exports.values())
+        exports = self._exports.all().values()
         for export in exports:
             export.stop.set()
         for export in exports:
             export.done.wait()
 
-    def _run(self, export: _Export, query_id: str, sql: str, folder: str) -> None:
+    def _run(self, export: OwnExport, query_id: str, sql: str, folder: str) -> None:
         try:
             rows = self._exported(export, query_id, sql, folder)
             export.outcome = ExportProgress(ExportState.FINISHED, rows=rows)
@@ -129,7 +111,7 @@ class StreamedExports:
         finally:
             export.done.set()
 
-    def _exported(self, export: _Export, query_id: str, sql: str, folder: str) -> int:
+    def _exported(self, export: OwnExport, query_id: str, sql: str, folder: str) -> int:
         """Fetch in a thread of its own and write in this one, so that the cluster works meanwhile."""
         pages: queue.Queue[Answer | BaseException | None] = queue.Queue(_PAGES_WAITING)
         fetcher = threading.Thread(target=self._fetch, args=(export, query_id, sql, pages), daemon=True)
@@ -142,7 +124,7 @@ class StreamedExports:
             fetcher.join()
 
     def _fetch(
-        self, export: _Export, query_id: str, sql: str, pages: queue.Queue[Answer | BaseException | None]
+        self, export: OwnExport, query_id: str, sql: str, pages: queue.Queue[Answer | BaseException | None]
     ) -> None:
         def take(answer: Answer) -> bool:
             if answer.columns:
@@ -161,7 +143,7 @@ class StreamedExports:
         with contextlib.suppress(_Stopped):
             _put(pages, end, export)
 
-    def _write(self, export: _Export, pages: queue.Queue[Answer | BaseException | None], files: _Files) -> int:
+    def _write(self, export: OwnExport, pages: queue.Queue[Answer | BaseException | None], files: _Files) -> int:
         rows = 0
         while True:
             try:
@@ -179,7 +161,7 @@ class StreamedExports:
 
 
 def _put(
-    pages: queue.Queue[Answer | BaseException | None], item: Answer | BaseException | None, export: _Export
+    pages: queue.Queue[Answer | BaseException | None], item: Answer | BaseException | None, export: OwnExport
 ) -> None:
     while True:
         try:
