@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -118,5 +116,9 @@ def test_a_type_without_end_is_refused_and_does_not_recurse() -> None:
 @given(st.text(max_size=30))
 def test_any_text_is_read_or_is_a_value_error(text: str) -> None:
     for parse in (parse_warehouse_type, parse_engine_type):
-        with suppress(ValueError):
-            parse(text)
+        try:
+            read = parse(text)
+        except ValueError as error:
+            assert str(error), "an error says what is wrong"
+        else:
+            assert str(read), "what was read can be written"
