@@ -271,10 +271,10 @@ class EmbeddedPostgres:
             _fail(f"{program} failed: {_last_words(output)}", _advice(output), details={"output": output[-4000:]})
 
     def _start(self, account: _Account) -> None:
-        self._clear_stale_files()
         self._make_socket_folder()
         deadline = time.monotonic() + _START_SECONDS
         while True:
+            self._clear_stale_files()
             offset = self.log.stat().st_size if self.log.exists() else 0
             pid = self._spawn(account)
             while not self._answers():
@@ -288,8 +288,7 @@ class EmbeddedPostgres:
             with self.log.open("rb") as log:
                 log.seek(offset)
                 output = log.read().decode(errors="replace")
-            # The backends of a server that was killed take a moment to notice and to let go of its shared memory.
-            if "pre-existing shared memory block" not in output or time.monotonic() > deadline:
+            if not any(sign in output for sign in _STILL_ENDING) or time.monotonic() > deadline:
                 advice = _advice(output) or f"see {self.log}"
                 _fail(f"Postgres did not start: {_last_words(output)}", advice, details={"output": output[-4000:]})
             time.sleep(0.2)
@@ -432,6 +431,9 @@ def _last_words(output: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     return "; ".join(fatal or note for fatal, note in complaints[-2:]) or (lines or ["it said nothing"])[-1]
 
+
+# A server that was killed takes a moment to be gone; its backends, to notice and to let go of its shared memory.
+_STILL_ENDING = ("pre-existing shared memory block", '" already exists')
 
 _ADVICE = (
     ("No space left on device", "free some disk space, or set GRAPH_PLATFORM_HOME to a folder on another disk"),

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +18,7 @@ import sqlalchemy
 from graph_platform.catalog import embedded
 from graph_platform.catalog.embedded import DAGSTER_DATABASE, EmbeddedPostgres
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform_tests.waiting import until
 
 ROOT = os.geteuid() == 0
 
@@ -102,9 +102,7 @@ def test_a_pid_that_another_process_got_after_a_crash_is_neither_trusted_nor_end
     pidfile = server.data / "postmaster.pid"
     lines = pidfile.read_text().splitlines()
     os.kill(pid, signal.SIGKILL)
-    deadline = time.monotonic() + 10
-    while embedded._works_in(pid, server.data) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    until(lambda: not embedded._works_in(pid, server.data), "the killed server still works")
     with subprocess.Popen(["sleep", "600"]) as bystander:
         try:
             pidfile.write_text("\n".join([str(bystander.pid), *lines[1:]]) + "\n")
@@ -148,6 +146,22 @@ def test_a_folder_that_another_user_put_in_the_way_of_the_short_socket_is_refuse
         server.socket_folder.unlink()
 
 
+def test_a_killed_server_that_is_not_gone_yet_is_waited_for(server: EmbeddedPostgres) -> None:
+    server.ensure()
+    pid = server.status().pid
+    assert pid is not None
+    pidfile = server.data / "postmaster.pid"
+    lines = pidfile.read_text().splitlines()
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: not embedded._works_in(pid, server.data), "the killed server still works")
+    ending = ["sleep", "1.5"]
+    with subprocess.Popen(ending, cwd=server.data, user=server.data.stat().st_uid) as process:
+        pidfile.write_text("\n".join([str(process.pid), *lines[1:]]) + "\n")
+        server.ensure()
+        assert process.poll() == 0 or process.wait(1) == 0
+    assert server.status().running
+
+
 def test_an_initialisation_that_was_killed_leaves_nothing_that_looks_finished(server: EmbeddedPostgres) -> None:
     program = (
         "import sys; from pathlib import Path; from graph_platform.catalog.embedded import EmbeddedPostgres as E;"
@@ -157,9 +171,8 @@ def test_an_initialisation_that_was_killed_leaves_nothing_that_looks_finished(se
     with subprocess.Popen(
         [sys.executable, "-c", program, os.fspath(home)], start_new_session=True, stderr=subprocess.DEVNULL
     ) as half:
-        deadline = time.monotonic() + 30
-        while not list(server.data.parent.glob("initialising-*/data/base/*")) and time.monotonic() < deadline:
-            time.sleep(0.001)
+        begun = server.data.parent
+        until(lambda: list(begun.glob("initialising-*/data/base/*")), "no initialisation begins", pause=0.001)
         os.killpg(half.pid, signal.SIGKILL)
     assert not server.data.exists()
     server.ensure()

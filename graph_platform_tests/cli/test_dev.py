@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import psutil
 import pytest
 
 from graph_platform_tests.cli.conftest import CommandLine
+from graph_platform_tests.waiting import until
 
 
 def _free_port() -> int:
@@ -36,11 +36,8 @@ def _dev(cli: CommandLine) -> Iterator[tuple[str, int]]:
     ) as process:
         try:
             url = f"http://127.0.0.1:{port}"
-            deadline = time.monotonic() + 90
-            while not _answers(url):
-                assert process.poll() is None, "the UI ended while it started"
-                assert time.monotonic() < deadline, "the UI did not start"
-                time.sleep(0.2)
+            until(lambda: process.poll() is not None or _answers(url), "the UI did not start", 180, 0.2)
+            assert process.poll() is None, "the UI ended while it started"
             yield url, process.pid
         finally:
             cli.run("down")
@@ -50,6 +47,19 @@ def _dev(cli: CommandLine) -> Iterator[tuple[str, int]]:
 def _answers(url: str) -> bool:
     with contextlib.suppress(httpx.HTTPError):
         return httpx.get(f"{url}/server_info", trust_env=False).status_code == 200
+    return False
+
+
+def _is_there(url: str) -> bool:
+    with contextlib.suppress(httpx.HTTPError):
+        httpx.get(url, trust_env=False)
+        return True
+    return False
+
+
+def _lives(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     return False
 
 
@@ -116,8 +126,8 @@ def test_a_server_that_is_no_dagster_is_status_3(cli: CommandLine) -> None:
         stderr=subprocess.DEVNULL,
     ) as server:
         try:
-            time.sleep(1)
             url = f"http://127.0.0.1:{port}"
+            until(lambda: _is_there(url), "the server did not start")
             answer = cli.run("mapping", "delete", "x", "-o", "json", GRAPH_PLATFORM_DAGSTER_URL=url)
         finally:
             server.kill()
@@ -144,10 +154,7 @@ def test_down_ends_the_ui_even_if_its_parent_was_killed_and_no_bystander(tmp_pat
             os.kill(pid, signal.SIGKILL)
             ended = cli.json("down")["ended"]
             assert {"postgres", "dev"} == {entry["what"] for entry in ended}
-            deadline = time.monotonic() + 10
-            while any(child.is_running() and child.status() != "zombie" for child in children):
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
+            until(lambda: not any(map(_lives, children)), "a process of the UI goes on")
             assert bystander.poll() is None
     finally:
         bystander.kill()

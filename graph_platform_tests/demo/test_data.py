@@ -12,6 +12,7 @@ import pytest
 
 from graph_platform.demo.data import TABLES, load_flights
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform_tests.waiting import until
 
 
 def _all(file: Path, query: str) -> list[tuple[object, ...]]:
@@ -53,9 +54,7 @@ def test_a_load_that_is_killed_is_done_again_in_full(tmp_path: Path) -> None:
         "load_flights(Path(sys.argv[1]))"
     )
     with subprocess.Popen([sys.executable, "-c", program, os.fspath(file)]) as loading:
-        deadline = time.monotonic() + 30
-        while not file.exists() and time.monotonic() < deadline:
-            time.sleep(0.001)
+        until(file.exists, "no load begins", pause=0.001)
         time.sleep(0.1)
         loading.send_signal(signal.SIGKILL)
     load_flights(file)

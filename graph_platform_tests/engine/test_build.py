@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -28,6 +27,7 @@ from graph_platform.snapshot.manifest import Manifest, ManifestColumn, ManifestT
 from graph_platform.storage.connect import open_storage
 from graph_platform.storage.protocol import Storage
 from graph_platform_tests.snapshots import ATTEMPT, build_request, graph_data, write_snapshot
+from graph_platform_tests.waiting import until
 
 ENGINES = ("ladybug", "ryugraph")
 
@@ -292,13 +292,11 @@ def test_a_build_dies_with_its_parent(storage: Storage, tmp_path: Path) -> None:
     done = subprocess.run(command, check=False, input=request.to_json(), text=True)
     assert done.returncode == -signal.SIGKILL
     child = Path(f"/proc/{pid_file.read_text()}")
-    deadline = time.monotonic() + 5
-    while process_identity(int(child.name)) is not None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    lives = process_identity(int(child.name)) is not None
-    if lives:
-        os.kill(int(child.name), signal.SIGKILL)
-    assert not lives
+    try:
+        until(lambda: process_identity(int(child.name)) is None, "the build outlives who asked for it", 20)
+    finally:
+        if process_identity(int(child.name)) is not None:
+            os.kill(int(child.name), signal.SIGKILL)
 
 
 def test_a_column_that_copy_can_cast_is_copied_directly(storage: Storage) -> None:

@@ -17,6 +17,7 @@ from graph_platform.engine.functions import FUNCTIONS, REFUSED_FUNCTIONS, TABLE_
 from graph_platform.engine.protocol import Database, TableSchema
 from graph_platform.engine.values import json_rows
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform_tests.waiting import until
 
 MEMORY_BYTES = 128 * 1024**2
 
@@ -175,8 +176,7 @@ def test_a_query_can_be_interrupted_while_others_go_on(engine_name: str, tmp_pat
 
     thread = threading.Thread(target=run)
     thread.start()
-    while not interrupts:
-        time.sleep(0.01)
+    until(lambda: interrupts, "the query does not start")
     assert rows(database, "RETURN 2") == [[2]]
     while not ended.wait(0.05):
         interrupts[0]()  # type: ignore[operator]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from graph_platform.instance.local import LocalRuntime
 from graph_platform.instance.protocol import Observation, Presence, Runtime
 from graph_platform_tests.snapshots import Snapshot, make_snapshot
+from graph_platform_tests.waiting import until
 
 ENGINES = ("ladybug", "ryugraph")
 INSTALLATION = "test-installation"
@@ -31,10 +31,13 @@ def runtime(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Runtime]
         made.stop(observation.instance, 0.2)
 
 
-def settled(runtime: Runtime, instance: str, seconds: float = 20) -> Observation:
+def settled(runtime: Runtime, instance: str) -> Observation:
     """Wait until the instance is no longer starting."""
-    deadline = time.monotonic() + seconds
-    while (seen := runtime.observe(instance)).presence is Presence.STARTING:
-        assert time.monotonic() < deadline, seen
-        time.sleep(0.05)
-    return seen
+
+    def look() -> Observation | None:
+        seen = runtime.observe(instance)
+        return None if seen.presence is Presence.STARTING else seen
+
+    found = until(look, f"{instance} is still starting")
+    assert found is not None
+    return found

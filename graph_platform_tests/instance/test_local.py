@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from graph_platform.instance.protocol import Presence
 from graph_platform.settings import Settings
 from graph_platform_tests.instance.conftest import INSTALLATION, settled
 from graph_platform_tests.snapshots import Snapshot
+from graph_platform_tests.waiting import until
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_the_folder_is_private_and_holds_the_token_only_in_its_file(
     process = Path(f"/proc/{server_pid(home)}")
     for place in (process / "cmdline", process / "environ", folder / "server.log", folder / "spec.json"):
         assert token not in place.read_text(errors="replace")
-    log = (folder / "server.log").read_text()
+    log = until(lambda: "POST" in (text := (folder / "server.log").read_text()) and text, "the query is not in the log")
     assert "POST /query 200" in log and "query text" not in log
 
 
@@ -168,9 +168,8 @@ def test_a_server_that_dies_without_a_word_gets_a_code_and_its_log(
     local.start(snapshots["ladybug"].spec("ladybug"))
     settled(local, "inst-1")
     os.kill(server_pid(home), number)
-    deadline = time.monotonic() + 5
-    while (seen := local.observe("inst-1")).presence is not Presence.ENDED and time.monotonic() < deadline:
-        time.sleep(0.02)
+    until(lambda: local.observe("inst-1").presence is Presence.ENDED, "the end is not seen")
+    seen = local.observe("inst-1")
     assert seen.failure is not None and seen.failure["code"] == code
     details = seen.failure["details"]
     assert isinstance(details, dict)
@@ -226,9 +225,6 @@ def test_an_identity_is_a_process_and_not_a_number() -> None:
     identity = process_identity(child.pid)
     assert identity is not None and identity == process_identity(child.pid) != process_identity(os.getpid())
     child.kill()
-    deadline = time.monotonic() + 5
-    while process_identity(child.pid) is not None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert process_identity(child.pid) is None  # a zombie is no process
+    until(lambda: process_identity(child.pid) is None, "a zombie is taken for a process")
     child.wait()
     assert process_identity(child.pid) is None

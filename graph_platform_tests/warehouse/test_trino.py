@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -22,6 +21,7 @@ from graph_platform.warehouse.trino.warehouse import TrinoWarehouse, open_trino
 from graph_platform.warehouse.validation import validate_on
 from graph_platform_tests.services.proxy import Proxy
 from graph_platform_tests.services.trino import PASSWORD, STRANGER, TrinoServer
+from graph_platform_tests.waiting import until
 
 
 @pytest.fixture
@@ -272,7 +272,7 @@ def test_closing_ends_a_description_that_waits(proxy: Proxy) -> None:
 
     thread = threading.Thread(target=describe)
     thread.start()
-    time.sleep(0.6)
+    until(lambda: len(proxy.requests) >= 2, "the description does not wait")
     warehouse.close()
     thread.join(10)
     assert [failure.code for failure in failures] == [ErrorCode.BACKEND_UNREACHABLE]

@@ -31,6 +31,7 @@ from graph_platform.warehouse.trino.warehouse import TrinoWarehouse
 from graph_platform_tests.services.buckets import unfinished_uploads
 from graph_platform_tests.services.proxy import Proxy
 from graph_platform_tests.services.trino import TrinoServer
+from graph_platform_tests.waiting import until
 from graph_platform_tests.warehouse import trino_submitter
 
 # A minute and more on any machine of tests.
@@ -144,10 +145,12 @@ def _ended(warehouse: TrinoWarehouse, query_id: str, seconds: float = 120) -> Ex
 
 def _written(warehouse: TrinoWarehouse, exporter: Exporter, query_id: str) -> None:
     """Wait until the export has begun to write files."""
-    deadline = time.monotonic() + 60
-    while not exporter.left(query_id):
+
+    def look() -> bool:
         assert warehouse.poll_export(query_id, 0.3).state is ExportState.RUNNING
-        assert time.monotonic() < deadline, "nothing is written"
+        return bool(exporter.left(query_id))
+
+    until(look, "nothing is written")
 
 
 def _at(*numbers: int) -> datetime:
