@@ -96,12 +96,24 @@ _WORDS = (
         "number the rows with row_number() OVER (PARTITION BY … ORDER BY …) and keep the first",
     ),
     _Words((("FOR",), ("UPDATE", "SHARE")), "Trino locks no rows", "leave {0} {1} out"),
+    _Words(
+        (("NATURAL",), ("JOIN", "INNER", "LEFT", "RIGHT", "FULL")),
+        "Trino has no NATURAL JOIN",
+        "write JOIN … USING (…)",
+    ),
     _Words((("LATERAL",), ("VIEW",)), "Trino has no LATERAL VIEW", "write CROSS JOIN UNNEST(…)"),
 )
 
 _NODES = (
     _Node(exp.ILike, lambda _: True, ("ILIKE",), "Trino has no ILIKE", "write lower(…) LIKE lower(…)"),
     _Node(exp.Glob, lambda _: True, ("GLOB",), "Trino has no GLOB", "write LIKE or regexp_like(…, …)"),
+    _Node(
+        exp.Between,
+        lambda between: between.args.get("symmetric") is not None,
+        ("SYMMETRIC", "ASYMMETRIC"),
+        "Trino's BETWEEN has the lower bound first",
+        "write x BETWEEN least(a, b) AND greatest(a, b)",
+    ),
     _Node(exp.SimilarTo, lambda _: True, ("SIMILAR TO",), "Trino has no SIMILAR TO", "write regexp_like(…, …)"),
     _Node(exp.RegexpLike, lambda _: True, ("RLIKE", "REGEXP"), "Trino has no such operator", "write regexp_like(…, …)"),
     _Node(
@@ -182,6 +194,16 @@ _TYPES = {
     **dict.fromkeys(("TIMESTAMPTZ", "TIMESTAMP_TZ"), "TIMESTAMP WITH TIME ZONE"),
     "STRUCT": "ROW(name type, …)",
 }
+_UNITS = frozenset(("YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"))
+_OTHER_UNITS = {
+    "WEEK": "days: INTERVAL '7' DAY",
+    "QUARTER": "months: INTERVAL '3' MONTH",
+    "DECADE": "years: INTERVAL '10' YEAR",
+    "CENTURY": "years: INTERVAL '100' YEAR",
+    "MILLENNIUM": "years: INTERVAL '1000' YEAR",
+    "MILLISECOND": "seconds: INTERVAL '0.001' SECOND",
+    "MICROSECOND": "seconds: INTERVAL '0.001' SECOND, which is the least",
+}
 _BY_FIRST_WORD = {
     word: tuple(sequence for sequence in _WORDS if word in sequence.words[0])
     for word in {word for sequence in _WORDS for word in sequence.words[0]}
@@ -217,6 +239,8 @@ def foreign_syntax(tree: exp.Expr, tokens: Sequence[Token]) -> Iterator[Foreign]
             if index is not None:
                 yield Foreign(kind.what, kind.hint, tokens[index])
     yield from _types(tokens, words)
+    yield from _intervals(tokens, words)
+    yield from _joins(tokens, words)
 
 
 def _types(tokens: Sequence[Token], words: Sequence[str]) -> Iterator[Foreign]:
@@ -228,6 +252,46 @@ def _types(tokens: Sequence[Token], words: Sequence[str]) -> Iterator[Foreign]:
             opened.pop()
         elif words[index] in _TYPES and opened and opened[-1] and words[index - 1] == "AS":
             yield Foreign(f"Trino has no type {token.text}", f"write {_TYPES[words[index]]}", token)
+
+
+def _intervals(tokens: Sequence[Token], words: Sequence[str]) -> Iterator[Foreign]:
+    for index in range(len(tokens) - 1):
+        if words[index] != "INTERVAL":
+            continue
+        at = index + 1 + (words[index + 1] in ("+", "-"))
+        unit = at + 1
+        if words[at] != _TEXT or words[unit] in _UNITS:
+            continue
+        named = tokens[unit].text if tokens[at + 1 :] else ""
+        singular = named.upper().removesuffix("S")
+        if singular in _UNITS:
+            yield Foreign(f"Trino has no unit {named}", f"write INTERVAL '{tokens[at].text}' {singular}", tokens[unit])
+        elif singular in _OTHER_UNITS:
+            yield Foreign(f"Trino has no unit {named}", f"write {_OTHER_UNITS[singular]}", tokens[unit])
+        else:
+            yield Foreign("the unit of an interval stands behind its text", "write INTERVAL '1' DAY", tokens[at])
+
+
+def _joins(tokens: Sequence[Token], words: Sequence[str]) -> Iterator[Foreign]:
+    """Each JOIN that has to have a condition and has none; an ON belongs to the last JOIN that waits for one."""
+    waiting: list[list[int]] = [[]]  # for each parenthesis around a token
+    for index, word in enumerate(words):
+        if word == "(":
+            waiting.append([])
+        elif word == "JOIN" and not _joins_all(words, index):
+            waiting[-1].append(index)
+        elif word in ("ON", "USING") and waiting[-1]:
+            waiting[-1].pop()
+        elif word in (")", _END):
+            for at in waiting.pop() if word == _END or len(waiting) > 1 else ():
+                yield Foreign("Trino wants to know what to join on", "write JOIN … ON …, or CROSS JOIN", tokens[at])
+
+
+def _joins_all(words: Sequence[str], index: int) -> bool:
+    """Whether a JOIN is a CROSS or a NATURAL one."""
+    while words[index - 1] in ("INNER", "OUTER", "LEFT", "RIGHT", "FULL"):
+        index -= 1
+    return words[index - 1] in ("CROSS", "NATURAL")
 
 
 def _word(token: Token) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from sqlglot import exp
+from sqlglot import Dialect, exp
 from sqlglot.errors import SqlglotError
 
 from graph_platform.mapping.problems import ProblemCode, problem
@@ -75,6 +75,7 @@ DIFFERENT: Mapping[str, str] = MappingProxyType(
     }
 )
 
+_DUCKDB = Dialect.get_or_raise("duckdb")
 _DOUBLES = ("DOUBLE", "FLOAT")
 PRELUDE = f"""
 CREATE OR REPLACE TEMP MACRO trino_text_of_parts(sign, digits, exponent) AS
@@ -96,11 +97,29 @@ CREATE OR REPLACE TEMP MACRO trino_text(given, kind) AS CASE
         CASE WHEN starts_with(given, '-') THEN '-' ELSE '' END,
         split_part(ltrim(given, '-'), 'e', 1),
         coalesce(try_cast(split_part(given, 'e', 2) AS INTEGER), 0)
-    ) END
+    ) END;
+CREATE OR REPLACE TEMP MACRO trino_index(given) AS try_cast(CAST(given AS VARCHAR) AS BIGINT);
+CREATE OR REPLACE TEMP MACRO trino_element(given, place) AS CASE
+    WHEN typeof(given) NOT LIKE '%]' AND typeof(given) NOT LIKE 'MAP(%'
+        THEN error('only an array or a map has elements on DuckDB: this is ' || typeof(given))
+    WHEN typeof(given) LIKE '%]' AND trino_index(place) < 1 THEN error('array indices start at 1: ' || place)
+    WHEN given[place] IS NOT NULL THEN given[place]
+    WHEN given IS NULL OR place IS NULL THEN NULL
+    WHEN typeof(given) LIKE '%]' AND trino_index(place) > json_array_length(to_json(given))
+        THEN error('the array has no element ' || place || ': use element_at, which gives NULL')
+    WHEN typeof(given) LIKE 'MAP(%' AND NOT list_contains(json_keys(to_json(given)), CAST(place AS VARCHAR))
+        THEN error('the map has no key ' || place || ': use element_at, which gives NULL')
+    END;
+CREATE OR REPLACE TEMP MACRO trino_element_at(given, place) AS CASE
+    WHEN typeof(given) LIKE '%]' AND trino_index(place) = 0 THEN error('array indices start at 1: ' || place)
+    ELSE given[place] END
 """
 """What a connection to DuckDB runs before it runs translations: `trino_text`, the text of a value as Trino writes it
 (1.5E0), from DuckDB's (1.5) and the name of DuckDB's type. Both write the fewest digits that a DOUBLE needs, but for a
 few that Java's older algorithm writes with one more; the digits of a REAL follow no such rule, so its text is refused.
+
+`trino_element` is the subscript: what is absent is an error on Trino and NULL on DuckDB, which also counts from the end
+and takes the letters of a text. Only what was not found is looked at twice.
 """
 
 
@@ -404,6 +423,12 @@ def _array_slice(node: exp.ArraySlice) -> exp.Expr:
     return _call("list_slice", node.this, start, last)
 
 
+def _element(node: exp.Bracket) -> exp.Expr:
+    """`x[k]` and `element_at(x, k)`, which the parser counts from 0 where `k` is a number."""
+    (at,) = _DUCKDB.generator().bracket_offset_expressions(node)
+    return _call("trino_element_at" if node.args.get("safe") else "trino_element", node.this, at)
+
+
 def _extract(node: exp.Extract) -> exp.Expr:
     """Trino's days of the week are 1 (Monday) to 7, DuckDB's 0 (Sunday) to 6."""
     part = str(node.this.name).upper()
@@ -423,6 +448,7 @@ _REWRITES: Mapping[type[exp.Expr], Callable[..., exp.Expr]] = MappingProxyType(
         exp.DateDiff: _date_diff,
         exp.ArrayPosition: _array_position,
         exp.ArraySlice: _array_slice,
+        exp.Bracket: _element,
         exp.Extract: _extract,
     }
 )

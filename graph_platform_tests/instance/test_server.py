@@ -239,7 +239,7 @@ def test_queries_run_beside_each_other_and_too_many_are_refused(server: httpx.Cl
     def run(seconds: float) -> None:
         statuses.append(query(server, SLOW, timeout_seconds=seconds).status_code)
 
-    threads = [threading.Thread(target=run, args=(5 if number < 4 else 0.3,)) for number in range(60)]
+    threads = [threading.Thread(target=run, args=(3 if number < 4 else 0.3,)) for number in range(60)]
     for thread in threads[:4]:
         thread.start()
     until(lambda: in_flight(server) == 4, "four queries do not run at once")

@@ -66,6 +66,15 @@ FOREIGN = (
     ("SELECT CAST(regionkey AS text) AS x FROM region", 26, "VARCHAR"),
     ("SELECT TRY_CAST(name AS numeric(10, 2)) AS x FROM region", 25, "DECIMAL(p, s)"),
     ("SELECT CAST(regionkey AS float) AS x FROM region", 26, "REAL"),
+    ("SELECT name FROM region WHERE regionkey BETWEEN SYMMETRIC 2 AND 1", 49, "least(a, b)"),
+    ("SELECT r.name FROM region r JOIN nation n WHERE r.regionkey = n.regionkey", 29, "CROSS JOIN"),
+    ("SELECT r.name FROM region r LEFT JOIN nation n", 34, "ON"),
+    ("SELECT r.name FROM region r, nation n INNER JOIN nation m", 45, "ON"),
+    ("SELECT x FROM (SELECT r.name AS x FROM region r JOIN nation n) JOIN nation m ON true", 49, "ON"),
+    ("SELECT name FROM region NATURAL LEFT JOIN nation", 25, "USING"),
+    ("SELECT DATE '2020-01-01' + INTERVAL '1' WEEK AS x", 41, "INTERVAL '7' DAY"),
+    ("SELECT DATE '2020-01-01' - INTERVAL '2' DAYS AS x", 41, "INTERVAL '2' DAY"),
+    ("SELECT DATE '2020-01-01' + INTERVAL '1 day' AS x", 37, "INTERVAL '1' DAY"),
 )
 
 TRINOS = (
@@ -101,6 +110,13 @@ TRINOS = (
     "SELECT name FROM region TABLESAMPLE BERNOULLI (10)",
     "SELECT x FROM region CROSS JOIN UNNEST(ARRAY[1, 2]) WITH ORDINALITY AS t(x, n)",
     "SELECT r.name FROM region r LEFT JOIN nation n USING (regionkey) CROSS JOIN LATERAL (SELECT r.name AS b) AS l",
+    "SELECT r.name AS x FROM region r JOIN nation n JOIN nation m ON n.nationkey = m.nationkey "
+    "ON r.regionkey = n.regionkey",
+    "SELECT r.name AS x FROM region r JOIN nation n CROSS JOIN nation m ON r.regionkey = n.regionkey",
+    "SELECT listagg(r.name, ',' ON OVERFLOW ERROR) WITHIN GROUP (ORDER BY r.name) AS x FROM region r "
+    "JOIN nation n ON true CROSS JOIN nation m",
+    "SELECT TIMESTAMP '2020-01-01 00:00:00' + INTERVAL '1 2:03' DAY TO MINUTE - INTERVAL - '0.001' SECOND AS x",
+    "SELECT interval FROM (VALUES 'a') AS t(interval)",
     "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 5) SELECT n AS x FROM t",
     "SELECT k FROM nation MATCH_RECOGNIZE (ORDER BY nationkey MEASURES B.nationkey AS k ONE ROW PER MATCH "
     "PATTERN (A (B | C)+ D{2,3}) DEFINE B AS nationkey > 1)",
