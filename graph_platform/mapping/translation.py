@@ -1,4 +1,4 @@
-"""Trino's SQL on DuckDB: what is rewritten, what is refused, and what may give another value.
+"""Trino's SQL on DuckDB: what is refused, and what may give another value; `rewrites.py` does the rewriting.
 
 The tables at the top are the knowledge; the tests run each entry on DuckDB against the value that Trino gives. A
 function outside `TESTED` still runs, with a warning that names it: never is a different value passed on in silence.
@@ -6,16 +6,16 @@ function outside `TESTED` still runs, with a warning that names it: never is a d
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from sqlglot import Dialect, exp
+from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from graph_platform.mapping.problems import ProblemCode, problem
 from graph_platform.mapping.report import Problem
+from graph_platform.mapping.rewrites import duckdb_text, number_kind
 from graph_platform.mapping.sql import CheckedQuery, function_name, locate
 
 # Keys of sqlglot's function nodes, and names of functions that it has no node for, that gave Trino's value on DuckDB.
@@ -75,53 +75,6 @@ DIFFERENT: Mapping[str, str] = MappingProxyType(
     }
 )
 
-_DUCKDB = Dialect.get_or_raise("duckdb")
-_DOUBLES = ("DOUBLE", "FLOAT")
-PRELUDE = f"""
-CREATE OR REPLACE TEMP MACRO trino_text_of_parts(sign, digits, exponent) AS
-    sign || left(digits, 1) || '.' || coalesce(nullif(substr(digits, 2), ''), '0') || 'E' || CAST(exponent AS VARCHAR);
-CREATE OR REPLACE TEMP MACRO trino_text_of_double(sign, plain, exponent) AS trino_text_of_parts(
-    sign,
-    trim(replace(plain, '.', ''), '0'),
-    exponent + CASE WHEN starts_with(plain, '0')
-        THEN length(ltrim(split_part(plain, '.', 2), '0')) - length(split_part(plain, '.', 2)) - 1
-        ELSE length(split_part(plain, '.', 1)) - 1 END
-);
-CREATE OR REPLACE TEMP MACRO trino_text(given, kind) AS CASE
-    WHEN kind NOT IN {_DOUBLES} THEN given
-    WHEN given IS NULL THEN NULL
-    WHEN kind = 'FLOAT' THEN error('the text of a REAL is another one on Trino: cast it to a DECIMAL(p, s) first')
-    WHEN ltrim(given, '-') IN ('nan', 'inf') THEN replace(replace(given, 'nan', 'NaN'), 'inf', 'Infinity')
-    WHEN ltrim(given, '-') = '0.0' THEN replace(given, '0.0', '0E0')
-    ELSE trino_text_of_double(
-        CASE WHEN starts_with(given, '-') THEN '-' ELSE '' END,
-        split_part(ltrim(given, '-'), 'e', 1),
-        coalesce(try_cast(split_part(given, 'e', 2) AS INTEGER), 0)
-    ) END;
-CREATE OR REPLACE TEMP MACRO trino_index(given) AS try_cast(CAST(given AS VARCHAR) AS BIGINT);
-CREATE OR REPLACE TEMP MACRO trino_element(given, place) AS CASE
-    WHEN typeof(given) NOT LIKE '%]' AND typeof(given) NOT LIKE 'MAP(%'
-        THEN error('only an array or a map has elements on DuckDB: this is ' || typeof(given))
-    WHEN typeof(given) LIKE '%]' AND trino_index(place) < 1 THEN error('array indices start at 1: ' || place)
-    WHEN given[place] IS NOT NULL THEN given[place]
-    WHEN given IS NULL OR place IS NULL THEN NULL
-    WHEN typeof(given) LIKE '%]' AND trino_index(place) > json_array_length(to_json(given))
-        THEN error('the array has no element ' || place || ': use element_at, which gives NULL')
-    WHEN typeof(given) LIKE 'MAP(%' AND NOT list_contains(json_keys(to_json(given)), CAST(place AS VARCHAR))
-        THEN error('the map has no key ' || place || ': use element_at, which gives NULL')
-    END;
-CREATE OR REPLACE TEMP MACRO trino_element_at(given, place) AS CASE
-    WHEN typeof(given) LIKE '%]' AND trino_index(place) = 0 THEN error('array indices start at 1: ' || place)
-    ELSE given[place] END
-"""
-"""What a connection to DuckDB runs before it runs translations: `trino_text`, the text of a value as Trino writes it
-(1.5E0), from DuckDB's (1.5) and the name of DuckDB's type. Both write the fewest digits that a DOUBLE needs, but for a
-few that Java's older algorithm writes with one more; the digits of a REAL follow no such rule, so its text is refused.
-
-`trino_element` is the subscript: what is absent is an error on Trino and NULL on DuckDB, which also counts from the end
-and takes the letters of a text. Only what was not found is looked at twice.
-"""
-
 
 @dataclass(frozen=True)
 class Translation:
@@ -152,21 +105,6 @@ def to_duckdb(query: CheckedQuery, entity: str = "query") -> Translation:
     except SqlglotError as error:
         message = f"the SQL cannot be translated for DuckDB: {str(error).splitlines()[0]}"
         return Translation(None, (problem(ProblemCode.SQL_NOT_TRANSLATED, entity, message, field="sql"),), warnings)
-
-
-def duckdb_text(tree: exp.Expr) -> str:
-    """DuckDB's SQL for a tree in Trino's dialect, with the rewrites that keep Trino's values."""
-    root = tree.copy()
-    # Innermost first: a rewrite copies its arguments, which are then already DuckDB's.
-    for node in reversed(list(root.walk(bfs=False))):
-        rewritten = _rewritten(node)
-        if rewritten is node:
-            continue
-        if node is root:
-            root = rewritten
-        else:
-            node.replace(rewritten)
-    return root.sql(dialect="duckdb", comments=False)
 
 
 def _names(node: exp.Expr) -> tuple[str, str]:
@@ -258,229 +196,9 @@ def _keeps_more_digits(node: exp.Cast) -> bool:
 
 
 def _division_agrees(node: exp.Div) -> bool:
-    kinds = {_kind(node.this), _kind(node.expression)}
+    kinds = {number_kind(node.this), number_kind(node.expression)}
     if "double" in kinds:
         return True
     divisor = node.expression
     nonzero = isinstance(divisor, exp.Literal) and not divisor.is_string and float(divisor.this) != 0
     return kinds == {"integer"} and nonzero
-
-
-def _kind(node: exp.Expr) -> str | None:  # noqa: PLR0911
-    """The kind of number that an expression surely is, None where only the tables know."""
-    if isinstance(node, exp.Paren):
-        return _kind(node.this)
-    if isinstance(node, exp.Neg):
-        return _kind(node.this)
-    if isinstance(node, exp.Cast):
-        if node.is_type(exp.DType.DOUBLE, exp.DType.FLOAT):
-            return "double"
-        return "integer" if node.is_type(*exp.DataType.INTEGER_TYPES) else None
-    if isinstance(node, exp.Literal) and not node.is_string:
-        text = str(node.this).lower()
-        return "double" if "e" in text else "decimal" if "." in text else "integer"
-    if isinstance(node, (exp.Add, exp.Sub, exp.Mul, exp.Div)):
-        kinds = {_kind(node.this), _kind(node.expression)}
-        return "double" if "double" in kinds else "integer" if kinds == {"integer"} else None
-    if isinstance(node, (exp.Count, exp.Length)):
-        return "integer"
-    return "double" if isinstance(node, (exp.Sqrt, exp.Ln, exp.Exp, exp.Pow, exp.Radians)) else None
-
-
-# --- rewrites: DuckDB's name and Trino's value -------------------------------------------------------------------
-
-
-def _call(name: str, *arguments: exp.Expr) -> exp.Anonymous:
-    return exp.Anonymous(this=name, expressions=[argument.copy() for argument in arguments])
-
-
-def _substring(node: exp.Substring) -> exp.Expr:
-    """DuckDB counts a start of 0 or before the beginning as some place before the text; Trino answers ''."""
-    text, start = node.this, node.args.get("start")
-    if start is None or (isinstance(start, exp.Literal) and str(start.this).isdigit() and int(start.this) > 0):
-        return node
-    outside = exp.or_(
-        exp.EQ(this=start.copy(), expression=exp.Literal.number(0)),
-        exp.LT(this=start.copy(), expression=exp.Neg(this=exp.Length(this=text.copy()))),
-    )
-    return exp.Case(ifs=[exp.If(this=outside, true=exp.Literal.string(""))], default=node.copy())
-
-
-def _split_part(node: exp.SplitPart) -> exp.Expr:
-    """Past the last part Trino answers NULL, DuckDB ''; an element of the list past its end is NULL in DuckDB."""
-    return exp.Anonymous(
-        this="list_extract",
-        expressions=[_call("str_split", node.this, node.args["delimiter"]), node.args["part_index"]],
-    )
-
-
-def _regexp_extract(node: exp.RegexpExtract) -> exp.Expr:
-    """Without a match Trino answers NULL, DuckDB ''."""
-    group = node.args.get("group")
-    matches = _call("regexp_matches", node.this, node.expression)
-    extract = _call("regexp_extract", node.this, node.expression, *([group] if group is not None else []))
-    return exp.Case(ifs=[exp.If(this=matches, true=extract)])
-
-
-def _regexp_replace(node: exp.RegexpReplace) -> exp.Expr:
-    """A group is $1 in Trino and \\1 in DuckDB; all matches are replaced."""
-    replacement = node.args.get("replacement")
-    text = str(replacement.this) if replacement is not None else ""
-    parts = re.split(r"(\\\$|\\\\|\$\d)", text)
-    translated = "".join(
-        {"\\$": "$", "\\\\": "\\\\"}.get(part) or ("\\" + part[1:] if re.fullmatch(r"\$\d", part) else part)
-        for part in parts
-    )
-    return _call("regexp_replace", node.this, node.expression, exp.Literal.string(translated), exp.Literal.string("g"))
-
-
-def _json_extract_scalar(node: exp.JSONExtractScalar) -> exp.Expr:
-    """Trino answers NULL for an object or an array, DuckDB their text."""
-    if node.args.get("_scalar"):
-        return node
-    kept = node.copy()
-    kept.set("_scalar", True)
-    path = exp.JSONExtract(this=node.this.copy(), expression=node.expression.copy())
-    nested = exp.In(
-        this=_call("json_type", path), expressions=[exp.Literal.string("ARRAY"), exp.Literal.string("OBJECT")]
-    )
-    return exp.Case(ifs=[exp.If(this=nested, true=exp.null())], default=exp.Paren(this=kept))
-
-
-def _cast(node: exp.Cast) -> exp.Expr:
-    """Trino cuts text to the length of VARCHAR(n), writes a DOUBLE as 1.5E0, and rounds a half away from zero.
-
-    A bare TIMESTAMP has milliseconds on Trino, and microseconds on DuckDB.
-    """
-    if any(_is_bare_timestamp(kind) for kind in node.to.find_all(exp.DataType)):
-        node = node.copy()
-        for kind in filter(_is_bare_timestamp, list(node.to.find_all(exp.DataType))):
-            kind.set("expressions", [exp.DataTypeParam(this=exp.Literal.number(3))])
-        return node
-    if node.is_type(*exp.DataType.INTEGER_TYPES):
-        return _to_integer(node)
-    if not node.is_type(exp.DType.VARCHAR) or node.to.args.get("nested"):
-        return node
-    length = node.to.find(exp.DataTypeParam)
-    plain = node.copy()
-    plain.set("to", exp.DataType.build("varchar"))
-    text: exp.Expr = plain
-    if _kind_where_known(node.this) in (None, "double"):
-        text = _call("trino_text", plain, _call("typeof", node.this))
-    if length is None:
-        return text
-    return exp.Substring(this=text, start=exp.Literal.number(1), length=length.this.copy())
-
-
-def _kind_where_known(node: exp.Expr) -> str | None:
-    return "text" if node.is_string else _kind(node)
-
-
-def _as_double(node: exp.Expr) -> exp.TryCast:
-    """For where it is one. A value of another kind only has to be read, so that both ways can be planned."""
-    return exp.TryCast(this=node.copy(), to=exp.DataType.build("double"))
-
-
-def _to_integer(node: exp.Cast) -> exp.Expr:
-    """Half away from zero. Where only the tables know whether it is a DOUBLE, DuckDB knows when it plans."""
-    kind = _kind_where_known(node.this)
-    if kind not in (None, "double"):
-        return node
-    rounded = node.copy()
-    rounded.set("this", exp.Round(this=node.this.copy() if kind else _as_double(node.this)))
-    if kind:
-        return rounded
-    names = [exp.Literal.string(name) for name in _DOUBLES]
-    is_double = exp.In(this=_call("typeof", node.this), expressions=names)
-    return exp.Paren(this=exp.Case(ifs=[exp.If(this=is_double, true=rounded)], default=node.copy()))
-
-
-def _is_bare_timestamp(kind: exp.DataType) -> bool:
-    return kind.is_type(exp.DType.TIMESTAMP) and not kind.expressions
-
-
-def _date_diff(node: exp.DateDiff) -> exp.Expr:
-    """Trino counts whole units between the two, DuckDB's date_diff counts the boundaries that are crossed."""
-    unit = exp.Literal.string(str(node.args["unit"].name).lower())
-    return _call("date_sub", unit, node.expression, node.this)
-
-
-def _array_position(node: exp.ArrayPosition) -> exp.Expr:
-    """Where it is absent Trino answers 0, DuckDB NULL."""
-    missing = exp.or_(
-        exp.Is(this=node.this.copy(), expression=exp.null()), exp.Is(this=node.expression.copy(), expression=exp.null())
-    )
-    found = exp.Coalesce(this=_call("list_position", node.this, node.expression), expressions=[exp.Literal.number(0)])
-    return exp.Case(ifs=[exp.If(this=missing, true=exp.null())], default=found)
-
-
-def _array_slice(node: exp.ArraySlice) -> exp.Expr:
-    """Trino's third argument is a length, DuckDB's the last index."""
-    start, length = node.args["start"], node.args["end"]
-    last = exp.Sub(
-        this=exp.Add(this=start.copy(), expression=exp.Paren(this=length.copy())), expression=exp.Literal.number(1)
-    )
-    return _call("list_slice", node.this, start, last)
-
-
-def _element(node: exp.Bracket) -> exp.Expr:
-    """`x[k]` and `element_at(x, k)`, which the parser counts from 0 where `k` is a number."""
-    (at,) = _DUCKDB.generator().bracket_offset_expressions(node)
-    return _call("trino_element_at" if node.args.get("safe") else "trino_element", node.this, at)
-
-
-def _extract(node: exp.Extract) -> exp.Expr:
-    """Trino's days of the week are 1 (Monday) to 7, DuckDB's 0 (Sunday) to 6."""
-    part = str(node.this.name).upper()
-    name = _EXTRACTED.get(part)
-    return exp.Extract(this=exp.var(name), expression=node.expression.copy()) if name else node
-
-
-_REWRITES: Mapping[type[exp.Expr], Callable[..., exp.Expr]] = MappingProxyType(
-    {
-        exp.Substring: _substring,
-        exp.SplitPart: _split_part,
-        exp.RegexpExtract: _regexp_extract,
-        exp.RegexpReplace: _regexp_replace,
-        exp.JSONExtractScalar: _json_extract_scalar,
-        exp.Cast: _cast,
-        exp.TryCast: _cast,
-        exp.DateDiff: _date_diff,
-        exp.ArrayPosition: _array_position,
-        exp.ArraySlice: _array_slice,
-        exp.Bracket: _element,
-        exp.Extract: _extract,
-    }
-)
-_RENAMED: Mapping[str, str] = MappingProxyType(
-    {
-        "is_finite": "isfinite",
-        "is_infinite": "isinf",
-        "every": "bool_and",
-        "arrays_overlap": "list_has_any",
-        "yow": "isoyear",
-    }
-)
-_EXTRACTED: Mapping[str, str] = MappingProxyType(
-    {
-        **dict.fromkeys(("DOW", "DAY_OF_WEEK", "DAYOFWEEK"), "ISODOW"),
-        **dict.fromkeys(("DAY_OF_YEAR", "DAYOFYEAR"), "DOY"),
-        **dict.fromkeys(("YOW", "YEAR_OF_WEEK", "YEAROFWEEK"), "ISOYEAR"),
-    }
-)
-_CONSTANTS: Mapping[str, str] = MappingProxyType({"nan": "NaN", "infinity": "Infinity"})
-
-
-def _rewritten(node: exp.Expr) -> exp.Expr:
-    rewrite = _REWRITES.get(type(node))
-    if rewrite is not None:
-        return rewrite(node)
-    if isinstance(node, exp.Anonymous):
-        name = function_name(node)
-        if name in _RENAMED:
-            return exp.Anonymous(this=_RENAMED[name], expressions=node.expressions)
-        if name in _CONSTANTS and not node.expressions:
-            return exp.cast(exp.Literal.string(_CONSTANTS[name]), "double")
-        if name == "millisecond":
-            return exp.Paren(this=exp.Mod(this=node.copy(), expression=exp.Literal.number(1000)))
-    return node

@@ -11,8 +11,9 @@ import duckdb
 import pytest
 from sqlglot import exp
 
+from graph_platform.mapping.rewrites import PRELUDE
 from graph_platform.mapping.sql import check_query
-from graph_platform.mapping.translation import DIFFERENT, PRELUDE, REFUSED, TESTED, to_duckdb
+from graph_platform.mapping.translation import DIFFERENT, REFUSED, TESTED, to_duckdb
 
 T = dt.datetime
 ERROR = object()

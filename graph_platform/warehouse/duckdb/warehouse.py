@@ -16,8 +16,9 @@ from sqlglot import exp
 
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.mapping.problems import ProblemCode
+from graph_platform.mapping.rewrites import PRELUDE
 from graph_platform.mapping.sql import check_query
-from graph_platform.mapping.translation import PRELUDE, to_duckdb
+from graph_platform.mapping.translation import to_duckdb
 from graph_platform.storage.protocol import Storage
 from graph_platform.warehouse.duckdb.export import Exports
 from graph_platform.warehouse.duckdb.file import connected, lock_down, unreachable
