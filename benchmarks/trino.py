@@ -135,7 +135,7 @@ class _Cluster:
     def cursor(self, schema: str, *, port: int | None = None) -> Any:
         """Of the public client, for Trino by itself."""
         properties = {"hive.timestamp_precision": "MICROSECONDS"}
-        opened = connect(
+        opened: Any = connect(  # type: ignore[no-untyped-call]
             host="127.0.0.1",
             port=port or self.server.port,
             user="tester",

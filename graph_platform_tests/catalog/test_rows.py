@@ -92,7 +92,7 @@ def test_two_workers_share_the_jobs_and_none_is_done_twice(catalog: Catalog) -> 
     together = Barrier(2)
 
     def work(_: int) -> list[str]:
-        done = []
+        done: list[str] = []
         together.wait()
         while True:
             with catalog.transaction() as session:

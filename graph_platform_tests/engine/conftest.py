@@ -71,7 +71,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     if "engine_name" not in arguments:
         return None
     workers = pyfuncitem.config.stash[_WORKERS]
-    name = arguments["engine_name"]
+    name = str(arguments["engine_name"])
     worker = workers.get(name) or Worker()
     workers[name] = worker
     ready = {key: str(value) if isinstance(value, Path) else value for key, value in arguments.items()}

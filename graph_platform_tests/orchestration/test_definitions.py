@@ -59,7 +59,9 @@ def _undescribed(kind: Any, path: str) -> list[str]:
 @pytest.mark.parametrize("job", jobs, ids=lambda job: job.name)
 def test_every_field_of_every_config_explains_itself(job: JobDefinition) -> None:
     (node,) = job.nodes
-    assert _undescribed(node.definition.config_schema.config_type, job.name) == []
+    schema = node.definition.config_schema
+    assert schema is not None
+    assert _undescribed(schema.config_type, job.name) == []
 
 
 def _pairs(model: type[BaseModel]) -> dict[str, tuple[str | None, bool]]:

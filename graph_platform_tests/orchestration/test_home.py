@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import psycopg
@@ -15,7 +16,7 @@ from graph_platform.orchestration.home import POSTGRES_VARIABLE, prepare
 from graph_platform.settings import Settings
 
 
-def _settings(home: Path, **values: str) -> Settings:
+def _settings(home: Path, **values: Any) -> Settings:
     return replace(Settings.load({"GRAPH_PLATFORM_HOME": str(home)}), **values)
 
 

@@ -19,7 +19,7 @@ Run = Callable[..., dict[str, Any]]
 
 
 def _airlines(sql: str, *properties: str) -> dict[str, Any]:
-    node = {"label": "Airline", "sql": sql, "primary_key": {"name": "carrier", "type": "STRING"}}
+    node: dict[str, Any] = {"label": "Airline", "sql": sql, "primary_key": {"name": "carrier", "type": "STRING"}}
     if properties:
         node["properties"] = [{"name": name, "type": "STRING"} for name in properties]
     return {"name": "airlines", "description": "who flies", "node_definitions": [node]}
@@ -37,7 +37,8 @@ def _document(result: ExecuteInProcessResult) -> dict[str, Any]:
         return {ERROR: event.step_failure_data.user_failure_data.metadata[ERROR].value}
     (output,) = result.filter_events(lambda event: event.is_successful_output)
     assert output.step_output_data.output_name
-    document: dict[str, Any] = output.step_output_data.metadata[RESULT].value
+    document = output.step_output_data.metadata[RESULT].value
+    assert isinstance(document, dict)
     return document
 
 

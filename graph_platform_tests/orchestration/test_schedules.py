@@ -26,7 +26,7 @@ def test_the_schema_cache_is_refreshed_daily_once_somebody_turns_it_on(
         tick = schedule.evaluate_tick(
             build_schedule_context(instance, scheduled_execution_time=datetime(2026, 1, 1, 4, 17, tzinfo=UTC))
         )
-        (request,) = tick.run_requests
+        (request,) = tick.run_requests or ()
         assert SchemaCache.of(settings).known() is None
         job = definitions.resolve_job_def(schedule.job_name)
         assert job.execute_in_process(run_config=request.run_config, instance=instance).success

@@ -48,6 +48,7 @@ def flights(request: pytest.FixtureRequest, flights_file: Path) -> Iterator[Ware
         warehouse: Warehouse = DuckDBWarehouse(flights_file)
     else:
         server: TrinoServer = request.getfixturevalue("flights_server")
-        warehouse = TrinoWarehouse(TrinoAddress("127.0.0.1", server.port, "http", "tester", *FLIGHTS_SCHEMA.split(".")))
+        catalog, schema = FLIGHTS_SCHEMA.split(".")
+        warehouse = TrinoWarehouse(TrinoAddress("127.0.0.1", server.port, "http", "tester", catalog, schema))
     yield warehouse
     warehouse.close()

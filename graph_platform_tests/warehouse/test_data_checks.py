@@ -256,8 +256,8 @@ def test_a_check_costs_a_few_times_a_count_of_the_same_rows(tmp_path: Path) -> N
             for each in resolved:
                 warehouse.fetch(f"SELECT count(*) AS n FROM (\n{each.sql}\n) AS x", 1, 60)
             between = time.process_time()
-            for each in data_checks(resolved, ENFORCED):
-                warehouse.fetch(each.sql, 1, 60)
+            for check in data_checks(resolved, ENFORCED):
+                warehouse.fetch(check.sql, 1, 60)
             counted.append(between - started)
             checked.append(time.process_time() - between)
     finally:

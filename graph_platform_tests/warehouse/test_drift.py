@@ -106,7 +106,7 @@ def drifted(world: World) -> dict[str, Any]:
 
 def told(found: dict[str, Any]) -> list[tuple[str, str, str | None, str | None, str | None, bool]]:
     names = ("kind", "entity", "field", "before", "after", "breaks")
-    return [tuple(change[name] for name in names) for change in found["changes"]]  # type: ignore[misc]
+    return [tuple(change[name] for name in names) for change in found["changes"]]
 
 
 def test_a_version_keeps_the_columns_that_the_warehouse_gave(world: World) -> None:

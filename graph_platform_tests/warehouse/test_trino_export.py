@@ -44,7 +44,7 @@ FAILING = "SELECT orderkey, comment, 1 / (orderkey - 5900000) AS one FROM tpch.s
 # Trino's own default: the rows of many seconds are then in memory, and nothing of them in the bucket.
 LARGE_BLOCKS = {"hive_s3.parquet_writer_block_size": "128MB"}
 NO_PROPERTIES: Mapping[str, str] = MappingProxyType({})
-STREAMED = {"export_schema": ""}
+STREAMED: dict[str, Any] = {"export_schema": ""}
 
 
 @dataclass
