@@ -13,15 +13,15 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
 from graph_platform.engine.connect import load_engine
-from graph_platform.engine.files import check_files, file_sha256, place_files, start_hashing
-from graph_platform.engine.graph import create_tables, load_tables
+from graph_platform.engine.files import check_content, check_footers, file_sha256, place_files, start_hashing
+from graph_platform.engine.graph import Progress, create_tables, load_tables
 from graph_platform.engine.protocol import Engine
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.snapshot.manifest import Manifest, ManifestDatabase
@@ -140,16 +140,17 @@ def build(request: BuildRequest, out: TextIO) -> BuildResult:
                 loading,
                 lambda done, of: progress("fetching", None, done, of),
             )
-            checks = worker.submit(check_files, placed)
+            content = worker.submit(check_content, placed)
             engine = load_engine(request.engine)
             database = engine.open(
                 request.output, read_only=False, memory_bytes=request.memory_bytes, threads=request.threads
             )
             try:
                 create_tables(database, request.manifest.ddl, progress)
-                rows = checks.result()
+                content.result()
+                footers = worker.submit(check_footers, placed)
                 hashes = start_hashing(placed, worker)
-                load_tables(database, placed, request.output, progress)
+                rows = _load_beside(footers, lambda tell: load_tables(database, placed, request.output, tell), progress)
                 progress("writing", None, 0, 1)
                 database.execute("CHECKPOINT")
             finally:
@@ -174,6 +175,24 @@ def build(request: BuildRequest, out: TextIO) -> BuildResult:
     finally:
         shutil.rmtree(loading, ignore_errors=True)
     return result
+
+
+def _load_beside(
+    footers: Future[dict[str, int]], load: Callable[[Progress], None], progress: Progress
+) -> dict[str, int]:
+    """Load while the footers are checked; what is wrong with a file is told instead of what came of loading it."""
+
+    def tell(phase: str, table: str | None, done: int, of: int) -> None:
+        if footers.done():
+            footers.result()
+        progress(phase, table, done, of)
+
+    try:
+        load(tell)
+    except PlatformError:
+        footers.result()
+        raise
+    return footers.result()
 
 
 def _peak_bytes() -> int:

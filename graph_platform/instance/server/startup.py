@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from graph_platform.engine.connect import load_engine
-from graph_platform.engine.files import check_files, file_sha256, place_files
+from graph_platform.engine.files import check_content, check_footers, file_sha256, place_files
 from graph_platform.engine.graph import create_tables, load_tables
 from graph_platform.engine.protocol import Database, Engine
 from graph_platform.errors import ErrorCode, PlatformError
@@ -118,7 +118,8 @@ def _loaded(
         placed = place_files(
             storage, spec.folder, manifest.tables, scratch, lambda done, of: report("fetching", done / max(of, 1))
         )
-        check_files(placed)
+        check_content(placed)
+        check_footers(placed)
         database = engine.open(path, read_only=False, memory_bytes=spec.memory_bytes, threads=spec.threads)
         with contextlib.closing(database):
 
