@@ -102,7 +102,7 @@ def load(folder: Path) -> Outcome:
     def ours() -> None:
         build_database(_request(folder, root, manifest), timeout_seconds=600)
 
-    ratios, copy, build = pairs(engines_own, ours, 5)
+    ratios, copy, build = pairs(engines_own, ours, 11)
     what = f"the engine's own COPY / ours ({NODES:,} nodes, {EDGES:,} edges)"
     return Outcome("load", what, ratios, copy, build, at_least=0.95)
 
