@@ -110,7 +110,8 @@ PROBLEM_KINDS: Mapping[ProblemCode, ProblemKind] = MappingProxyType(
         _C.DURATION_TOO_LONG: ProblemKind("A duration above the installation's ceiling."),
         _C.SQL_EMPTY: ProblemKind("A definition has no SQL.", "Write one SELECT."),
         _C.SQL_SYNTAX: ProblemKind(
-            "The SQL cannot be parsed.", "check commas, parentheses and quotes there; the dialect is Trino's"
+            "The SQL cannot be parsed.",
+            "check commas, parentheses and quotes there; the dialect is Trino's (else make what Trino takes a view)",
         ),
         _C.SQL_NOT_A_QUERY: ProblemKind("The SQL is not a query.", "Write one SELECT, WITH … SELECT, or VALUES."),
         _C.SQL_MULTIPLE_STATEMENTS: ProblemKind("More than one statement.", "Keep one; a WITH clause holds the steps."),

@@ -252,7 +252,9 @@ def _statement_starts(sql: str) -> Iterator[tuple[int, int]]:
 
 
 def _node(node: exp.Expr, sql: str, entity: str) -> Iterator[Problem]:
-    if isinstance(node, _PARAMETERS) or (isinstance(node, exp.Identifier) and node.name.startswith("$")):
+    # In quotes, `$path` and its like are hidden columns of Trino's.
+    named = isinstance(node, exp.Identifier) and node.name.startswith("$") and not node.args.get("quoted")
+    if isinstance(node, _PARAMETERS) or named:
         message = f"{node.sql(dialect=DIALECT)} is a placeholder, and a mapping has no values for one"
         yield problem(ProblemCode.SQL_PARAMETER, entity, message, field="sql")
     elif isinstance(node, exp.TableFromRows):

@@ -89,6 +89,7 @@ TRINOS = (
     "SELECT name || 'a' || ' | & ^ ~ :: ' AS x FROM region -- :: LIMIT 5 OFFSET 2",
     "SELECT regexp_like(name, '^a|b~') AS x, name LIKE 'a!_' ESCAPE '!' AS y FROM region",
     'SELECT name AS "::", 1 AS offset, 2 AS limit, 3 AS only FROM region',
+    """SELECT "$x" AS x FROM (SELECT name AS "$x" FROM region) WHERE "$x" <> '$y'""",
     "SELECT offset, limit FROM (SELECT 1 AS offset, 2 AS limit)",
     "SELECT text, string, float FROM (SELECT 1 AS text, 2 AS string, 3 AS float)",
     "SELECT (SELECT 1 AS text) AS x, CAST((SELECT name AS string FROM region LIMIT 1) AS varchar) AS y",
