@@ -21,6 +21,7 @@ from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.instance.connect import open_runtime
 from graph_platform.instance.protocol import Runtime
 from graph_platform.instance.service import InstanceService
+from graph_platform.mapping.data_checks import DataChecks
 from graph_platform.mapping.diff import change_lines
 from graph_platform.mapping.drift import drift, recorded_columns
 from graph_platform.mapping.duration import parse_duration
@@ -99,11 +100,15 @@ class Platform:
         self, definition: MappingDefinition, report: Reporter, data_checks: str = "trusted"
     ) -> ValidationReport:
         """Prove a mapping against the warehouse, and its data as far as `data_checks` says; nothing is kept."""
+        return self._validated(definition, report, data_checks_mode(data_checks))
+
+    def _validated(
+        self, definition: MappingDefinition, report: Reporter, mode: DataChecks, *, kept: bool = False
+    ) -> ValidationReport:
         report.touched("mapping", definition.name)
-        mode = data_checks_mode(data_checks)
         known = self._schemas.known() or ()
         warehouse = self.warehouse.tagged(mapping=definition.name)
-        return validate_on(warehouse, definition, self.settings, report.progress, mode, known).report
+        return validate_on(warehouse, definition, self.settings, report.progress, mode, known, kept).report
 
     def create_mapping(
         self, definition: MappingDefinition, by: Attribution, report: Reporter, data_checks: str = "trusted"
@@ -190,7 +195,7 @@ class Platform:
         with self.catalog.transaction() as session:
             mapping, version = mappings.get_version(session, reference)
         definition = MappingDefinition.model_validate(version.definition)
-        found = self.validate_mapping(definition, report)
+        found = self._validated(definition, report, DataChecks.TRUSTED, kept=True)
         changes = drift(definition, version.columns, found, relations_of(self.warehouse))
         return {
             "from": f"{mapping.name}@{version.version}",

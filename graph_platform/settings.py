@@ -125,13 +125,17 @@ class Settings:
         return f"Settings({shown})"
 
 
+_SECRET_PARAMETER = re.compile(r"([?&][^=&#]*(?:pass|pwd|token|secret|key|auth|jwt)[^=&#]*=)[^&#]+", re.I)
+
+
 def redacted(settings: Settings, name: str) -> str:
     """The value of a setting as it may be shown: a secret, or the password inside a URL, is replaced by `***`."""
     value = str(getattr(settings, name))
     if value and next(spec for spec in fields(settings) if spec.name == name).metadata.get("hidden"):
         return "***"
     # To the last @, since a password that was not percent-encoded may have one itself.
-    return re.sub(r"(://[^:/@\s]*):.*@", r"\1:***@", value)
+    value = re.sub(r"(://[^:/@\s]*):.*@", r"\1:***@", value)
+    return _SECRET_PARAMETER.sub(r"\1***", value)
 
 
 def _parse(variable: str, text: str, default: Any) -> Any:

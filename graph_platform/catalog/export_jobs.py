@@ -236,9 +236,13 @@ def reclaim_job(session: Session, holder: JobHolder, job: ExportJobRecord, *, by
     )
 
 
-def cancel_jobs(session: Session, snapshot: str, *, by: Attribution) -> None:
-    """Everything that is not at its end is cancelled; the snapshot is."""
-    transition(
+def cancel_jobs(session: Session, snapshot: str, *, by: Attribution) -> list[ExportJobRecord]:
+    """Everything that is not at its end is cancelled; the snapshot is.
+
+    Returns:
+        Those whose query may still run: where their owner is dead, nobody else ends it.
+    """
+    moved = transition(
         session,
         Entity.EXPORT_JOB,
         export_jobs.c.snapshot_id == snapshot,
@@ -247,6 +251,7 @@ def cancel_jobs(session: Session, snapshot: str, *, by: Attribution) -> None:
         by=by,
         values=_RELEASED,
     )
+    return [_record(row) for row in moved if row.query_state]
 
 
 def take_over(

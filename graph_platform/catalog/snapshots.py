@@ -19,7 +19,7 @@ from graph_platform.catalog.catalog import clock
 from graph_platform.catalog.ids import new_id
 from graph_platform.catalog.mappings import get_version
 from graph_platform.catalog.owner import known_dead
-from graph_platform.catalog.records import SnapshotRecord
+from graph_platform.catalog.records import ExportJobRecord, SnapshotRecord
 from graph_platform.catalog.states import Entity, ExportJobStatus, InstanceStatus, SnapshotStatus
 from graph_platform.catalog.tables import export_jobs, instances, mappings, snapshots
 from graph_platform.catalog.transition import Session, create, note, transition
@@ -210,9 +210,14 @@ def is_abandoned(session: Session, snapshot: SnapshotRecord) -> bool:
 
 
 def retry_snapshot(
-    session: Session, snapshot: SnapshotRecord, definitions: Sequence[jobs.ExportDefinition], *, by: Attribution
+    session: Session,
+    snapshot: SnapshotRecord,
+    storage_url: str,
+    definitions: Sequence[jobs.ExportDefinition],
+    *,
+    by: Attribution,
 ) -> None:
-    """A failed snapshot is pending again, with a new round of export jobs."""
+    """A failed snapshot is pending again, with a new round of export jobs into what is the storage by now."""
     moved = transition(
         session,
         Entity.SNAPSHOT,
@@ -223,6 +228,7 @@ def retry_snapshot(
         values={
             "attempt": snapshots.c.attempt + 1,
             "export_round": snapshots.c.export_round + 1,
+            "storage_url": storage_url,
             "error": None,
             "database_bytes": None,
         },
@@ -320,8 +326,11 @@ def finish_snapshot(
     return bool(moved)
 
 
-def begin_deletion(session: Session, snapshot: SnapshotRecord, *, by: Attribution) -> None:
+def begin_deletion(session: Session, snapshot: SnapshotRecord, *, by: Attribution) -> list[ExportJobRecord]:
     """A snapshot that no instance uses is being deleted; a second call goes on with the first.
+
+    Returns:
+        The jobs of a dead owner whose query may still run.
 
     Raises:
         PlatformError: RESOURCE_HAS_DEPENDENCIES with the instances, INVALID_STATE while it is being made.
@@ -339,6 +348,7 @@ def begin_deletion(session: Session, snapshot: SnapshotRecord, *, by: Attributio
             "end these first with `graph-platform instance terminate`",
             {"instances": list(users)},
         )
+    left: list[ExportJobRecord] = []
     current = find_snapshot(session, snapshot.id)
     if current and is_abandoned(session, current):
         where_abandoned = and_(snapshots.c.id == snapshot.id, snapshots.c.attempt == current.attempt)
@@ -352,7 +362,7 @@ def begin_deletion(session: Session, snapshot: SnapshotRecord, *, by: Attributio
             values={"lease_owner": None, "lease_expires_at": None, "attempt": snapshots.c.attempt + 1},
             reason="nobody works on it, and it is to be deleted",
         )
-        jobs.cancel_jobs(session, snapshot.id, by=by)
+        left = jobs.cancel_jobs(session, snapshot.id, by=by)
     moved = transition(
         session,
         Entity.SNAPSHOT,
@@ -362,10 +372,10 @@ def begin_deletion(session: Session, snapshot: SnapshotRecord, *, by: Attributio
         by=by,
     )
     if moved:
-        return
+        return left
     status = session.scalar(select(snapshots.c.status).where(snapshots.c.id == snapshot.id))
     if status in (SnapshotStatus.DELETING, SnapshotStatus.DELETED):
-        return
+        return left
     raise PlatformError(
         ErrorCode.INVALID_STATE,
         f"snapshot {snapshot.id} is being made by run {snapshot.run_id or 'of another process'}",

@@ -70,6 +70,8 @@ class ProblemCode(StrEnum):
     KEY_TYPE_MISMATCH = "KEY_TYPE_MISMATCH"
     DEPENDENCY_BROKEN = "DEPENDENCY_BROKEN"
 
+    SQL_NOT_PROVED = "SQL_NOT_PROVED"
+
     DATA_KEY_NULL = "DATA_KEY_NULL"
     DATA_KEY_DUPLICATE = "DATA_KEY_DUPLICATE"
     DATA_END_MISSING = "DATA_END_MISSING"
@@ -112,6 +114,10 @@ PROBLEM_KINDS: Mapping[ProblemCode, ProblemKind] = MappingProxyType(
         _C.SQL_SYNTAX: ProblemKind(
             "The SQL cannot be parsed.",
             "check commas, parentheses and quotes there; the dialect is Trino's (else make what Trino takes a view)",
+        ),
+        _C.SQL_NOT_PROVED: ProblemKind(
+            "The warehouse failed at this SQL for another reason than what it says.",
+            "see whether it can read the tables",
         ),
         _C.SQL_NOT_A_QUERY: ProblemKind("The SQL is not a query.", "Write one SELECT, WITH … SELECT, or VALUES."),
         _C.SQL_MULTIPLE_STATEMENTS: ProblemKind("More than one statement.", "Keep one; a WITH clause holds the steps."),

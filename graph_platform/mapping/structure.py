@@ -153,13 +153,13 @@ def _columns(
         yield problem(ProblemCode.TOO_MANY_PROPERTIES, entity, message, field="properties")
     for place, name in columns:
         field = place if place in ("primary_key", "from_key", "to_key") else name or place
-        if not name or len(name) > MAX_PROPERTY_NAME or _FORBIDDEN_CHARACTER.search(name):
+        if not name or len(name) > MAX_PROPERTY_NAME or _FORBIDDEN_CHARACTER.search(name) or "," in name:
             yield problem(
                 ProblemCode.PROPERTY_NAME_INVALID,
                 entity,
                 f"{name[:MAX_LABEL]!r} cannot be a property's name",
                 field=field,
-                hint=f"1 to {MAX_PROPERTY_NAME} characters, no backtick and no control character",
+                hint=f"1 to {MAX_PROPERTY_NAME} characters, no comma, no backtick and no control character",
             )
         elif name.startswith(RESERVED_PREFIXES):
             better = name.lstrip("_") or "name"

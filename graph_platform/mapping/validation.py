@@ -7,11 +7,12 @@ that definition alone, and the report says so.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
 
+from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.mapping.columns import check_columns, check_types, expected_columns
 from graph_platform.mapping.ddl import ddl
 from graph_platform.mapping.model import EdgeDefinition, MappingDefinition, NodeDefinition
@@ -22,6 +23,7 @@ from graph_platform.mapping.sql import check_query, item_positions
 from graph_platform.mapping.structure import check_structure
 from graph_platform.mapping.translation import to_duckdb
 from graph_platform.warehouse.protocol import Column, Refusal
+from graph_platform.workers import workers
 
 Describe = Callable[[str], tuple[Column, ...]]
 Progress = Callable[[int, int, str], None]
@@ -122,17 +124,18 @@ def _describe_all(
             return describe(sql)
         except Refusal as refusal:
             return refusal
+        except PlatformError as error:
+            if error.code is not ErrorCode.STARBURST_ERROR:
+                raise
+            # It answers, and failed at this one: the table's file, connector or metastore, not the whole mapping.
+            return Refusal(ProblemCode.SQL_NOT_PROVED, error.message, hint=error.hint)
 
-    with ThreadPoolExecutor(max_workers=max(1, concurrency), thread_name_prefix="validate") as pool:
+    with workers(concurrency, "validate") as pool:
         pending: dict[Future[tuple[Column, ...] | Refusal], str] = {pool.submit(ask, sql): sql for sql in statements}
         waiting = set(pending)
         while waiting:
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             for future in done:
-                failure = future.exception()
-                if failure is not None:
-                    pool.shutdown(wait=False, cancel_futures=True)
-                    raise failure
                 answers[pending[future]] = future.result()
                 if progress is not None:
                     progress(len(answers), len(statements), names[pending[future]])

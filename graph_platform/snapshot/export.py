@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -136,6 +137,7 @@ class _Lane:
         except Refusal as refusal:
             self._fail(job, _export_failed(job, refusal.message, run.storage.url, lost=False))
         except PlatformError as error:
+            self._end_query(query_id, error)
             self._retry_or_fail(job, error)
             return
         reached(Failpoint.JOB_SUBMITTED)
@@ -148,6 +150,7 @@ class _Lane:
             try:
                 progress = run.warehouse.poll_export(query_id, _POLL_SECONDS)
             except PlatformError as error:
+                self._end_query(query_id, error)
                 self._retry_or_fail(job, error)
                 return
             if progress.state == ExportState.FINISHED:
@@ -180,6 +183,12 @@ class _Lane:
         run.report.exported(
             DefinitionExported(run.mapping, kind_folder(job.kind), job.name, run.holder.snapshot, rows, size, seconds)
         )
+
+    def _end_query(self, query_id: str, error: PlatformError) -> None:
+        """So that it does not go on beside the next attempt, or write into a folder that is removed."""
+        if error.code != ErrorCode.INVALID_STATE:  # else it is in other hands
+            with suppress(PlatformError):
+                self._run.warehouse.cancel_export(query_id)
 
     def _retry_or_fail(self, job: ExportJobRecord, error: PlatformError) -> None:
         run = self._run

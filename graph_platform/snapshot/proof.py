@@ -9,6 +9,7 @@ from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.mapping.data_checks import DataChecks, is_data
 from graph_platform.mapping.drift import drift
 from graph_platform.mapping.model import MappingDefinition
+from graph_platform.mapping.problems import ProblemCode
 from graph_platform.mapping.resolved import ResolvedDefinition
 from graph_platform.progress import Reporter
 from graph_platform.settings import Settings
@@ -30,12 +31,21 @@ def prove_again(
     """The version as it will be exported.
 
     Raises:
-        PlatformError: STARBURST_ERROR if the mapping no longer holds, with what changed in `details["changes"]`;
+        PlatformError: STARBURST_ERROR if the mapping no longer holds, with what changed in `details["changes"]`, or if
+            the warehouse failed at it;
             VALIDATION_FAILED for its data where the checks are enforced; BACKEND_UNREACHABLE.
     """
     definition = MappingDefinition.model_validate(version.definition)
     name = f"{mapping.name}@{version.version}"
-    validation = validate_on(warehouse, definition, settings, report.progress)
+    validation = validate_on(warehouse, definition, settings, report.progress, kept=True)
+    failed = [p for p in validation.report.errors if p.code == ProblemCode.SQL_NOT_PROVED]
+    if failed and len(failed) == len(validation.report.errors):
+        raise PlatformError(
+            ErrorCode.STARBURST_ERROR,
+            f"{name} could not be proved: {'; '.join(f'{p.entity}: {p.message}' for p in failed[:_SHOWN])}",
+            "see whether the warehouse can read these tables; nothing was exported",
+            {"report": validation.report.model_dump(mode="json")},
+        )
     if not validation.report.valid:
         changes = drift(definition, version.columns, validation.report, relations_of(warehouse))
         told = [change.message for change in changes if change.breaks]

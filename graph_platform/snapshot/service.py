@@ -9,6 +9,8 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -44,10 +46,23 @@ from graph_platform.snapshot.manifest import (
 )
 from graph_platform.snapshot.ownership import claim_storage
 from graph_platform.snapshot.proof import prove_again
+from graph_platform.storage.connect import open_storage
 from graph_platform.storage.protocol import Storage
 from graph_platform.warehouse.protocol import Warehouse
 
 _WAIT_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class _Claim:
+    """A snapshot with our attempt number, None where it is not ours to work on; the jobs of a dead owner that are not
+    gone on with though their query may still run; and the storage where it was begun, where that is another one.
+    """
+
+    snapshot: SnapshotRecord
+    attempt: int | None = None
+    left: Sequence[ExportJobRecord] = ()
+    elsewhere: str | None = None
 
 
 class SnapshotService:
@@ -109,9 +124,10 @@ class SnapshotService:
             data_checks,
         )
         while True:
-            snapshot, attempt = self._claim(request, definitions, owner, by)
+            claim = self._claim(request, definitions, owner, by)
+            snapshot = claim.snapshot
             report.touched("snapshot", snapshot.id)
-            if attempt is not None:
+            if claim.attempt is not None:
                 break
             if snapshot.status == SnapshotStatus.READY:
                 report.progress(f"snapshot {snapshot.id} is ready already")
@@ -122,7 +138,8 @@ class SnapshotService:
             if snapshot.status == SnapshotStatus.READY:
                 return snapshot
         reached(Failpoint.SNAPSHOT_CLAIMED)
-        return self._make(snapshot, JobHolder(snapshot.id, attempt, owner), mapping, resolved, by, report)
+        self._clear(claim)
+        return self._make(snapshot, JobHolder(snapshot.id, claim.attempt, owner), mapping, resolved, by, report)
 
     def delete(self, reference: str, *, by: Attribution) -> SnapshotRecord:
         """Delete a snapshot that no instance uses, with its files; again does nothing twice.
@@ -132,10 +149,13 @@ class SnapshotService:
         """
         with self._catalog.transaction() as session:
             snapshot = snapshots.get_snapshot(session, reference)
-            snapshots.begin_deletion(session, snapshot, by=by)
-        claim_storage(self._storage, self._catalog.installation)
+            left = snapshots.begin_deletion(session, snapshot, by=by)
+        # Where the snapshot is, which need not be where new ones go.
+        storage = open_storage(snapshot.storage_url)
+        claim_storage(storage, self._catalog.installation)
+        self._end_queries(left)
         self._forget_exports(snapshot)
-        self._storage.delete(snapshot.folder)
+        storage.delete(snapshot.folder)
         with self._catalog.transaction() as session:
             snapshots.end_deletion(session, snapshot.id, by=by)
             return snapshots.get_snapshot(session, snapshot.id)
@@ -162,47 +182,62 @@ class SnapshotService:
 
     def _claim(
         self, request: SnapshotRequest, definitions: list[ExportDefinition], owner: str, by: Attribution
-    ) -> tuple[SnapshotRecord, int | None]:
-        """The snapshot to work on with our attempt number, or one that is not ours to work on with None."""
+    ) -> _Claim:
         with self._catalog.transaction() as session:
             mappings.use_mapping(session, request.mapping_id)
             found = snapshots.find_unfinished(session, request.mapping_id, request.version, request.name)
+            left: list[ExportJobRecord] = []
             if found is None:
                 identifier = snapshots.insert_snapshot(session, request, definitions, by=by)
             else:
                 identifier = found.id
                 if found.status not in (SnapshotStatus.FAILED, SnapshotStatus.PENDING, SnapshotStatus.CREATING):
-                    return found, None
+                    return _Claim(found)
                 if found.status != SnapshotStatus.FAILED and not snapshots.is_abandoned(session, found):
-                    return found, None
-                self._renew_round(session, found, definitions, by)
+                    return _Claim(found)
+                left = self._renew_round(session, found, definitions, by)
             attempt = snapshots.claim_snapshot(
                 session, identifier, owner, self._lease, by=by, data_checks=request.data_checks
             )
-            return snapshots.get_snapshot(session, identifier), attempt
+            snapshot = snapshots.get_snapshot(session, identifier)
+            moved = found is not None and found.storage_url != snapshot.storage_url
+            return _Claim(snapshot, attempt, left, found.storage_url if found and moved else None)
 
     def _renew_round(
         self, session: Session, found: SnapshotRecord, definitions: list[ExportDefinition], by: Attribution
-    ) -> None:
+    ) -> list[ExportJobRecord]:
         """Lay the export jobs out anew where the old ones can't be gone on with: their files are gone since they
-        failed, or the warehouse's schema gives other statements by now.
+        failed, or the warehouse's schema gives other statements by now, or the storage is another one.
+
+        Returns:
+            The old jobs whose query may still run.
         """
+        left: list[ExportJobRecord] = []
+        if found.status == SnapshotStatus.PENDING:
+            return left
         if found.status == SnapshotStatus.CREATING:
             laid_out = [(job.kind, job.name, job.sql) for job in export_jobs.list_jobs(session, found.id)]
-            if laid_out == [(each.kind, each.name, each.sql) for each in definitions]:
-                return
+            same = laid_out == [(each.kind, each.name, each.sql) for each in definitions]
+            if same and found.storage_url == self._storage.url:
+                return left
             snapshots.finish_snapshot(
                 session,
                 found.id,
                 found.attempt,
                 to=SnapshotStatus.FAILED,
                 by=by,
-                reason="its owner is gone, and the warehouse's schema is another by now",
+                reason="its owner is gone, and the warehouse's schema or the storage is another by now",
             )
-            export_jobs.cancel_jobs(session, found.id, by=by)
-        elif found.status == SnapshotStatus.PENDING:
-            return
-        snapshots.retry_snapshot(session, found, definitions, by=by)
+            left = export_jobs.cancel_jobs(session, found.id, by=by)
+        snapshots.retry_snapshot(session, found, self._storage.url, definitions, by=by)
+        return left
+
+    def _clear(self, claim: _Claim) -> None:
+        """Away with what a dead owner left that is not gone on with."""
+        self._end_queries(claim.left)
+        if claim.elsewhere is not None:
+            with suppress(PlatformError):  # the old storage is away; a failed attempt has removed its files itself
+                open_storage(claim.elsewhere).delete(claim.snapshot.folder)
 
     def _wait(self, snapshot: SnapshotRecord) -> SnapshotRecord:
         """Until it is not being made any more, or nobody makes it."""
@@ -373,6 +408,14 @@ class SnapshotService:
                 self._storage.delete(found.key)
         if manifest.attempt > 1 or any(job.attempt > 1 for job in jobs):
             self._forget_exports(snapshot)
+
+    def _end_queries(self, left: Sequence[ExportJobRecord]) -> None:
+        """End what a dead owner's queries still write: nobody will ask for it, and nothing would remove it."""
+        for job in left:
+            if job.query_id and job.query_state:
+                with suppress(PlatformError):  # the warehouse is away, or ended it itself
+                    self._warehouse.adopt_export(job.query_id, job.query_state, lambda _: None)
+                    self._warehouse.cancel_export(job.query_id)
 
     def _forget_exports(self, snapshot: SnapshotRecord) -> None:
         """What runs that died for good left in the warehouse: every export of the snapshot is over by now."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import as_completed
 
+from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.mapping.data_checks import DataCheck, DataChecks, DataFindings, data_checks, findings
 from graph_platform.mapping.problems import ProblemCode, problem
 from graph_platform.mapping.report import Estimate, Problem
@@ -12,6 +13,10 @@ from graph_platform.mapping.sizes import total
 from graph_platform.mapping.validation import Validation
 from graph_platform.settings import Settings
 from graph_platform.warehouse.protocol import Refusal, Warehouse
+from graph_platform.workers import workers
+
+# The warehouse answers, and failed at this one, or did not end it in time.
+_OF_ONE_DEFINITION = frozenset({ErrorCode.STARBURST_ERROR, ErrorCode.QUERY_TIMEOUT})
 
 
 def check_data(
@@ -23,7 +28,7 @@ def check_data(
     invalid already, nor about data that is trusted.
 
     Raises:
-        PlatformError: BACKEND_UNREACHABLE, QUERY_TIMEOUT.
+        PlatformError: BACKEND_UNREACHABLE, PERMISSION_DENIED.
     """
     checks = data_checks(validation.resolved, mode)
     if not checks:
@@ -43,23 +48,20 @@ def _asked(
     def ask(check: DataCheck) -> DataFindings | Problem:
         try:
             (row,) = warehouse.fetch(check.sql, 1, settings.data_check_seconds)
-        except Refusal as refusal:
+        except (Refusal, PlatformError) as failure:
+            if isinstance(failure, PlatformError) and failure.code not in _OF_ONE_DEFINITION:
+                raise
             # The query was valid a moment ago, so it is the data that some expression of it cannot take.
-            message = f"its data cannot be read: {refusal.message}"
+            message = f"its data cannot be read: {failure.message}"
             return problem(ProblemCode.DATA_NOT_CHECKED, check.definition.name, message, field="sql")
         return findings(check, row)
 
-    bound = max(1, settings.export_concurrency)
-    with ThreadPoolExecutor(max_workers=bound, thread_name_prefix="data-check") as pool:
+    with workers(settings.export_concurrency, "data-check") as pool:
         pending = {pool.submit(ask, check): check for check in checks}
-        try:
-            for number, future in enumerate(as_completed(pending), start=1):
-                outcome = future.result()
-                told = f"{outcome.rows:,} rows" if isinstance(outcome, DataFindings) else outcome.message
-                progress(f"checked the data of {pending[future].definition.name} ({number} of {len(checks)}): {told}")
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        for number, future in enumerate(as_completed(pending), start=1):
+            outcome = future.result()
+            told = f"{outcome.rows:,} rows" if isinstance(outcome, DataFindings) else outcome.message
+            progress(f"checked the data of {pending[future].definition.name} ({number} of {len(checks)}): {told}")
         return [future.result() for future in pending]
 
 

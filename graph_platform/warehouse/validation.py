@@ -28,6 +28,7 @@ def validate_on(
     progress: Callable[[str], None],
     mode: DataChecks = DataChecks.TRUSTED,
     known: Sequence[Relation] = (),
+    kept: bool = False,
 ) -> Validation:
     """Validate a mapping against this warehouse, with the bound and the ceilings of the settings.
 
@@ -35,9 +36,12 @@ def validate_on(
         mode: how much of the data is looked at, once the mapping itself holds.
         known: tables that may have been meant where one does not exist and the warehouse itself has no idea.
 
+        kept: whether it is a version that was kept; how long it may live was settled then.
+
     Raises:
-        PlatformError: BACKEND_UNREACHABLE, when the warehouse did not answer; QUERY_TIMEOUT of a data check.
+        PlatformError: BACKEND_UNREACHABLE, when the warehouse did not answer; QUERY_TIMEOUT of a description.
     """
+    longest = parse_duration(settings.mapping_ttl_ceiling)
 
     def tell(done: int, of: int, name: str) -> None:
         if of >= _TOLD_FROM:
@@ -48,10 +52,7 @@ def validate_on(
         warehouse.describe,
         dialect=warehouse.dialect,
         concurrency=settings.validation_concurrency,
-        ceilings={
-            "ttl": parse_duration(settings.mapping_ttl_ceiling),
-            "inactivity_timeout": parse_duration(settings.mapping_ttl_ceiling),
-        },
+        ceilings={} if kept else {"ttl": longest, "inactivity_timeout": longest},
         progress=tell,
     )
     if not validation.report.valid:

@@ -187,7 +187,7 @@ def test_a_failed_snapshot_is_retried_in_a_round_of_its_own(catalog: Catalog) ->
         export_jobs.cancel_jobs(session, identifier, by=BY)
         failed = snapshots.find_snapshot(session, identifier)
         assert failed is not None
-        snapshots.retry_snapshot(session, failed, definitions, by=BY)
+        snapshots.retry_snapshot(session, failed, failed.storage_url, definitions, by=BY)
         (job,) = export_jobs.list_jobs(session, identifier)
     assert (job.sql, job.status, job.attempt) == ("SELECT 2", "pending", 2)
 

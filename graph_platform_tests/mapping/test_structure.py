@@ -72,7 +72,7 @@ def test_a_reserved_name_is_found_wherever_it_stands(name: str) -> None:
     assert ("NAME_RESERVED", name, "label") in codes(mapping([node(name)]))
 
 
-@pytest.mark.parametrize("name", ["", "a`b", "a\x00b", "a\nb", "x" * 256, "a\u2028b"])
+@pytest.mark.parametrize("name", ["", "a`b", "a,b", "a\x00b", "a\nb", "x" * 256, "a\u2028b"])
 def test_a_property_name_that_cannot_be_quoted_is_found(name: str) -> None:
     assert [c[0] for c in codes(mapping([node(properties=[(name, "STRING")])]))] == ["PROPERTY_NAME_INVALID"]
 

@@ -253,6 +253,41 @@ def test_the_same_sql_is_asked_once_and_progress_is_told() -> None:
     assert [step[:2] for step in told] == [(1, 2), (2, 2)]
 
 
+def test_an_interrupted_validation_waits_for_no_statement() -> None:
+    ended = threading.Event()
+
+    def describe(sql: str) -> tuple[Column, ...]:
+        if sql != "SELECT code FROM product":
+            assert ended.wait(60)
+        return (Column("code", "varchar"),)
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    nodes = [PRODUCT, *({**PRODUCT, "label": f"L{i}", "sql": f"SELECT code FROM t{i}"} for i in range(9))]
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        validate(mapping(nodes), describe, dialect="trino", concurrency=4, progress=interrupt)
+    assert time.monotonic() - begun < 30
+    ended.set()
+
+
+def test_what_the_warehouse_fails_at_is_told_of_its_definition_and_hides_no_other() -> None:
+    def describe(sql: str) -> tuple[Column, ...]:
+        if sql == "SELECT code FROM lake":
+            raise PlatformError(ErrorCode.STARBURST_ERROR, "the warehouse failed with UNSUPPORTED_TABLE_TYPE: Iceberg")
+        return (Column("cod", "varchar"),)
+
+    nodes = [{**PRODUCT, "label": "Lake", "sql": "SELECT code FROM lake"}, PRODUCT]
+    found = validate(mapping(nodes), describe, dialect="trino", concurrency=4).report.errors
+    assert [(each.code, each.entity) for each in found] == [
+        ("SQL_NOT_PROVED", "Lake"),
+        ("COLUMN_MISSING", "Product"),
+        ("COLUMN_EXTRA", "Product"),
+    ]
+    assert "UNSUPPORTED_TABLE_TYPE" in found[0].message
+
+
 def test_statements_run_side_by_side_within_the_bound() -> None:
     lock, running, most = threading.Lock(), 0, 0
 

@@ -13,6 +13,7 @@ from graph_platform.platform import Platform
 from graph_platform_tests.killing import Killing
 from graph_platform_tests.services.trino import TrinoServer
 from graph_platform_tests.snapshot.test_trino import TPCH, trino_settings
+from graph_platform_tests.waiting import until
 from graph_platform_tests.worlds import BY, Recorder
 
 NEIGHBOUR = "graph_platform_exp_of_somebody_else_1"
@@ -42,6 +43,37 @@ def test_a_deleted_snapshot_takes_its_forgotten_tables_along_and_no_others(
         leave_tables(trino_server, platform)
         assert platform.delete_snapshot(snapshot.id, BY).status == "deleted"
     assert left(trino_server) == [NEIGHBOUR]
+
+
+def running(server: TrinoServer, snapshot: str) -> list[list[object]]:
+    return server.run(
+        "SELECT query_id FROM system.runtime.queries WHERE query LIKE 'CREATE TABLE%' "
+        f"AND strpos(query, '/{snapshot}/') > 0 AND state NOT IN ('FINISHED', 'FAILED')"
+    )
+
+
+def test_deleting_a_snapshot_whose_run_died_ends_the_queries_that_it_left(
+    home: Path, catalog_url: str, trino_server: TrinoServer
+) -> None:
+    killing = Killing(home, catalog_url, trino_settings(home, catalog_url, trino_server))
+    try:
+        long = "SELECT orderkey * 10 + linenumber AS id, comment AS name FROM tpch.sf100.lineitem"
+        line = {
+            "label": "Line",
+            "sql": long,
+            "primary_key": {"name": "id", "type": "INT64"},
+            "properties": [{"name": "name", "type": "STRING"}],
+        }
+        definition = {"name": "people", "node_definitions": [line]}
+        killing.platform.create_mapping(MappingDefinition.model_validate(definition), BY, Recorder())
+        assert killing.order("snapshot", "s", kill_after=8)["status"] == -9
+        (snapshot,) = killing.platform.list_snapshots()
+        until(lambda: running(trino_server, snapshot.id), "no query was left")
+        assert killing.platform.delete_snapshot(snapshot.id, BY).status == "deleted"
+        assert running(trino_server, snapshot.id) == []
+        assert list(killing.platform.storage.list(snapshot.folder)) == []
+    finally:
+        killing.close()
 
 
 def test_the_next_attempt_drops_what_the_one_before_it_left(

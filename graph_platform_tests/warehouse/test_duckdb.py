@@ -20,6 +20,7 @@ from graph_platform.warehouse.connect import open_warehouse
 from graph_platform.warehouse.duckdb.export import local_folder
 from graph_platform.warehouse.duckdb.warehouse import DuckDBWarehouse
 from graph_platform.warehouse.protocol import ExportProgress, ExportState, Refusal
+from graph_platform_tests.waiting import until
 
 TYPES = [
     ("true", "boolean"),
@@ -183,6 +184,28 @@ def test_a_file_that_another_process_writes_is_unreachable_and_says_who(path: Pa
         writer.communicate("")
     assert failure.value.code is ErrorCode.BACKEND_UNREACHABLE
     assert str(writer.pid) in failure.value.message
+
+
+def test_closing_ends_what_another_thread_reads(path: Path) -> None:
+    warehouse = DuckDBWarehouse(path)
+    failures: list[PlatformError] = []
+    endless = (
+        "SELECT sum(a.x * b.x) AS x FROM UNNEST(sequence(1, 10000000)) AS a(x), UNNEST(sequence(1, 10000000)) AS b(x)"
+    )
+
+    def read() -> None:
+        try:
+            warehouse.fetch(endless, 1, 600)
+        except PlatformError as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    until(lambda: warehouse._cursors, "the statement does not start")
+    thread.join(0.5)
+    warehouse.close()
+    thread.join(60)
+    assert [failure.code for failure in failures] == [ErrorCode.BACKEND_UNREACHABLE]
 
 
 def test_a_second_process_may_read_at_the_same_time(warehouse: DuckDBWarehouse, path: Path) -> None:

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import httpx
 import pytest
+import requests
 
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.mapping.model import MappingDefinition
 from graph_platform.mapping.problems import ProblemCode
 from graph_platform.settings import Settings, redacted
 from graph_platform.warehouse.protocol import Column, Refusal
-from graph_platform.warehouse.trino.address import TrinoAddress
+from graph_platform.warehouse.trino.address import Credentials, TrinoAddress
 from graph_platform.warehouse.trino.warehouse import TrinoWarehouse, open_trino
 from graph_platform.warehouse.validation import validate_on
 from graph_platform_tests.services.proxy import Proxy
@@ -312,6 +313,30 @@ def test_a_token_lets_in_and_is_read_anew_for_each_statement(trino_server: Trino
         assert warehouse.describe("SELECT 1 AS x")
 
 
+def test_a_token_that_is_renewed_counts_for_a_statement_under_way(tmp_path: Path) -> None:
+    kept = tmp_path / "token"
+    kept.write_text("first")
+    proof = Credentials(token_file=str(kept)).authentication("tester")
+    assert proof is not None
+    with requests.Session() as session:
+        proof.set_http_session(session)
+        asked = requests.Request("GET", "https://trino.example/v1/statement/executing/1")
+        assert session.prepare_request(asked).headers["Authorization"] == "Bearer first"
+        kept.write_text("second")
+        assert session.prepare_request(asked).headers["Authorization"] == "Bearer second"
+
+
+def test_a_session_property_that_there_is_not_is_no_fault_of_the_mapping(trino_server: TrinoServer) -> None:
+    url = f"trino://tester@127.0.0.1:{trino_server.port}/tpch/tiny?session.nonsense=1"
+    with (
+        closing(open_trino(Settings.load({"GRAPH_PLATFORM_WAREHOUSE": url}))) as warehouse,
+        pytest.raises(PlatformError) as failure,
+    ):
+        warehouse.describe("SELECT 1 AS x")
+    assert failure.value.code is ErrorCode.VALIDATION_FAILED
+    assert "session" in (failure.value.hint or "")
+
+
 def test_a_certificate_lets_in(trino_server: TrinoServer) -> None:
     keys = trino_server.credentials
     _asks(_settings(trino_server, WAREHOUSE_CERTIFICATE=str(keys.certificate), WAREHOUSE_KEY=str(keys.key)))
@@ -352,6 +377,8 @@ def test_a_secret_is_in_no_error_and_no_repr(trino_server: TrinoServer) -> None:
         Settings.load({"GRAPH_PLATFORM_WAREHOUSE": f"trino://tester:{secret}@h:80/tpch?http_scheme=http"}),
         Settings.load({"GRAPH_PLATFORM_WAREHOUSE": f"trino://tester:{secret}@h:443/tpch?colour=red"}),
         Settings.load({"GRAPH_PLATFORM_WAREHOUSE": f"trino://tester:{secret}@[h/tpch"}),
+        Settings.load({"GRAPH_PLATFORM_WAREHOUSE": f"trino://tester@h:443/tpch?verify=true&password={secret}"}),
+        Settings.load({"GRAPH_PLATFORM_WAREHOUSE": f"trino://tester@h:443/tpch?access_token={secret}&x=y"}),
     ]
     for settings in broken:
         with pytest.raises(PlatformError) as failure, closing(open_trino(settings)) as warehouse:

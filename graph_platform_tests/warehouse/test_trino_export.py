@@ -284,6 +284,18 @@ def test_a_state_that_cannot_be_read_is_an_unknown_export(files_exporter: Export
     assert warehouse.poll_export("unreadable-1", 0).state is ExportState.UNKNOWN
 
 
+def test_an_export_that_an_operator_killed_is_not_begun_again(files_exporter: Exporter) -> None:
+    warehouse = files_exporter.open()
+    kept: list[str] = []
+    warehouse.submit_export("killed-1", LONG, files_exporter.uri("killed-1"), kept.append)
+    _written(warehouse, files_exporter, "killed-1")
+    query = json.loads(kept[-1])["query"]
+    files_exporter.server.run(f"CALL system.runtime.kill_query(query_id => '{query}', message => 'too dear')")
+    ended = _ended(warehouse, "killed-1")
+    assert ended.state is ExportState.FAILED
+    assert "too dear" in (ended.error or "")
+
+
 def test_a_cancelled_export_leaves_no_file_and_no_table(files_exporter: Exporter) -> None:
     warehouse = files_exporter.open()
     warehouse.submit_export("cancelled-1", LONG, files_exporter.uri("cancelled-1"), _nothing)

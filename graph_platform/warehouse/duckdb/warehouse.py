@@ -6,6 +6,7 @@ Nothing outside the file is read, and nothing is written outside the storage fol
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -27,6 +28,8 @@ from graph_platform.warehouse.duckdb.refusals import as_refusal, refusal
 from graph_platform.warehouse.duckdb.relations import relations_of
 from graph_platform.warehouse.duckdb.types import trino_type
 from graph_platform.warehouse.protocol import Column, ExportProgress, Refusal, Relation
+
+_INTERRUPT_SECONDS, _INTERRUPT_PAUSE_SECONDS = 10.0, 0.02
 
 # Connections of one process to one file share one database with one configuration.
 _OPENING = threading.Lock()
@@ -62,6 +65,7 @@ class DuckDBWarehouse:
         self._lock = threading.Lock()
         self._exports = Exports(storage, bucket)
         self._closed = False
+        self._cursors: set[duckdb.DuckDBPyConnection] = set()
         with _OPENING:
             self._connection = connected(path)
             try:
@@ -82,7 +86,7 @@ class DuckDBWarehouse:
     def describe(self, sql: str) -> tuple[Column, ...]:
         """The result columns, bound but not run. A column without a name in Trino comes with an empty one."""
         query, tree = self._translated(sql)
-        cursor = self._cursor()
+        cursor = self._reading()
         try:
             relation = cursor.sql(query)
             if relation is None:
@@ -91,14 +95,14 @@ class DuckDBWarehouse:
         except duckdb.Error as error:
             raise refusal(error, sql, self._path, self.tables) from error
         finally:
-            cursor.close()
+            self._read(cursor)
         shown = trino_names(tree, names)
         return tuple(Column(name, str(trino_type(kind))) for name, kind in zip(shown, types, strict=True))
 
     def fetch(self, sql: str, row_limit: int, limit_seconds: float) -> tuple[tuple[Any, ...], ...]:
         """The first rows; a statement that takes longer is interrupted."""
         query, _ = self._translated(sql)
-        cursor = self._cursor()
+        cursor = self._reading()
         late = threading.Event()
 
         def interrupt() -> None:
@@ -121,7 +125,7 @@ class DuckDBWarehouse:
             raise refusal(error, sql, self._path, self.tables) from error
         finally:
             timer.cancel()
-            cursor.close()
+            self._read(cursor)
         return tuple(tuple(tuple(v) if isinstance(v, list) else v for v in row) for row in rows)
 
     def relations(self, schema: str | None = None) -> tuple[Relation, ...]:
@@ -169,19 +173,50 @@ class DuckDBWarehouse:
         """Nothing is kept of an export."""
 
     def close(self) -> None:
-        """Interrupt the exports and close the file; a second call does nothing."""
+        """Interrupt the exports and what other threads read, and close the file; a second call does nothing."""
         with self._lock:
             self._closed = True
         self._exports.close()
+        deadline = time.monotonic() + _INTERRUPT_SECONDS
+        while (reading := self._interrupted()) and time.monotonic() < deadline:
+            time.sleep(_INTERRUPT_PAUSE_SECONDS)
+        if reading:
+            return  # a statement that does not end by itself; the file is let go of with this process
         self._connection.close()
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         with self._lock:
             if self._closed:
-                raise PlatformError(ErrorCode.BACKEND_UNREACHABLE, f"the warehouse {self._path} was closed")
+                raise self._was_closed()
             cursor = self._connection.cursor()
         cursor.execute(PRELUDE)  # what is temporary is each cursor's own
         return cursor
+
+    def _reading(self) -> duckdb.DuckDBPyConnection:
+        """A cursor that is interrupted should the warehouse be closed before `_read`."""
+        cursor = self._cursor()
+        with self._lock:
+            if not self._closed:
+                self._cursors.add(cursor)
+                return cursor
+        cursor.close()
+        raise self._was_closed()
+
+    def _interrupted(self) -> int:
+        """Interrupt what is read, and say how much that was. One that only begins does not hear the first time."""
+        with self._lock:
+            for cursor in self._cursors:
+                with suppress(duckdb.Error):
+                    cursor.interrupt()
+            return len(self._cursors)
+
+    def _read(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        with self._lock:
+            self._cursors.discard(cursor)
+        cursor.close()
+
+    def _was_closed(self) -> PlatformError:
+        return PlatformError(ErrorCode.BACKEND_UNREACHABLE, f"the warehouse {self._path} was closed")
 
     def _translated(self, sql: str) -> tuple[str, exp.Expr]:
         checked = check_query(sql)

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+import requests
 from trino.auth import Authentication, BasicAuthentication, CertificateAuthentication, JWTAuthentication
 
 from graph_platform.errors import ErrorCode, PlatformError
@@ -47,7 +49,7 @@ class TrinoAddress:
 class Credentials:
     """At most one proof: a password, a JSON web token, or a certificate with its key.
 
-    What is in a file is read for each statement, so that a token that is renewed there needs no restart.
+    What is in a file is read for each request: a token that is renewed there counts also for a statement under way.
     """
 
     password: str = field(default="", repr=False)
@@ -66,6 +68,10 @@ class Credentials:
         Raises:
             PlatformError: VALIDATION_FAILED, for a file that cannot be read or holds no token.
         """
+        proof = self._proof(user)
+        return _ReadAnew(self, user) if proof and (self.token_file or self.password_file) else proof
+
+    def _proof(self, user: str) -> Authentication | None:
         if self.token or self.token_file:
             token = self.token or _secret_of("GRAPH_PLATFORM_WAREHOUSE_JWT_FILE", self.token_file)
             if not token.isascii() or any(c.isspace() or not c.isprintable() for c in token):
@@ -82,6 +88,28 @@ class Credentials:
             # The HTTP library writes both in Latin-1, and Trino reads UTF-8.
             return BasicAuthentication(*(text.encode().decode("latin-1") for text in (user, password)))
         return None
+
+
+class _ReadAnew(Authentication):
+    """The proof that is in the file when a request is made, not when its statement was begun."""
+
+    def __init__(self, credentials: Credentials, user: str) -> None:
+        self._credentials = credentials
+        self._user = user
+
+    def set_http_session(self, http_session: requests.Session) -> requests.Session:
+        http_session.auth = self._prove
+        return http_session
+
+    def get_exceptions(self) -> tuple[Any, ...]:
+        return ()
+
+    def _prove(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        session = requests.Session()
+        proof = self._credentials._proof(self._user)
+        if proof is not None:
+            proof.set_http_session(session)
+        return session.auth(request) if callable(session.auth) else request
 
 
 def _secret_of(variable: str, path: str) -> str:

@@ -29,8 +29,9 @@ from graph_platform.warehouse.trino.statement import TRANSIENT, Answer, QueryLos
 Remember = Callable[[str], None]
 
 TABLE_PREFIX = "graph_platform_"
-# Ended by the server or an operator, not by the data: another attempt may succeed.
-_RETRIED = TRANSIENT | {"ADMINISTRATIVELY_KILLED", "USER_CANCELED", "GENERIC_INTERNAL_ERROR"}
+# Ended by the cluster, not by the data: another attempt may succeed. An owner that lost its snapshot cancels on its way
+# out a query that its successor follows; what an operator killed stays dead.
+_RETRIED = TRANSIENT | {"USER_CANCELED"}
 _PAUSE_SHARE, _LONGEST_PAUSE_SECONDS = 0.02, 5.0
 _PATIENCE_SECONDS = 60.0  # a coordinator that restarts, or a proxy that is reloaded, is back by then
 _OUTAGE_PAUSE_SECONDS = 1.0
@@ -163,7 +164,11 @@ class ClusterExports:
             return
         export.unanswered_since = None
         if answer.next_uri is None:
-            self._end(export, self._finished(export, _rows(answer)))
+            try:
+                outcome = self._finished(export, _rows(answer))
+            except TrinoFailure as failure:
+                outcome = self._failed(failure)
+            self._end(export, outcome)
             return
         if answer.next_uri != export.next_uri:
             export.next_uri = answer.next_uri
@@ -202,9 +207,8 @@ class ClusterExports:
         if message == f"Schema {self._schema_name} not found":
             message = f"{message} in {self._catalog}; create it, CREATE SCHEMA {self._schema}, or name another one"
         lost = failure.name in _RETRIED
-        if message.startswith(_NO_FILE_SYSTEM):  # an internal error by its name, and no other attempt would differ
+        if message.startswith(_NO_FILE_SYSTEM):
             message = f"the catalog {self._catalog} cannot write to {self._storage.url}; enable that file system there"
-            lost = False
         return ExportProgress(ExportState.UNKNOWN if lost else ExportState.FAILED, error=message)
 
     def _unanswered(self, export: _Export, error: PlatformError) -> None:

@@ -36,9 +36,23 @@ TRANSIENT = frozenset(
         *("ABANDONED_QUERY", "SERVER_SHUTTING_DOWN", "SERVER_STARTING_UP", "NO_NODES_AVAILABLE", "REMOTE_TASK_ERROR"),
         *("TOO_MANY_REQUESTS_FAILED", "PAGE_TRANSPORT_ERROR", "PAGE_TRANSPORT_TIMEOUT", "REMOTE_HOST_GONE"),
         *("REMOTE_TASK_MISMATCH", "REMOTE_TASK_FAILED", "CLUSTER_OUT_OF_MEMORY", "ADMINISTRATIVELY_PREEMPTED"),
-        "EXCHANGE_MANAGER_NOT_CONFIGURED",
     }
 )
+_CHEAPER = "make it cheaper, or raise the limit in the settings"
+# What is told of a failure by its name, where the statement is not to blame.
+_NOT_THE_STATEMENTS = {
+    "EXCEEDED_TIME_LIMIT": (ErrorCode.QUERY_TIMEOUT, "the warehouse ended a statement at its time limit", _CHEAPER),
+    "QUERY_QUEUE_FULL": (
+        ErrorCode.CONCURRENCY_LIMIT_EXCEEDED,
+        "the warehouse takes no more queries now",
+        "try again later",
+    ),
+    "INVALID_SESSION_PROPERTY": (
+        ErrorCode.VALIDATION_FAILED,
+        "the warehouse refuses a session property",
+        "check the session.… parameters of GRAPH_PLATFORM_WAREHOUSE",
+    ),
+}
 # A denial of this kind is about who asks; any other is about the tables of the one statement.
 _ABOUT_THE_USER = re.compile(
     r"Access Denied: (?:.* cannot (?:impersonate|become) user |Cannot (?:execute query|set \w+ session|set role))"
@@ -242,18 +256,20 @@ class TrinoConnection:
         except PlatformError:
             return
 
-    def close(self) -> None:
-        """Let go of every connection; statements under way in other threads end at their next step."""
+    def stop(self) -> None:
+        """Statements under way in other threads end at their next step, and new ones are refused."""
         self.closing.set()
+
+    def close(self) -> None:
+        """Stop, and let go of every connection."""
+        self.stop()
         self._adapter.close()
 
     def reclassified(self, failure: TrinoFailure) -> TrinoFailure | PlatformError:
         """The failure as a `PlatformError` where the statement is not to blame, else itself."""
-        if failure.name == "EXCEEDED_TIME_LIMIT":
-            return _timeout(f"the warehouse ended a statement at its time limit: {failure.message}")
-        if failure.name == "QUERY_QUEUE_FULL":
-            message = f"the warehouse takes no more queries now: {failure.message}"
-            return PlatformError(ErrorCode.CONCURRENCY_LIMIT_EXCEEDED, message, "try again later")
+        if failure.name in _NOT_THE_STATEMENTS:
+            code, what, hint = _NOT_THE_STATEMENTS[failure.name]
+            return PlatformError(code, f"{what}: {failure.message}", hint)
         if failure.name == "PERMISSION_DENIED" and _ABOUT_THE_USER.match(failure.message):
             message = f"the warehouse {self.address} does not let {self.address.user} ask at all: {failure.message}"
             return PlatformError(ErrorCode.PERMISSION_DENIED, message, _CHECK_USER)
@@ -291,12 +307,14 @@ class TrinoConnection:
             raise _failure(error) from None
         except (TrinoConnectionError, ValueError, KeyError, TypeError):
             raise self.unreachable("what answers there is not Trino") from None
+        if status.rows is not None and not isinstance(status.rows, list):
+            raise self.unreachable("it answers with spooled rows, which were not asked for")
         return Answer(
             query=status.id,
             state=str(status.stats.get("state")),
             next_uri=status.next_uri,
             columns=tuple((column["name"], column["type"]) for column in status.columns or ()),
-            rows=status.rows if isinstance(status.rows, list) else (),
+            rows=status.rows or (),
             update_count=status.update_count,
         )
 
@@ -368,4 +386,4 @@ def _reason(error: BaseException) -> str:
 
 
 def _timeout(message: str) -> PlatformError:
-    return PlatformError(ErrorCode.QUERY_TIMEOUT, message, "make it cheaper, or raise the limit in the settings")
+    return PlatformError(ErrorCode.QUERY_TIMEOUT, message, _CHEAPER)

@@ -188,8 +188,9 @@ class TrinoWarehouse:
     def close(self) -> None:
         """Cancel the exports and every statement under way; a second call does nothing."""
         if self._exports is not None:
-            self._exports.close()
-        self._leftovers.shutdown(wait=True)
+            self._exports.close()  # first: to cancel an export takes statements of its own
+        self._connection.stop()
+        self._leftovers.shutdown(wait=True, cancel_futures=True)
         self._connection.close()
 
     def _exporter(self) -> ClusterExports | StreamedExports:
