@@ -26,6 +26,7 @@ class Failpoint(StrEnum):
     MANIFEST_WRITTEN = "manifest-written"
     LEFTOVERS_REMOVED = "leftovers-removed"
     SNAPSHOT_READY = "snapshot-ready"
+    SNAPSHOT_GIVEN_UP = "snapshot-given-up"
     INSTANCE_INSERTED = "instance-inserted"
     INSTANCE_STARTED = "instance-started"
     INSTANCE_ANSWERED = "instance-answered"
@@ -33,10 +34,11 @@ class Failpoint(StrEnum):
     INSTANCE_STOPPED = "instance-stopped"
 
 
+_SIGNAL = signal.SIGKILL
 _ARMED = os.environ.get("GRAPH_PLATFORM_FAILPOINT")
 
 
 def reached(point: Failpoint) -> None:
     """Die here, with the whole process group, if a test has armed this point."""
     if point.value == _ARMED:
-        os.killpg(0, signal.SIGKILL)
+        os.killpg(0, _SIGNAL)

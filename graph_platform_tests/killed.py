@@ -6,6 +6,8 @@ standard input and answers each with one.
 
     {"act": "snapshot", "name": "s1", "failpoint": "job-claimed"}     make snapshot s1, die at that point
     {"act": "snapshot", "name": "s1", "kill_after": 0.25}             make it, be killed after so many seconds
+    {"act": "snapshot", "name": "s1", "stop_at": "job-claimed"}       make it, be put to sleep there, and tell its pid
+    {"act": "continue", "pid": 123}                                   let that one go on, and end
     {"act": "launch", "name": "s1"}                                   serve it, whole
     {"act": "terminate", "name": "s1"}                                end its instance
 """
@@ -38,6 +40,8 @@ def act(order: dict[str, Any], settings: Settings) -> None:
     """In the child: do it and leave with 0, or say why not and leave with 1."""
     os.setsid()
     failpoints._ARMED = order.get("failpoint")
+    if "stop_at" in order:
+        failpoints._ARMED, failpoints._SIGNAL = order["stop_at"], signal.SIGSTOP
     try:
         with Platform.open(settings) as platform:
             ACTS[order["act"]](platform, order["name"])
@@ -51,9 +55,16 @@ def act(order: dict[str, Any], settings: Settings) -> None:
 def carry_out(order: dict[str, Any], settings: Settings) -> dict[str, Any]:
     """Fork, kill if ordered, and tell how the child ended and how long it took, in seconds."""
     started = time.monotonic()
-    child = os.fork()
+    if order["act"] == "continue":
+        child = order["pid"]
+        os.killpg(child, signal.SIGCONT)
+    else:
+        child = os.fork()
     if child == 0:
         act(order, settings)
+    if "stop_at" in order:
+        _, status = os.waitpid(child, os.WUNTRACED)
+        return {"stopped": os.WIFSTOPPED(status), "pid": child}
     if "kill_after" in order:
         time.sleep(order["kill_after"])
         with contextlib.suppress(ProcessLookupError):  # it may be done before

@@ -41,7 +41,7 @@ class Killing:
             },
         )
 
-    def order(self, act: str, name: str, **how: Any) -> dict[str, Any]:
+    def order(self, act: str, name: str = "", **how: Any) -> dict[str, Any]:
         """Have it done, and learn its exit status (-9 for a kill) and seconds."""
         assert self.program.stdin is not None
         assert self.program.stdout is not None

@@ -64,7 +64,7 @@ def insert_jobs(
     session: Session, snapshot: str, export_round: int, definitions: Sequence[ExportDefinition], *, by: Attribution
 ) -> None:
     """A round of jobs. Their attempts go on from earlier rounds, so that no two ever write to the same folder."""
-    last = session.scalar(select(func.max(export_jobs.c.attempt)).where(export_jobs.c.snapshot_id == snapshot)) or 0
+    last = last_attempt(session, snapshot)
     for ordinal, definition in enumerate(definitions):
         create(
             session,
@@ -92,6 +92,11 @@ def list_jobs(session: Session, snapshot: str) -> list[ExportJobRecord]:
 def ids_of_all_rounds(session: Session, snapshot: str) -> list[str]:
     """The id of every job that the snapshot ever had."""
     return list(session.scalars(select(export_jobs.c.id).where(export_jobs.c.snapshot_id == snapshot)))
+
+
+def last_attempt(session: Session, snapshot: str) -> int:
+    """The highest attempt of any job that the snapshot ever had; a new round begins above it."""
+    return session.scalar(select(func.max(export_jobs.c.attempt)).where(export_jobs.c.snapshot_id == snapshot)) or 0
 
 
 def _present(snapshot: str) -> Any:

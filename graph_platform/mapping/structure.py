@@ -45,6 +45,7 @@ def check_structure(
         *(found for node in mapping.node_definitions for found in _node(node)),
         *(found for edge in mapping.edge_definitions for found in _edge(edge, mapping)),
         *_duplicate_labels(mapping),
+        *_keys_of_two_spellings(mapping),
         *_repeated_edges(mapping),
     )
 
@@ -142,6 +143,23 @@ def _repaired(name: str, pattern: re.Pattern[str]) -> str | None:
     if pattern is EDGE_TYPE:
         candidate = candidate.upper()
     return candidate if pattern.fullmatch(candidate) else None
+
+
+def _keys_of_two_spellings(mapping: MappingDefinition) -> Iterator[Problem]:
+    """With keys `Id` and `id`, LadybugDB fails at `MATCH ()-[e:TYPE]->()`, and Ryugraph gives each node both."""
+    first: dict[str, NodeDefinition] = {}
+    for node in mapping.node_definitions:
+        name = node.primary_key.name
+        other = first.setdefault(name.lower(), node)
+        if other.primary_key.name != name:
+            spelt = other.primary_key.name
+            yield problem(
+                ProblemCode.PROPERTY_NAME_INVALID,
+                node.label[:MAX_LABEL],
+                f"the key {name} and the key {spelt} of {other.label} differ only in case, which the engines mix up",
+                field="primary_key",
+                hint=f"write {spelt} in both",
+            )
 
 
 def _columns(

@@ -25,6 +25,11 @@ def kind_folder(kind: str) -> str:
     return _KIND_FOLDERS[kind]
 
 
+def kind_folders() -> tuple[str, ...]:
+    """Every folder of exports that an attempt may have."""
+    return tuple(_KIND_FOLDERS.values())
+
+
 def export_folder(attempt: int, kind: str, name: str) -> str:
     """An export job's folder, relative to the snapshot's."""
     return f"{attempt}/{kind_folder(kind)}/{name}"

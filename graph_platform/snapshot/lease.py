@@ -52,6 +52,17 @@ class LeaseKeeper:
         if self.lost:
             raise fenced_off(self._holder)
 
+    def confirm(self) -> None:
+        """Ask the catalog now. After a pause of this process `check` may know nothing of what happened meanwhile.
+
+        Raises:
+            PlatformError: INVALID_STATE.
+        """
+        with self._catalog.transaction() as session:
+            if not snapshots.renew_lease(session, self._holder.snapshot, self._holder.attempt, self._lease):
+                self._lost.set()
+        self.check()
+
     def _renew(self) -> None:
         while not self._ended.wait(self._lease.total_seconds() / 3):
             try:

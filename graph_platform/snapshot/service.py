@@ -36,8 +36,9 @@ from graph_platform.mapping.resolved import ResolvedDefinition, export_statement
 from graph_platform.progress import Attribution, Reporter
 from graph_platform.settings import Settings
 from graph_platform.snapshot.export import ExportRun, run_exports
-from graph_platform.snapshot.layout import database_folder, database_key, export_folder, manifest_key, mapping_folder
+from graph_platform.snapshot.layout import database_key, export_folder, manifest_key, mapping_folder
 from graph_platform.snapshot.lease import LeaseKeeper, fenced_off
+from graph_platform.snapshot.leftovers import remove_attempts, remove_superseded
 from graph_platform.snapshot.manifest import (
     Manifest,
     ManifestColumn,
@@ -277,11 +278,14 @@ class SnapshotService:
                 reached(Failpoint.EXPORTS_COMPLETED)
                 draft = self._draft(snapshot, holder.attempt, mapping, resolved, jobs)
                 manifest = self._build(snapshot, draft, report)
-                keeper.check()
+                keeper.confirm()
                 key = manifest_key(snapshot.folder, holder.attempt)
                 self._storage.write(key, manifest.to_json())
                 reached(Failpoint.MANIFEST_WRITTEN)
-                self._remove_leftovers(snapshot, manifest, jobs, key)
+                keeper.confirm()
+                remove_superseded(self._storage, snapshot.folder, manifest, jobs, key)
+                if manifest.attempt > 1 or any(job.attempt > 1 for job in jobs):
+                    self._forget_exports(snapshot)
                 reached(Failpoint.LEFTOVERS_REMOVED)
                 with self._catalog.transaction() as session:
                     values = {
@@ -354,7 +358,7 @@ class SnapshotService:
 
     def _build(self, snapshot: SnapshotRecord, draft: Manifest, report: Reporter) -> Manifest:
         """Build the database in a process of its own, store it, and return the whole manifest."""
-        self._clear_scratch(snapshot)
+        self._clear_scratch(snapshot, draft.attempt)
         scratch = self._scratch() / f"{snapshot.id}-{draft.attempt}"
         scratch.mkdir(mode=0o700)
         try:
@@ -388,26 +392,10 @@ class SnapshotService:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder
 
-    def _clear_scratch(self, snapshot: SnapshotRecord) -> None:
-        """What a build of this snapshot that was killed left on this machine."""
-        for folder in self._scratch().glob(f"{snapshot.id}-*"):
-            shutil.rmtree(folder, ignore_errors=True)
-
-    def _remove_leftovers(
-        self, snapshot: SnapshotRecord, manifest: Manifest, jobs: Sequence[ExportJobRecord], key: str
-    ) -> None:
-        """What earlier attempts wrote and the manifest does not name."""
-        folders = [database_folder(attempt) for attempt in range(1, manifest.attempt)]
-        folders += [export_folder(earlier, job.kind, job.name) for job in jobs for earlier in range(1, job.attempt)]
-        for folder in folders:  # whole, since an upload that was broken off is no object that could be listed
-            self._storage.delete(f"{snapshot.folder}/{folder}")
-        kept = {key, *(f"{snapshot.folder}/{database.key}" for database in manifest.databases)}
-        kept |= {f"{snapshot.folder}/{file.key}" for table in manifest.tables for file in table.files}
-        for found in list(self._storage.list(snapshot.folder)):
-            if found.key not in kept:
-                self._storage.delete(found.key)
-        if manifest.attempt > 1 or any(job.attempt > 1 for job in jobs):
-            self._forget_exports(snapshot)
+    def _clear_scratch(self, snapshot: SnapshotRecord, attempt: int) -> None:
+        """What builds of this snapshot up to this attempt left on this machine."""
+        for number in range(1, attempt + 1):
+            shutil.rmtree(self._scratch() / f"{snapshot.id}-{number}", ignore_errors=True)
 
     def _end_queries(self, left: Sequence[ExportJobRecord]) -> None:
         """End what a dead owner's queries still write: nobody will ask for it, and nothing would remove it."""
@@ -426,8 +414,8 @@ class SnapshotService:
     def _give_up(
         self, snapshot: SnapshotRecord, holder: JobHolder, to: SnapshotStatus, error: BaseException, by: Attribution
     ) -> None:
-        """End the attempt with its error, then remove its files. A fenced-off attempt removes nothing: what lies
-        there may be its successor's, who removes what is left over.
+        """End the attempt with its error, then remove its files. A fenced-off attempt removes nothing: its successor
+        may go on with them, and removes what is left over.
         """
         document: dict[str, Any] | None = None
         reason = "its run was ended from outside"
@@ -448,9 +436,11 @@ class SnapshotService:
             )
             if ended:
                 export_jobs.cancel_jobs(session, snapshot.id, by=by)
+            last_round = export_jobs.last_attempt(session, snapshot.id) if ended else 0
         if ended:
-            self._clear_scratch(snapshot)
-            self._storage.delete(snapshot.folder)
+            reached(Failpoint.SNAPSHOT_GIVEN_UP)
+            self._clear_scratch(snapshot, holder.attempt)
+            remove_attempts(self._storage, snapshot.folder, holder.attempt, last_round)
 
 
 def _tell(report: Reporter, step: BuildProgress) -> None:

@@ -77,6 +77,12 @@ def test_a_property_name_that_cannot_be_quoted_is_found(name: str) -> None:
     assert [c[0] for c in codes(mapping([node(properties=[(name, "STRING")])]))] == ["PROPERTY_NAME_INVALID"]
 
 
+def test_keys_that_differ_only_in_case_are_found() -> None:
+    (found,) = check_structure(mapping([node("A", key="Id"), node("B", key="id"), node("C", key="Id")]))
+    assert (found.code, found.entity, found.field) == ("PROPERTY_NAME_INVALID", "B", "primary_key")
+    assert found.hint == "write Id in both"
+
+
 @pytest.mark.parametrize("name", ["order", "a b", "ä", "1a", 'a"b', "日本", "x" * 255])
 def test_a_property_name_that_only_needs_quotes_is_fine(name: str) -> None:
     assert codes(mapping([node(properties=[(name, "STRING")])])) == []
