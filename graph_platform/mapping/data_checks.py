@@ -197,10 +197,19 @@ class _Counts:
     sample: Sequence[str] | None
 
     def share(self, rows: int) -> str:
-        return f"{rows:,} of {self.looked_at:,} rows ({_percent(rows, self.looked_at)})"
+        # Rows without a key are all counted, which says nothing about the sampled ones.
+        base = self.total if self._is_whole else self.looked_at - self.missing
+        return f"{rows:,} of {base:,} rows ({_percent(rows, base)})"
+
+    def share_without_key(self) -> str:
+        return f"{self.missing:,} of {self.total:,} rows ({_percent(self.missing, self.total)})"
 
     def of_sample(self) -> str:
-        return "" if self.looked_at == self.total else f", in a sample of one key in {ONE_IN}"
+        return "" if self._is_whole else f", in a sample of one key in {ONE_IN}"
+
+    @property
+    def _is_whole(self) -> bool:
+        return self.looked_at == self.total
 
     def shown(self) -> str:
         shown = ", ".join(self.sample or ())
@@ -253,7 +262,7 @@ def _edge_problems(check: DataCheck, rows: int, row: Sequence[Any]) -> Iterator[
 
 
 def _null_key(definition: ResolvedDefinition, column: ResolvedColumn, counts: _Counts) -> Problem:
-    message = f"{counts.share(counts.missing)} have no {column.name}{counts.of_sample()}"
+    message = f"{counts.share_without_key()} have no {column.name}"
     hint = f"leave these rows out:\n{_wrapped(definition, f'{identifier(column.name)} IS NOT NULL')}"
     return problem(ProblemCode.DATA_KEY_NULL, definition.name, message, field=column.name, hint=hint)
 

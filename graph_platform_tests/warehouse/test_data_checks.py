@@ -132,6 +132,14 @@ def other(kind: str) -> str:
     }[kind]
 
 
+def test_a_sample_counts_every_row_without_a_key_and_shares_it_among_all(world: World) -> None:
+    keys = ", ".join(["(NULL, 'x')"] * 3 + [f"({number}, 'y')" for number in range(1, 10)])
+    sql = f"SELECT CAST(id AS bigint) AS id, name FROM (VALUES {keys}) AS t (id, name)"
+    report = check(world.warehouse, mapping([node("Fruit", sql, "id INT64", "name STRING")]), SAMPLED)
+    (found,) = report.warnings
+    assert (found.code, found.message) == ("DATA_KEY_NULL", "3 of 12 rows (25 %) have no id")
+
+
 def test_a_sample_finds_all_rows_of_a_key_or_none_and_only_warns(world: World) -> None:
     twice = "SELECT id, name FROM fruit UNION ALL SELECT id, name FROM fruit"
     report = check(world.warehouse, mapping([node("Fruit", twice, "id INT64", "name STRING")]), SAMPLED)
