@@ -75,8 +75,10 @@ def test_a_schema_that_is_not_there_is_named_with_what_there_is(world: World) ->
 
 
 def test_declared_keys_names_that_need_quotes_and_broken_views_of_a_duckdb_file(tmp_path: Path) -> None:
-    path = tmp_path / "w.duckdb"
+    path, csv = tmp_path / "w.duckdb", tmp_path / "outside.csv"
+    csv.write_text("a,b\n1,2\n", encoding="utf-8")
     with duckdb.connect(str(path)) as connection:
+        connection.execute(f"CREATE VIEW outside AS SELECT * FROM read_csv('{csv}')")
         connection.execute(
             """
             CREATE SCHEMA "Sales of 2024";

@@ -5,7 +5,6 @@ Only the catalog is read here, never the data.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from difflib import get_close_matches
 
 import duckdb
@@ -16,6 +15,7 @@ from graph_platform.warehouse.duckdb.types import trino_type
 from graph_platform.warehouse.protocol import Column, ForeignKey, Relation
 
 _DEFAULT = "main"
+_OF_THE_DATABASE = (duckdb.FatalException, duckdb.ConnectionException, duckdb.InterruptException)
 _OWN = "database_name = current_database()"
 
 
@@ -35,12 +35,26 @@ def relations_of(cursor: duckdb.DuckDBPyConnection, schema: str | None) -> tuple
     primary, foreign = _keys(cursor, own)
     found = []
     for (name,) in names:
-        with suppress(duckdb.CatalogException, duckdb.BinderException):  # a view of what is gone
-            table = cursor.sql(f"FROM {_quoted(own)}.{_quoted(name)}")
-            columns = tuple(Column(c, str(trino_type(t))) for c, t in zip(table.columns, table.types, strict=True))
+        columns = _columns(cursor, f"{_quoted(own)}.{_quoted(name)}")
+        if columns is not None:
             reference = _reference(own, name)
             found.append(Relation(name, reference, columns, primary.get(name, ()), tuple(foreign.get(name, ()))))
     return tuple(found)
+
+
+def _columns(cursor: duckdb.DuckDBPyConnection, name: str) -> tuple[Column, ...] | None:
+    """The columns, None for a table or view that does not hold.
+
+    A view's query may fail to bind in as many ways as there are functions: over what is gone, over a file, which
+    nothing here may read, over an extension that is not there. The database itself failing is none of them.
+    """
+    try:
+        table = cursor.sql(f"FROM {name}")
+    except _OF_THE_DATABASE:
+        raise
+    except duckdb.Error:
+        return None
+    return tuple(Column(c, str(trino_type(t))) for c, t in zip(table.columns, table.types, strict=True))
 
 
 def _schema(cursor: duckdb.DuckDBPyConnection, wanted: str | None) -> str:
