@@ -16,9 +16,8 @@ from graph_platform.mapping.type_text import (
     WarehouseType,
     parse_engine_type,
     parse_warehouse_type,
-    quoted_field,
 )
-from graph_platform.mapping.types import TypeRefusal, loses_fractions
+from graph_platform.mapping.types import TypeRefusal, loses_fractions, sql_field, sql_type
 
 # Scalars whose text needs no quotes inside the engines' notation of nested values.
 _TEXT_SAFE = frozenset(
@@ -162,7 +161,7 @@ def _converted(sql: str, source: WarehouseType, target: EngineType, file_type: W
     if target.base == "MAP" and file_type.base == "row":
         return _map_in_two(sql, source, target, file_type, depth)
     if _cast_suffices(source, file_type):
-        return f"CAST({sql} AS {file_type})"
+        return f"CAST({sql} AS {sql_type(file_type)})"
     name = f"e{depth}"
     if target.base == "LIST":
         inner = _converted(name, source.inner[0], target.inner[0], file_type.inner[0], depth + 1)
@@ -179,7 +178,7 @@ def _converted(sql: str, source: WarehouseType, target: EngineType, file_type: W
         _converted(f"{sql}.{_field(field)}", a, b, c, depth)
         for field, a, b, c in zip(source.fields, source.inner, target.inner, file_type.inner, strict=True)
     )
-    return f"CASE WHEN {sql} IS NULL THEN NULL ELSE CAST(ROW({fields}) AS {file_type}) END"
+    return f"CASE WHEN {sql} IS NULL THEN NULL ELSE CAST(ROW({fields}) AS {sql_type(file_type)}) END"
 
 
 def _map_in_two(sql: str, source: WarehouseType, target: EngineType, file_type: WarehouseType, depth: int) -> str:
@@ -191,7 +190,7 @@ def _map_in_two(sql: str, source: WarehouseType, target: EngineType, file_type: 
             ("map_keys", "map_values"), source.inner, target.inner, file_type.inner, strict=True
         )
     )
-    return f"CASE WHEN {sql} IS NULL THEN NULL ELSE CAST(ROW({sides}) AS {file_type}) END"
+    return f"CASE WHEN {sql} IS NULL THEN NULL ELSE CAST(ROW({sides}) AS {sql_type(file_type)}) END"
 
 
 def _same(source: WarehouseType, file_type: WarehouseType) -> bool:
@@ -227,7 +226,7 @@ def _scalar(sql: str, source: WarehouseType, target: EngineType, file_type: Ware
         exact = f"decimal({target.numbers[0]},{target.numbers[1]})"
         inner = sql if str(source) == exact else f"CAST({sql} AS {exact})"
         return f"CAST({inner} AS varchar)"
-    return sql if _same(source, file_type) else f"CAST({sql} AS {file_type})"
+    return sql if _same(source, file_type) else f"CAST({sql} AS {sql_type(file_type)})"
 
 
 def _cut_off(sql: str) -> str:
@@ -238,7 +237,7 @@ def _cut_off(sql: str) -> str:
 
 
 def _field(name: str | None) -> str:
-    return quoted_field(name or "")
+    return sql_field(name or "")
 
 
 def _text(sql: str, source: WarehouseType, target: EngineType, depth: int) -> str:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from graph_platform.mapping.sql import identifier
 from graph_platform.mapping.type_text import EngineType, WarehouseType, parse_engine_type, parse_warehouse_type
 
 MAX_DECIMAL_PRECISION = 38
@@ -51,26 +52,50 @@ SCALARS: Mapping[str, str] = MappingProxyType(
     }
 )
 
-# The cast that helps for a type without a counterpart; {} is the column.
-REFUSED: Mapping[str, str] = MappingProxyType(
+
+@dataclass(frozen=True)
+class Replacement:
+    """What to write for a column of a type without a counterpart: `sql`, where {} is the column, and its Trino type.
+
+    `type` is None where it is the type of the values that a digest was made of. `more` is what a hint says besides.
+    """
+
+    sql: str
+    type: str | None = "varchar"
+    more: str = ""
+
+    def expression(self, column_sql: str) -> str:
+        """The expression over a column."""
+        return self.sql.replace("{}", column_sql)
+
+    def type_for(self, source: WarehouseType) -> WarehouseType:
+        """The type that the expression has over a column of type `source`."""
+        return source.inner[0] if self.type is None else parse_warehouse_type(self.type)
+
+
+AS_TEXT = Replacement("CAST({} AS VARCHAR)")
+
+# The expression that helps for a type without a counterpart.
+REFUSED: Mapping[str, Replacement] = MappingProxyType(
     {
-        "time": "CAST({} AS VARCHAR)",
-        "time with time zone": "CAST({} AS VARCHAR)",
-        "interval day to second": "CAST({} AS VARCHAR), or to_milliseconds({})",
-        "interval year to month": "CAST({} AS VARCHAR)",
-        "interval": "CAST({} AS VARCHAR)",
-        "ipaddress": "CAST({} AS VARCHAR)",
-        "ipprefix": "CAST({} AS VARCHAR)",
-        "geometry": "ST_AsText({})",
-        "sphericalgeography": "ST_AsText(to_geometry({}))",
-        "hyperloglog": "cardinality({})",
-        "p4hyperloglog": "cardinality({})",
-        "setdigest": "cardinality({})",
-        "qdigest": "value_at_quantile({}, 0.5)",
-        "tdigest": "value_at_quantile({}, 0.5)",
-        "unknown": "CAST({} AS VARCHAR), since a bare NULL has no type",
-        "bit": "CAST({} AS VARCHAR)",
-        "union": "CAST({} AS VARCHAR)",
+        "time": AS_TEXT,
+        "time with time zone": AS_TEXT,
+        "interval day to second": replace(AS_TEXT, more=", or to_milliseconds({})"),
+        "interval year to month": AS_TEXT,
+        "interval": AS_TEXT,
+        "ipaddress": AS_TEXT,
+        "ipprefix": AS_TEXT,
+        "geometry": Replacement("ST_AsText({})"),
+        "sphericalgeography": Replacement("ST_AsText(to_geometry({}))"),
+        "hyperloglog": Replacement("cardinality({})", "bigint"),
+        "p4hyperloglog": Replacement("cardinality({})", "bigint"),
+        "setdigest": Replacement("cardinality({})", "bigint"),
+        "qdigest": Replacement("value_at_quantile({}, 0.5)", None),
+        "tdigest": Replacement("value_at_quantile({}, 0.5)", "double"),
+        "unknown": replace(AS_TEXT, more=", since a bare NULL has no type"),
+        "bit": AS_TEXT,
+        "union": AS_TEXT,
+        "bignum": AS_TEXT,
     }
 )
 
@@ -154,8 +179,9 @@ def engine_type(trino: str | WarehouseType) -> EngineType:
         return EngineType("MAP", (), tuple(engine_type(kind) for kind in source.inner))
     if source.base == "row" and source.inner:
         return EngineType("STRUCT", (), tuple(map(engine_type, source.inner)), _fields(source))
-    cast = REFUSED.get(source.base, "CAST({} AS VARCHAR)").replace("{}", "x")
-    raise TypeRefusal(f"the type {source} has no counterpart in the graph", f"write {cast}")
+    instead = REFUSED.get(source.base, AS_TEXT)
+    hint = f"write {instead.expression('x')}{instead.more.replace('{}', 'x')}"
+    raise TypeRefusal(f"the type {source} has no counterpart in the graph", hint)
 
 
 def _fields(source: WarehouseType) -> tuple[str, ...]:
@@ -259,6 +285,29 @@ def loses_fractions(trino: WarehouseType) -> bool:
     return fine or any(loses_fractions(kind) for kind in trino.inner)
 
 
+def can_be_ordered(trino: WarehouseType) -> bool:
+    """Whether Trino orders values of the type: neither JSON nor a map, nor anything with one of them inside."""
+    if trino.inner:
+        return trino.base in ("array", "row") and all(map(can_be_ordered, trino.inner))
+    return trino.base == "decimal" or (trino.base in SCALARS and trino.base != "json")
+
+
+def sql_field(name: str) -> str:
+    """A row's field as SQL names it: in quotes also where a keyword would be read instead, such as `from`."""
+    return identifier(name) if name == name.lower() else '"' + name.replace('"', '""') + '"'
+
+
+def sql_type(kind: WarehouseType) -> str:
+    """A type as SQL writes it, which the text that a warehouse gives of it is not where a field is a keyword."""
+    if kind.base == "row":
+        parts = [
+            sql_type(inner) if name is None else f"{sql_field(name)} {sql_type(inner)}"
+            for name, inner in zip(kind.fields, kind.inner, strict=True)
+        ]
+        return f"row({', '.join(parts)})"
+    return f"{kind.base}({', '.join(map(sql_type, kind.inner))})" if kind.inner else str(kind)
+
+
 def cast_name(kind: EngineType) -> str:
     """The Trino type to cast to, so that a column becomes `kind`."""
     if kind.base == "DECIMAL":
@@ -268,5 +317,7 @@ def cast_name(kind: EngineType) -> str:
     if kind.base == "MAP":
         return f"MAP({cast_name(kind.inner[0])}, {cast_name(kind.inner[1])})"
     if kind.base == "STRUCT":
-        return f"ROW({', '.join(f'{n} {cast_name(t)}' for n, t in zip(kind.fields, kind.inner, strict=True))})"
+        return (
+            f"ROW({', '.join(f'{sql_field(n)} {cast_name(t)}' for n, t in zip(kind.fields, kind.inner, strict=True))})"
+        )
     return _CAST_NAMES[kind.base]

@@ -9,11 +9,13 @@ from graph_platform.mapping.types import (
     REFUSED,
     SYNONYMS,
     TypeRefusal,
+    can_be_ordered,
     cast_name,
     declared_type,
     engine_type,
     loses_exactness,
     loses_fractions,
+    sql_type,
     widens,
 )
 
@@ -144,3 +146,18 @@ def test_a_decimal_declared_as_double_is_known_as_a_loss_also_inside() -> None:
 def test_a_timestamp_finer_than_microseconds_is_known_also_inside() -> None:
     assert loses_fractions(parse_warehouse_type("array(row(a timestamp(9) with time zone))"))
     assert not loses_fractions(parse_warehouse_type("array(row(a timestamp(6)))"))
+
+
+@pytest.mark.parametrize("trino", ["varchar(3)", "decimal(9,2)", "array(uuid)", "row(a date, b array(varbinary))"])
+def test_a_type_can_be_ordered_if_everything_inside_can(trino: str) -> None:
+    assert can_be_ordered(parse_warehouse_type(trino))
+
+
+@pytest.mark.parametrize("trino", ["json", "map(varchar, bigint)", "array(json)", "row(a date, b json)", "hyperloglog"])
+def test_json_maps_and_what_holds_them_cannot_be_ordered(trino: str) -> None:
+    assert not can_be_ordered(parse_warehouse_type(trino))
+
+
+def test_a_field_that_is_named_like_a_keyword_is_quoted_in_sql() -> None:
+    assert sql_type(parse_warehouse_type('array(row("from" date, a bigint))')) == 'array(row("from" date, a bigint))'
+    assert cast_name(declared_type("STRUCT(`order` INT64)")) == 'ROW("order" BIGINT)'
