@@ -17,6 +17,8 @@ from graph_platform.mapping.report import Problem
 from graph_platform.mapping.resolved import ResolvedColumn, ResolvedDefinition
 from graph_platform.mapping.sizes import DefinitionSize, definition_size, size_expressions, size_source
 from graph_platform.mapping.sql import identifier, without_terminator
+from graph_platform.mapping.type_text import parse_warehouse_type
+from graph_platform.mapping.types import can_be_ordered
 
 SAMPLE_KEYS = 5
 ONE_IN = 17  # keys of a sample; a prime, since ids often go in steps of ten or sixteen
@@ -230,15 +232,25 @@ def _node_problems(check: DataCheck, counts: _Counts) -> Iterator[Problem]:
             f"{counts.of_sample()}: {counts.shown()}"
         )
         names = ", ".join(identifier(column.name) for column in definition.columns)
-        # Which of the rows is kept is the same on every run, as far as the values that can be ordered tell them apart.
-        order = ", ".join(identifier(c.name) for c in definition.columns[1:] if "(" not in c.engine_type) or names
-        name = identifier(key.name)
+        window = f"PARTITION BY {identifier(key.name)}{_order(definition)}"
         mended = (
-            f"SELECT {names} FROM (\nSELECT *, row_number() OVER (PARTITION BY {name} ORDER BY {order}) AS copy_number "  # noqa: S608
+            f"SELECT {names} FROM (\nSELECT *, row_number() OVER ({window}) AS copy_number "  # noqa: S608
             f"FROM (\n{without_terminator(definition.sql)}\n) AS every_copy\n) AS numbered WHERE copy_number = 1"
         )
         hint = f"keep one row of each key:\n{mended}"
         yield problem(ProblemCode.DATA_KEY_DUPLICATE, definition.name, message, field=key.name, hint=hint)
+
+
+def _order(definition: ResolvedDefinition) -> str:
+    """Which of a key's rows is kept is the same on every run, as far as the values that can be ordered tell them
+    apart.
+    """
+    names = [
+        identifier(column.name)
+        for column in definition.columns[1:]
+        if can_be_ordered(parse_warehouse_type(column.warehouse_type))
+    ]
+    return f" ORDER BY {', '.join(names)}" if names else ""
 
 
 def _edge_problems(check: DataCheck, rows: int, row: Sequence[Any]) -> Iterator[Problem]:

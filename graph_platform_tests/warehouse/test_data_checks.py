@@ -104,6 +104,24 @@ def test_the_sql_of_the_hints_mends_it(world: World) -> None:
     assert report.estimate.rows == 3 + 2
 
 
+@pytest.mark.parametrize("columns", ["fact STRING;name STRING", "fact STRING", "facts STRING[];price DECIMAL(3,1)"])
+def test_the_copy_that_a_hint_keeps_is_chosen_by_what_can_be_ordered(world: World, columns: str) -> None:
+    names = ", ".join(column.split()[0] for column in columns.split(";"))
+    sql = (
+        "SELECT id, json_parse(fact) AS fact, ARRAY[json_parse(fact)] AS facts, fact AS name, "
+        "CAST(price AS decimal(3, 1)) AS price "
+        "FROM (VALUES (1, '2', 1.5), (1, '3', 2.5), (2, '2', 3.5)) AS t (id, fact, price)"
+    )
+    sql = f"SELECT id, {names} FROM ({sql}) AS every"
+    definition = node("Thing", sql, "id INT64", *columns.split(";"))
+    hint = only(check(world.warehouse, mapping([definition])).errors).hint or ""
+    definition["sql"] = hint.partition("\n")[2]
+    report = check(world.warehouse, mapping([definition]))
+    assert report.valid, report.errors
+    ordered = {"fact, name": " ORDER BY name", "fact": "", "facts, price": " ORDER BY price"}[names]
+    assert f"OVER (PARTITION BY id{ordered})" in hint
+
+
 @pytest.mark.parametrize(
     ("kind", "values"),
     [
