@@ -14,7 +14,7 @@ from typing import Any
 from graph_platform.mapping.labels import singular_words, words
 from graph_platform.mapping.sql import identifier
 from graph_platform.mapping.type_text import parse_warehouse_type
-from graph_platform.warehouse.protocol import Column, Relation
+from graph_platform.warehouse.protocol import Column, ForeignKey, Relation
 
 # Types that can be a key, by kind: a reference and the key that it names are of one kind. The value is the key's type.
 KEY_KINDS: Mapping[str, str] = MappingProxyType(
@@ -170,12 +170,34 @@ def references(candidates: Sequence[Candidate], row: Sequence[Any]) -> tuple[Ref
     return tuple(found.values())
 
 
+def unused_foreign_keys(relation: Relation, others: Sequence[TableKey]) -> Iterator[str]:
+    """What to say of each declared reference that no edge can follow."""
+    by_reference = {other.relation.reference: other for other in others}
+    for key in relation.foreign_keys:
+        other = by_reference.get(key.relation)
+        why = _why_unused(key, other)
+        if why is not None:
+            target = other.relation.name if other is not None else key.relation
+            said = f"{relation.name} ({', '.join(key.columns)}) refers to {target} ({', '.join(key.referenced)})"
+            yield f"{said}, declared as a foreign key, and no edge follows it: {why}"
+
+
 def _declared(relation: Relation, others: Sequence[TableKey]) -> Iterator[Candidate]:
     by_reference = {other.relation.reference: other for other in others}
     for key in relation.foreign_keys:
         other = by_reference.get(key.relation)
-        if other is not None and len(key.columns) == 1 and key.referenced == (other.column,):
+        if other is not None and _why_unused(key, other) is None:
             yield Candidate(key.columns[0], other, 0.0, "declared as a foreign key")
+
+
+def _why_unused(key: ForeignKey, other: TableKey | None) -> str | None:
+    if len(key.columns) > 1:
+        return "an edge finds its node by one column"
+    if other is None:
+        return "that table could not be read"
+    if other.column is None:
+        return f"{other.relation.name} has no key"
+    return None if key.referenced == (other.column,) else f"the key of its node is {other.column}"
 
 
 def _may_refer(table: TableKey, column: Column, other: TableKey) -> bool:

@@ -57,6 +57,11 @@ def suggestion(name: str, known: Iterable[str]) -> str | None:
     return lowered[close[0]] if close else None
 
 
+def property_name(name: str) -> str:
+    """The name itself if a property may have it, else the nearest that one may have."""
+    return _FORBIDDEN_CHARACTER.sub("_", name).lstrip("_")[:MAX_PROPERTY_NAME] or "column"
+
+
 def _name(mapping: MappingDefinition) -> Iterator[Problem]:
     name = mapping.name
     if not name.strip():

@@ -7,24 +7,25 @@ the keys are is `graph_platform.mapping.keys`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
 from graph_platform.mapping.document import write_mapping
-from graph_platform.mapping.keys import Reference, TableKey, key_kind
+from graph_platform.mapping.keys import Reference, TableKey, key_kind, unused_foreign_keys
 from graph_platform.mapping.labels import Names, words
 from graph_platform.mapping.model import (
     EdgeDefinition,
     MappingDefinition,
     NodeDefinition,
     PrimaryKeyDefinition,
-    PropertyDefinition,
 )
+from graph_platform.mapping.selection import SelectedColumn, Selection, selection
 from graph_platform.mapping.sql import check_query, identifier
-from graph_platform.mapping.structure import MAX_PROPERTIES, RESERVED_PREFIXES
-from graph_platform.mapping.types import TypeRefusal, engine_type
+from graph_platform.mapping.structure import MAX_PROPERTY_NAME
 from graph_platform.warehouse.protocol import Column
+
+_THERE = "_there"
 
 
 @dataclass
@@ -46,16 +47,6 @@ class Suggestion:
             node_definitions=tuple(node for node, _ in self.nodes),
             edge_definitions=tuple(edge for edge, _ in self.edges),
         )
-
-
-@dataclass(frozen=True)
-class SelectedColumn:
-    """A column of a SELECT, `sql` as it is written there; `type` is None where the graph has no counterpart."""
-
-    name: str
-    sql: str
-    type: str
-    note: str | None = None
 
 
 def suggest_mapping(name: str, tables: Sequence[TableKey], references: Mapping[str, Sequence[Reference]]) -> Suggestion:
@@ -83,6 +74,7 @@ def suggest_mapping(name: str, tables: Sequence[TableKey], references: Mapping[s
             made.notes.append(f"{table.relation.name} is not used: {table.why}, and it does not link two tables")
         else:
             made.edges += _reference_edges(table, usable, labels, names)
+        made.notes += unused_foreign_keys(table.relation, tables)
     return made
 
 
@@ -95,9 +87,9 @@ def suggest_node(name: str, sql: str, columns: Sequence[Column], table: TableKey
     """
     made = Suggestion(name, "Suggested from a query")
     key = next(column for column in columns if column.name == table.column)
-    first, *rest = selected([key, *(column for column in columns if column is not key)])
-    node, notes = _definition_of_node(Names().label(name), first, rest, key, table.why)
-    made.nodes.append((node.model_copy(update={"sql": _over(sql, columns, [first, *rest])}), notes))
+    chosen = selection([key], [column for column in columns if column is not key])
+    query = _over(sql, columns, chosen.columns)
+    made.nodes.append(_definition_of_node(Names().label(name), query, chosen, key, table.why))
     return made
 
 
@@ -112,11 +104,10 @@ def suggest_edge(name: str, sql: str, columns: Sequence[Column]) -> Suggestion:
     keys = [column for column in columns if key_kind(column)]
     preferred = sorted(keys, key=lambda column: column.name.lower() in computed)[:2]
     ends = [column for column in keys if column in preferred]
-    every = selected([*ends, *(column for column in columns if column not in ends)])
-    chosen, rest = every[:2], every[2:]
-    query = _over(sql, columns, [*chosen, *rest])
+    chosen = selection(ends, [column for column in columns if column not in ends])
+    query = _over(sql, columns, chosen.columns)
     labels = []
-    for end, column in zip(chosen, ends, strict=True):
+    for end, column in zip(chosen.keys, ends, strict=True):
         stem = [word for word in words(end.name) if word not in ("id", "key", "code")] or words(end.name)
         label = names.label("_".join(stem))
         labels.append(label)
@@ -127,18 +118,19 @@ def suggest_edge(name: str, sql: str, columns: Sequence[Column]) -> Suggestion:
         key = PrimaryKeyDefinition(name=end.name, type=key_kind(column) or "STRING")
         why = f"a guess: every value of {end.name} is a node; put your own definition of {label} here"
         made.nodes.append((NodeDefinition(label=label, sql=node_sql, primary_key=key), [why]))
-    present = " AND ".join(f"{identifier(end.name)} IS NOT NULL" for end in chosen)
+    present = " AND ".join(f"{identifier(end.name)} IS NOT NULL" for end in chosen.keys)
+    source, target = chosen.keys
     edge = EdgeDefinition(
         type=names.edge_type(name),
         from_node=labels[0],
         to_node=labels[1],
         sql=f"SELECT *\nFROM (\n{query}\n) AS edges\nWHERE {present}",
-        from_key=chosen[0].name,
-        to_key=chosen[1].name,
-        properties=tuple(PropertyDefinition(name=c.name, type=c.type) for c in rest[:MAX_PROPERTIES]),
+        from_key=source.name,
+        to_key=target.name,
+        properties=chosen.definitions,
     )
-    why = f"a guess: it goes from {chosen[0].name} to {chosen[1].name}, the first columns that can be keys"
-    made.edges.append((edge, [why, *(c.note for c in rest if c.note)]))
+    why = f"a guess: it goes from {source.name} to {target.name}, the first columns that can be keys"
+    made.edges.append((edge, [why, *chosen.notes]))
     return made
 
 
@@ -154,39 +146,19 @@ def _computed(sql: str) -> frozenset[str]:
 def write_suggestion(made: Suggestion) -> str:
     """The mapping as YAML, each note a comment before what it is about."""
     notes = iter([notes for _, notes in made.nodes] + [notes for _, notes in made.edges])
-    lines = [f"# {line}" for note in made.notes for line in note.splitlines()]
+    lines = [line for note in made.notes for line in _comment(note)]
     for line in write_mapping(made.mapping).splitlines():
         # Only a definition begins in the first column: SQL is indented.
         if line.startswith("- "):
-            lines += [f"# {part}" for note in next(notes) for part in note.splitlines()]
+            lines += [line for note in next(notes) for line in _comment(note)]
         lines.append(line)
     return "\n".join(lines) + "\n"
 
 
-def selected(columns: Sequence[Column]) -> list[SelectedColumn]:
-    """Columns as properties: cast to text where the graph has no such type, renamed where a name is reserved."""
-    taken = {column.name.lower() for column in columns if not column.name.startswith(RESERVED_PREFIXES)}
-    return [_selected(column, taken) for column in columns]
-
-
-def _selected(column: Column, taken: set[str]) -> SelectedColumn:
-    name = column.name
-    if name.startswith(RESERVED_PREFIXES):
-        stem = name = name.lstrip("_") or "column"
-        number = 1
-        while name.lower() in taken:
-            number += 1
-            name = f"{stem}_{number}"
-        taken.add(name.lower())
-    sql, note = identifier(column.name), None
-    try:
-        kind = str(engine_type(column.type))
-    except (TypeRefusal, ValueError):
-        note = f"{name} is {column.type}, which a graph does not have: it is cast to text"
-        sql, kind = f"CAST({sql} AS VARCHAR)", "STRING"
-    if sql != identifier(name):
-        sql += f" AS {identifier(name)}"
-    return SelectedColumn(name, sql, kind, note)
+def _comment(note: str) -> Iterator[str]:
+    """YAML allows no control characters, not even in a comment, and names of columns and tables may have them."""
+    for line in note.splitlines():
+        yield "# " + "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
 
 
 def _is_link(
@@ -203,29 +175,20 @@ def _is_link(
 
 def _node(table: TableKey, label: str) -> tuple[NodeDefinition, list[str]]:
     key = next(column for column in table.relation.columns if column.name == table.column)
-    first, *rest = selected([key, *(column for column in table.relation.columns if column is not key)])
-    node, notes = _definition_of_node(label, first, rest, key, table.why)
-    sql = _select([first, *rest[:MAX_PROPERTIES]], table.relation.reference)
-    return node.model_copy(update={"sql": sql}), notes
+    chosen = selection([key], [column for column in table.relation.columns if column is not key])
+    return _definition_of_node(label, _select(chosen.columns, table.relation.reference), chosen, key, table.why)
 
 
 def _definition_of_node(
-    label: str, key: SelectedColumn, rest: Sequence[SelectedColumn], column: Column, why: str
+    label: str, sql: str, chosen: Selection, key: Column, why: str
 ) -> tuple[NodeDefinition, list[str]]:
     node = NodeDefinition(
         label=label,
-        sql="",
-        primary_key=PrimaryKeyDefinition(name=key.name, type=key_kind(column) or "STRING"),
-        properties=tuple(PropertyDefinition(name=c.name, type=c.type) for c in rest[:MAX_PROPERTIES]),
+        sql=sql,
+        primary_key=PrimaryKeyDefinition(name=chosen.keys[0].name, type=key_kind(key) or "STRING"),
+        properties=chosen.definitions,
     )
-    return node, [why, *_notes(rest)]
-
-
-def _notes(rest: Sequence[SelectedColumn]) -> Iterator[str]:
-    yield from (column.note for column in rest[:MAX_PROPERTIES] if column.note)
-    if len(rest) > MAX_PROPERTIES:
-        left_out = ", ".join(column.name for column in rest[MAX_PROPERTIES:])
-        yield f"left out, since {MAX_PROPERTIES} properties are the most: {left_out}"
+    return node, [why, *chosen.notes]
 
 
 def _reference_edges(
@@ -235,19 +198,19 @@ def _reference_edges(
     start = labels[table.relation.reference]
     for reference in references:
         end = labels[reference.target.reference]
-        columns = [*selected([key]), *selected(_columns(table, [reference.column]))]
-        if columns[0].name.lower() == columns[1].name.lower():
+        here, there = selection([key, *_columns(table, [reference.column])]).keys
+        if here.name.lower() == there.name.lower():
             # Often the node's key is the other's as well: both ends are one column, which needs two names.
-            there = f"{columns[1].name}_there"
-            columns[1] = SelectedColumn(there, f"{identifier(reference.column)} AS {identifier(there)}", "")
+            name = f"{there.name[: MAX_PROPERTY_NAME - len(_THERE)]}{_THERE}"
+            there = replace(there, name=name, sql=f"{identifier(reference.column)} AS {identifier(name)}")
         alone = sum(labels[other.target.reference] == end for other in references) == 1 and end != start
         edge = EdgeDefinition(
             type=names.edge_type(start, end if alone else _stem(reference.column)),
             from_node=start,
             to_node=end,
-            sql=_select(columns, table.relation.reference, [reference]),
-            from_key=columns[0].name,
-            to_key=columns[1].name,
+            sql=_select([here, there], table.relation.reference, [reference]),
+            from_key=here.name,
+            to_key=there.name,
         )
         yield edge, [reference.why]
 
@@ -265,21 +228,21 @@ def _link_edges(
     for number, pair in enumerate(pairs):
         ends = [reference.column for reference in pair]
         others = [c for c in table.relation.columns if c.name not in ends] if number == 0 else []
-        source, target, *rest = selected([*_columns(table, ends), *others])
+        chosen = selection(_columns(table, ends), others)
         name = names.edge_type(table.relation.name, *([] if number == 0 else [_stem(r.column) for r in pair]))
         edge = EdgeDefinition(
             type=name,
             from_node=labels[pair[0].target.reference],
             to_node=labels[pair[1].target.reference],
-            sql=_select([source, target, *rest[:MAX_PROPERTIES]], table.relation.reference, pair, distinct=number > 0),
-            from_key=source.name,
-            to_key=target.name,
-            properties=tuple(PropertyDefinition(name=c.name, type=c.type) for c in rest[:MAX_PROPERTIES]),
+            sql=_select(chosen.columns, table.relation.reference, pair, distinct=number > 0),
+            from_key=chosen.keys[0].name,
+            to_key=chosen.keys[1].name,
+            properties=chosen.definitions,
         )
         why = [reference.why for reference in pair]
         if number > 0:
             why.append(f"{table.relation.name} links these as well: each pair once, without further columns")
-        yield edge, [*why, *_notes(rest)]
+        yield edge, [*why, *chosen.notes]
     for reference in left:
         notes.append(f"{table.relation.name}.{reference.column} is a property only, although {reference.why}")
 

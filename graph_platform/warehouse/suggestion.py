@@ -29,33 +29,44 @@ from graph_platform.warehouse.protocol import Column, Refusal, Relation, Warehou
 def suggest_from_schema(
     warehouse: Warehouse, name: str, relations: Sequence[Relation], settings: Settings, progress: Callable[[str], None]
 ) -> Suggestion:
-    """A mapping of these tables, in two questions to each.
+    """A mapping of these tables, in two questions to each. One that does not answer is left out with a note.
 
     Raises:
-        PlatformError: RESOURCE_NOT_FOUND if there are no tables or none has a key, BACKEND_UNREACHABLE, QUERY_TIMEOUT.
+        PlatformError: RESOURCE_NOT_FOUND if there are no tables or none has a key, BACKEND_UNREACHABLE.
     """
     if not relations:
         raise PlatformError(ErrorCode.RESOURCE_NOT_FOUND, "the schema has no tables", "name another one with --schema")
 
-    def key(relation: Relation) -> TableKey:
+    notes: list[str] = []
+
+    def key(relation: Relation) -> TableKey | None:
         candidates = key_candidates(relation)
-        row = _row(warehouse, key_question(relation.reference, candidates), settings)
+        try:
+            row = _row(warehouse, key_question(relation.reference, candidates), settings)
+        except _Unanswered as unanswered:
+            notes.append(f"{relation.name} is not used: its data cannot be read: {unanswered}")
+            return None
         return table_key(relation, candidates, row)
 
     def proved(table: TableKey) -> tuple[Reference, ...]:
         candidates = reference_candidates(table, tables)
         if not candidates:
             return ()
-        return references(
-            candidates, _row(warehouse, reference_question(table.relation.reference, candidates), settings)
-        )
+        try:
+            row = _row(warehouse, reference_question(table.relation.reference, candidates), settings)
+        except _Unanswered as unanswered:
+            notes.append(f"what {table.relation.name} refers to is not known: {unanswered}")
+            return ()
+        return references(candidates, row)
 
     with ThreadPoolExecutor(max(1, settings.export_concurrency), thread_name_prefix="suggest") as pool:
-        tables = list(pool.map(key, relations))
+        tables = [found for found in pool.map(key, relations) if found is not None]
         progress(f"looked for the keys of {len(tables)} tables")
         found = dict(zip((each.relation.reference for each in tables), pool.map(proved, tables), strict=True))
     progress(f"proved {sum(map(len, found.values()))} references on the data")
     made = suggest_mapping(name, tables, found)
+    # Sorted, since the threads end in any order.
+    made.notes[:0] = sorted(notes)
     if not made.nodes:
         raise PlatformError(
             ErrorCode.RESOURCE_NOT_FOUND,
@@ -89,7 +100,11 @@ def suggest_from_query(warehouse: Warehouse, name: str | None, sql: str, edge: b
         return suggest_edge(called, query, columns)
     relation = Relation(called, called, columns)
     candidates = key_candidates(relation)
-    row = _row(warehouse, key_question(f"(\n{query}\n) AS suggested", candidates), settings)
+    try:
+        row = _row(warehouse, key_question(f"(\n{query}\n) AS suggested", candidates), settings)
+    except _Unanswered as unanswered:
+        message = f"the data of the query cannot be read: {unanswered}"
+        raise PlatformError(ErrorCode.VALIDATION_FAILED, message) from None
     found = table_key(relation, candidates, row)
     if found.column is None:
         message = f"the query gives no key for a node: {found.why}"
@@ -98,12 +113,19 @@ def suggest_from_query(warehouse: Warehouse, name: str | None, sql: str, edge: b
     return suggest_node(called, query, columns, found)
 
 
+class _Unanswered(Exception):
+    """A question that the warehouse refused, or did not answer in time; the text is why."""
+
+
 def _row(warehouse: Warehouse, sql: str, settings: Settings) -> tuple[Any, ...]:
     try:
         (row,) = warehouse.fetch(sql, 1, settings.data_check_seconds)
     except Refusal as refusal:
-        message = f"the warehouse refused a question about its tables: {refusal.message}"
-        raise PlatformError(ErrorCode.STARBURST_ERROR, message) from None
+        raise _Unanswered(refusal.message) from None
+    except PlatformError as error:
+        if error.code is not ErrorCode.QUERY_TIMEOUT:
+            raise
+        raise _Unanswered(error.message) from None
     return row
 
 

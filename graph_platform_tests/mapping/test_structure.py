@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from graph_platform.mapping.model import MappingDefinition
-from graph_platform.mapping.structure import check_structure
+from graph_platform.mapping.structure import check_structure, property_name
 
 
 def node(label: str = "Airport", key: str = "faa", properties: list[tuple[str, str]] | None = None) -> dict[str, Any]:
@@ -156,3 +156,13 @@ def test_every_problem_is_reported_at_once() -> None:
     assert {c[0] for c in found} == {
         "LABEL_INVALID", "NAME_RESERVED", "EDGE_TYPE_INVALID", "UNKNOWN_NODE", "DURATION_INVALID",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["", "_", "__id", "a`b", "`", "_`x", "a\nb", "x" * 300, "_" + "x" * 300, "\u2028"])
+def test_the_name_that_comes_nearest_to_a_refused_one_is_allowed(name: str) -> None:
+    assert codes(mapping([node(properties=[(property_name(name), "STRING")])])) == []
+
+
+@pytest.mark.parametrize("name", ["order", "a b", "1a", "日本", "x" * 255])
+def test_an_allowed_name_is_the_nearest_to_itself(name: str) -> None:
+    assert property_name(name) == name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -45,14 +46,22 @@ INSERT INTO log VALUES ('x'), ('x');
 """
 
 
+@contextmanager
+def tables(folder: Path, sql: str) -> Iterator[DuckDBWarehouse]:
+    path = folder / "w.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(sql)
+    warehouse = DuckDBWarehouse(path)
+    try:
+        yield warehouse
+    finally:
+        warehouse.close()
+
+
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[DuckDBWarehouse]:
-    path = tmp_path / "shop.duckdb"
-    with duckdb.connect(str(path)) as connection:
-        connection.execute(SHOP)
-    warehouse = DuckDBWarehouse(path)
-    yield warehouse
-    warehouse.close()
+    with tables(tmp_path, SHOP) as warehouse:
+        yield warehouse
 
 
 def suggested(warehouse: Warehouse, schema: str | None = None) -> tuple[MappingDefinition, str]:
@@ -211,3 +220,135 @@ def test_a_schema_of_a_trino_server_becomes_a_graph(trino_server: TrinoServer) -
         require_loadable(warehouse, mapping)
     finally:
         warehouse.close()
+
+
+ODD_COLUMNS = """
+CREATE TABLE odd AS SELECT 1 AS id, [{'sku': 'a', 'price': 1.50::DECIMAL(8, 2)}] AS items,
+    [{'name': 'x', 'owner': '12151fd2-7586-11e9-8f9e-2a86e4085a59'::UUID}] AS owned,
+    MAP {'a': [{'s': 'x', 'd': 1.25::DECIMAL(5, 2)}]} AS of_lists, row(1, 'a') AS pair,
+    {'from': TIME '10:00', 'to': TIME '11:00', 'more': '{}'::JSON} AS span, [TIME '10:00'] AS times,
+    [{'a b': 1}] AS blanks, 1::VARIANT AS anything, 'POINT (1 2)'::GEOMETRY AS place, 12::BIGNUM AS far,
+    '101'::BIT AS bits, union_value(n := 1) AS either, INTERVAL 1 DAY AS pause, TIMETZ '10:00:00+01' AS zoned,
+    2 AS "a`b", 3 AS "a_b", 4 AS "a
+b", 5 AS "bell\x07", 6 AS "line\u2028separator", 7 AS _long;
+"""
+
+
+def test_every_column_is_in_the_mapping_as_a_graph_can_hold_it_or_is_left_out_with_why(tmp_path: Path) -> None:
+    sql = ODD_COLUMNS + f'ALTER TABLE odd RENAME _long TO "{"x" * 300}"'
+    with tables(tmp_path, sql) as warehouse:
+        mapping, text = suggested(warehouse)
+        require_loadable(warehouse, mapping)
+        query = suggest_from_query(warehouse, None, "SELECT * FROM odd", False, SETTINGS).mapping
+        require_loadable(warehouse, query)
+        spans = warehouse.fetch(f'SELECT s.span."from" AS f FROM ({mapping.node_definitions[0].sql}) AS s', 1, 60)
+    assert spans == (("10:00:00",),)
+    assert {p.name: p.type for p in mapping.node_definitions[0].properties} == {
+        "items": "STRUCT(sku STRING, price DOUBLE)[]", "owned": "STRUCT(name STRING, owner STRING)[]",
+        "of_lists": "MAP(STRING, STRUCT(s STRING, d DOUBLE)[])", "pair": "STRUCT(field1 INT32, field2 STRING)",
+        "span": "STRUCT(from STRING, to STRING, more STRING)", "times": "STRING[]", "place": "STRING", "far": "STRING",
+        "bits": "STRING", "either": "STRING", "pause": "STRING", "zoned": "STRING", "a_b_2": "INT32", "a_b": "INT32",
+        "a_b_3": "INT32", "bell_": "INT32", "line_separator": "INT32", "x" * 255: "INT32",
+    }  # fmt: skip
+    assert "# items is array(row(sku varchar, price decimal(8,2))), which a graph does not have: it is cast to " in text
+    assert "# a`b is named a_b_2, since no property may have that name" in text
+    assert '# blanks is array(row("a b" integer)) and left out: the type row("a b" integer) has a field whose ' in text
+    assert "# anything is variant and left out: the type variant has no counterpart in the graph" in text
+
+
+def test_a_query_of_more_columns_than_a_definition_may_have_gives_one_that_validates(shop: DuckDBWarehouse) -> None:
+    sql = f"SELECT sku, {', '.join(f'{number} AS c{number}' for number in range(110))} FROM products"
+    made = suggest_from_query(shop, None, sql, False, SETTINGS)
+    require_loadable(shop, made.mapping)
+    assert "# left out, since 100 properties are the most: c100, " in write_suggestion(made)
+    both = sql.replace("sku", "sku, id").replace("products", "products, orders")
+    made = suggest_from_query(shop, None, both, True, SETTINGS)
+    require_loadable(shop, made.mapping)
+
+
+def test_a_table_that_cannot_be_read_is_a_note_and_the_rest_is_suggested(tmp_path: Path) -> None:
+    csv = tmp_path / "people.csv"
+    csv.write_text("id,name\n1,a\n", encoding="utf-8")
+    sql = f"""{SHOP}
+        CREATE VIEW outside AS SELECT * FROM read_csv('{csv}');
+        CREATE VIEW not_numbers AS SELECT CAST(sku AS INTEGER) AS id FROM products;"""
+    with tables(tmp_path, sql) as warehouse:
+        mapping, text = suggested(warehouse)
+        require_loadable(warehouse, mapping)
+        with pytest.raises(PlatformError, match="the data of the query cannot be read") as failure:
+            suggest_from_query(warehouse, None, "SELECT id FROM not_numbers", False, SETTINGS)
+    assert failure.value.code is ErrorCode.VALIDATION_FAILED
+    assert len(mapping.node_definitions) == 4
+    assert "# not_numbers is not used: its data cannot be read: Could not convert string 'p1' to INT32" in text
+
+
+def test_a_table_that_does_not_answer_in_time_is_a_note(tmp_path: Path) -> None:
+    endless = "CREATE VIEW endless AS SELECT a.id + b.id * c.id AS id FROM many a, many b, many c"
+    sql = f"CREATE TABLE many AS SELECT i AS id FROM range(20000) t(i); {endless}"
+    settings = Settings.load({"GRAPH_PLATFORM_DATA_CHECK_SECONDS": "1"})
+    with tables(tmp_path, sql) as warehouse:
+        made = suggest_from_schema(warehouse, "slow", warehouse.relations(), settings, lambda _: None)
+    assert [node.label for node in made.mapping.node_definitions] == ["Many"]
+    assert made.notes[0].startswith("endless is not used: its data cannot be read: the warehouse did not end")
+
+
+def test_a_declared_key_that_no_edge_can_follow_is_told(tmp_path: Path) -> None:
+    sql = """
+        CREATE TABLE shelves (id INTEGER PRIMARY KEY, hall INTEGER, place INTEGER, code VARCHAR UNIQUE,
+            UNIQUE (hall, place));
+        CREATE TABLE boxes (id INTEGER PRIMARY KEY, hall INTEGER, place INTEGER,
+            shelf VARCHAR REFERENCES shelves (code), FOREIGN KEY (hall, place) REFERENCES shelves (hall, place));
+        INSERT INTO shelves VALUES (1, 1, 1, 'a'), (2, 1, 2, 'b');
+        INSERT INTO boxes VALUES (10, 1, 1, 'a'), (11, 1, 2, 'b');"""
+    with tables(tmp_path, sql) as warehouse:
+        mapping, text = suggested(warehouse)
+        require_loadable(warehouse, mapping)
+    assert (
+        "# boxes (hall, place) refers to shelves (hall, place), declared as a foreign key, and no edge follows it: "
+        "an edge finds its node by one column\n" in text
+    )
+    assert (
+        "# boxes (shelf) refers to shelves (code), declared as a foreign key, and no edge follows it: "
+        "the key of its node is id\n" in text
+    )
+
+
+RICH = """
+CREATE VIEW hive.suggestions.rich AS SELECT 1 AS id, approx_set(regionkey) AS visitors,
+    qdigest_agg(regionkey) AS spread,
+    tdigest_agg(regionkey) AS around, make_set_digest(regionkey) AS seen, ROW(1, 'a') AS pair,
+    ARRAY[TIME '10:00:00'] AS times, MAP(ARRAY['a'], ARRAY[TIME '10:00:00']) AS by_day, color('red') AS shade,
+    ARRAY[approx_set(regionkey)] AS sketches,
+    CAST(ROW(1, TIME '10:00:00', JSON '{}') AS ROW("from" integer, "order" time(3), more json)) AS span,
+    CAST(ARRAY[ROW('a', 1.50)] AS ARRAY(ROW(sku varchar, price decimal(8, 2)))) AS items, 2 AS "a`b"
+FROM tpch.tiny.region
+"""
+
+
+def test_types_that_trino_cannot_cast_and_a_stale_view_do_not_end_a_suggestion(trino_server: TrinoServer) -> None:
+    for statement in (
+        "CREATE SCHEMA hive.suggestions",
+        "CREATE TABLE hive.suggestions.people AS SELECT 1 AS id",
+        "CREATE VIEW hive.suggestions.stale AS SELECT id FROM hive.suggestions.people",
+        "DROP TABLE hive.suggestions.people",
+        "CREATE TABLE hive.suggestions.people AS SELECT 'x' AS id",
+        RICH,
+    ):
+        trino_server.run(statement)
+    warehouse = TrinoWarehouse(TrinoAddress("127.0.0.1", trino_server.port, "http", "tester", "hive", "suggestions"))
+    try:
+        mapping, text = suggested(warehouse)
+        require_loadable(warehouse, mapping)
+    finally:
+        warehouse.close()
+    rich = next(node for node in mapping.node_definitions if node.label == "Rich")
+    assert {p.name: p.type for p in rich.properties} == {
+        "visitors": "INT64", "spread": "INT64", "around": "DOUBLE", "seen": "INT64",
+        "pair": "STRUCT(field1 INT32, field2 STRING)", "times": "STRING[]", "by_day": "MAP(STRING, STRING)",
+        "span": "STRUCT(from INT32, order STRING, more STRING)", "items": "STRUCT(sku STRING, price DOUBLE)[]",
+        "a_b": "INT32",
+    }  # fmt: skip
+    assert "# visitors is hyperloglog, which a graph does not have: it is cardinality(visitors)" in text
+    assert "# shade is color and left out: the type color has no counterpart in the graph" in text
+    assert "# sketches is array(hyperloglog) and left out" in text
+    assert "# stale is not used: its data cannot be read: View 'hive.suggestions.stale' is stale" in text
