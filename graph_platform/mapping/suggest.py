@@ -75,6 +75,7 @@ def suggest_mapping(name: str, tables: Sequence[TableKey], references: Mapping[s
         else:
             made.edges += _reference_edges(table, usable, labels, names)
         made.notes += unused_foreign_keys(table.relation, tables)
+    made.nodes[:] = _keys_spelt_alike(made.nodes)
     return made
 
 
@@ -131,7 +132,17 @@ def suggest_edge(name: str, sql: str, columns: Sequence[Column]) -> Suggestion:
     )
     why = f"a guess: it goes from {source.name} to {target.name}, the first columns that can be keys"
     made.edges.append((edge, [why, *chosen.notes]))
+    made.nodes[:] = _keys_spelt_alike(made.nodes)
     return made
+
+
+def _keys_spelt_alike(nodes: Sequence[tuple[NodeDefinition, list[str]]]) -> Iterator[tuple[NodeDefinition, list[str]]]:
+    """`Id` and `id` as the first of them is written, which a mapping must; the SQL's own spelling does not matter."""
+    spelt: dict[str, str] = {}
+    for node, notes in nodes:
+        name = spelt.setdefault(node.primary_key.name.lower(), node.primary_key.name)
+        key = node.primary_key.model_copy(update={"name": name})
+        yield node.model_copy(update={"primary_key": key}), notes
 
 
 def _computed(sql: str) -> frozenset[str]:

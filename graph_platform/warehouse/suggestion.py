@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from sqlglot import exp
@@ -24,6 +23,7 @@ from graph_platform.mapping.sql import check_query, without_terminator
 from graph_platform.mapping.suggest import Suggestion, suggest_edge, suggest_mapping, suggest_node
 from graph_platform.settings import Settings
 from graph_platform.warehouse.protocol import Column, Refusal, Relation, Warehouse
+from graph_platform.workers import workers
 
 
 def suggest_from_schema(
@@ -59,7 +59,7 @@ def suggest_from_schema(
             return ()
         return references(candidates, row)
 
-    with ThreadPoolExecutor(max(1, settings.export_concurrency), thread_name_prefix="suggest") as pool:
+    with workers(settings.export_concurrency, "suggest") as pool:
         tables = [found for found in pool.map(key, relations) if found is not None]
         progress(f"looked for the keys of {len(tables)} tables")
         found = dict(zip((each.relation.reference for each in tables), pool.map(proved, tables), strict=True))

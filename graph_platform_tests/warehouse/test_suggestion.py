@@ -132,6 +132,17 @@ def test_a_query_becomes_a_node_or_an_edge_on_either_warehouse(flights: Warehous
     require_loadable(flights, found.mapping)
 
 
+def test_keys_that_the_tables_spell_in_two_ways_are_one_in_the_mapping(tmp_path: Path) -> None:
+    spelt = """
+    CREATE TABLE users ("Id" INTEGER PRIMARY KEY); INSERT INTO users VALUES (1);
+    CREATE TABLE visits (id INTEGER PRIMARY KEY); INSERT INTO visits VALUES (2);
+    """
+    with tables(tmp_path, spelt) as warehouse:
+        made, _ = suggested(warehouse)
+        assert {node.primary_key.name for node in made.node_definitions} == {"Id"}
+        require_loadable(warehouse, made)
+
+
 def test_a_name_that_the_data_does_not_prove_is_no_reference(tmp_path: Path) -> None:
     path = tmp_path / "w.duckdb"
     with duckdb.connect(str(path)) as connection:
