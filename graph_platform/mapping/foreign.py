@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
+from graph_platform.mapping.free_words import TEXTS
+
 _TEXT, _NUMBER, _END = "a text", "a number", "the end"
-# Not the types that are called so, such as LINESTRING.
-_TEXTS = frozenset(kind for kind in TokenType if kind.name == "STRING" or kind.name.endswith("_STRING"))
 # Not LIMIT and OFFSET, which may be names in Trino.
 _ENDS_OF_A_LIST = (")", "FROM", "WHERE", "GROUP BY", "HAVING", "ORDER BY", "UNION", ";", _END)
 
@@ -43,13 +43,18 @@ class _Words:
 
 @dataclass(frozen=True)
 class _Node:
-    """A kind of node, looked at by a function, and the words of which the first that occurs is pointed to."""
+    """A kind of node, looked at by a function, and the words of which the first that occurs is pointed to.
+
+    Where the words are names of functions or columns too, `behind` or `ahead` is what stands before or after them.
+    """
 
     kind: type[exp.Expr]
     is_foreign: Callable[[exp.Expr], bool]
     words: tuple[str, ...]
     what: str
     hint: str
+    behind: tuple[str, ...] = ()
+    ahead: tuple[str, ...] = ()
 
 
 _WORDS = (
@@ -86,9 +91,17 @@ _WORDS = (
     _Words((("IS",), ("FALSE",)), "Trino has no IS FALSE", "write NOT COALESCE(…, true)", at=1),
     _Words((("IS",), ("NOT",), ("TRUE",)), "Trino has no IS NOT TRUE", "write NOT COALESCE(…, false)", at=2),
     _Words((("IS",), ("NOT",), ("FALSE",)), "Trino has no IS NOT FALSE", "write COALESCE(…, true)", at=2),
+    _Words((("ILIKE",),), "Trino has no ILIKE", "write lower(…) LIKE lower(…)"),
+    _Words((("GLOB",),), "Trino has no GLOB", "write LIKE or regexp_like(…, …)"),
+    _Words((("RLIKE", "REGEXP"),), "Trino has no such operator", "write regexp_like(…, …)"),
     _Words((("ISNULL",),), "Trino has no ISNULL", "write IS NULL"),
     _Words((("NOTNULL",),), "Trino has no NOTNULL", "write IS NOT NULL"),
-    _Words((("AS",), ("MATERIALIZED",), ("(",)), "Trino has no AS MATERIALIZED", "leave the word out", at=1),
+    _Words(
+        (("AS",), ("MATERIALIZED",), ("(",), ("SELECT", "WITH", "VALUES", "TABLE", "(")),
+        "Trino has no AS MATERIALIZED",
+        "leave the word out",
+        at=1,
+    ),
     _Words((("ONLY",), ("OFFSET",)), "Trino wants OFFSET before FETCH", "write OFFSET … ROWS FETCH …", at=1),
     _Words(
         (("DISTINCT",), ("ON",)),
@@ -105,23 +118,22 @@ _WORDS = (
 )
 
 _NODES = (
-    _Node(exp.ILike, lambda _: True, ("ILIKE",), "Trino has no ILIKE", "write lower(…) LIKE lower(…)"),
-    _Node(exp.Glob, lambda _: True, ("GLOB",), "Trino has no GLOB", "write LIKE or regexp_like(…, …)"),
     _Node(
         exp.Between,
         lambda between: between.args.get("symmetric") is not None,
         ("SYMMETRIC", "ASYMMETRIC"),
         "Trino's BETWEEN has the lower bound first",
         "write x BETWEEN least(a, b) AND greatest(a, b)",
+        behind=("BETWEEN",),
     ),
     _Node(exp.SimilarTo, lambda _: True, ("SIMILAR TO",), "Trino has no SIMILAR TO", "write regexp_like(…, …)"),
-    _Node(exp.RegexpLike, lambda _: True, ("RLIKE", "REGEXP"), "Trino has no such operator", "write regexp_like(…, …)"),
     _Node(
         exp.Star,
         lambda star: any(star.args.get(name) for name in ("except_", "replace", "rename")),
         ("EXCEPT", "EXCLUDE", "REPLACE", "RENAME"),
         "Trino's * is always all columns",
         "name the columns",
+        behind=("*",),
     ),
     _Node(
         exp.Group,
@@ -129,6 +141,7 @@ _NODES = (
         ("GROUP BY",),
         "Trino has no GROUP BY ALL",
         "name the columns",
+        ahead=("ALL",),
     ),
     _Node(
         exp.Join,
@@ -144,13 +157,15 @@ _NODES = (
         "Trino has no such join",
         "write a JOIN with a window function",
     ),
-    _Node(exp.Pivot, lambda _: True, ("PIVOT", "UNPIVOT"), "Trino has no PIVOT", "write … FILTER (WHERE …) per column"),
+    _Node(exp.Pivot, lambda _: True, ("PIVOT", "UNPIVOT"), "Trino has no PIVOT", "write … FILTER (WHERE …) per column",
+          ahead=("(",)),
     _Node(
         exp.TableSample,
         lambda sample: sample.args.get("method") is None,
         ("TABLESAMPLE",),
         "Trino wants to know how to sample",
         "write TABLESAMPLE BERNOULLI (10)",
+        ahead=("(",),
     ),
     _Node(
         exp.LimitOptions,
@@ -158,9 +173,10 @@ _NODES = (
         ("PERCENT",),
         "Trino's LIMIT is a number of rows",
         "write a number",
+        behind=(_NUMBER, ")"),
     ),
     _Node(exp.SetOperation, lambda union: bool(union.args.get("by_name")), ("BY",), "Trino has no BY NAME",
-          "write the columns in one order"),
+          "write the columns in one order", ahead=("NAME",)),
     _Node(
         exp.Select,
         lambda select: any(select.args.get(name) for name in ("sort", "cluster", "distribute")),
@@ -214,7 +230,7 @@ def foreign_syntax(tree: exp.Expr, tokens: Sequence[Token]) -> Iterator[Foreign]
     """What of a query that the parser took Trino would not take, by words first, then by nodes.
 
     Args:
-        tokens: the tokens of the text that the tree was made from.
+        tokens: the tokens that the tree was made from, names quoted by `with_names_quoted`.
     """
     if tree.find(exp.MatchRecognize):
         return  # a row pattern has signs of its own
@@ -234,13 +250,21 @@ def foreign_syntax(tree: exp.Expr, tokens: Sequence[Token]) -> Iterator[Foreign]
     nodes = [node for node in tree.walk() if isinstance(node, _KINDS)]
     for kind in _NODES:
         if any(isinstance(node, kind.kind) and kind.is_foreign(node) for node in nodes):
-            # None where it is a function that the parser reads as the same node.
-            index = next((index for index, word in enumerate(words) if word in kind.words), None)
+            # None where it is something else that the parser reads as the same node.
+            index = next((index for index in range(len(tokens)) if _points_to(kind, words, index)), None)
             if index is not None:
                 yield Foreign(kind.what, kind.hint, tokens[index])
     yield from _types(tokens, words)
     yield from _intervals(tokens, words)
     yield from _joins(tokens, words)
+
+
+def _points_to(kind: _Node, words: Sequence[str], index: int) -> bool:
+    return (
+        words[index] in kind.words
+        and (not kind.behind or words[index - 1] in kind.behind)
+        and (not kind.ahead or words[index + 1] in kind.ahead)
+    )
 
 
 def _types(tokens: Sequence[Token], words: Sequence[str]) -> Iterator[Foreign]:
@@ -295,7 +319,7 @@ def _joins_all(words: Sequence[str], index: int) -> bool:
 
 
 def _word(token: Token) -> str:
-    if token.token_type in _TEXTS:
+    if token.token_type in TEXTS:
         return _TEXT
     if token.token_type == TokenType.NUMBER:
         return _NUMBER

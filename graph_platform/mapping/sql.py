@@ -19,6 +19,7 @@ from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from graph_platform.mapping.foreign import foreign_syntax
+from graph_platform.mapping.free_words import with_names_quoted
 from graph_platform.mapping.problems import ProblemCode, problem
 from graph_platform.mapping.report import Problem
 
@@ -88,7 +89,7 @@ def check_query(sql: str, entity: str = "query") -> CheckedQuery:
         message = f"the SQL has {len(sql)} characters, more than {MAX_SQL_CHARACTERS}"
         return CheckedQuery(sql, None, (problem(ProblemCode.SQL_TOO_COMPLEX, entity, message, field="sql"),))
     try:
-        parsed = Dialect.get_or_raise(DIALECT).parser().parse(list(_tokens(sql)), sql)
+        parsed = Dialect.get_or_raise(DIALECT).parser().parse(with_names_quoted(_tokens(sql)), sql)
         trees = [t for t in parsed if t is not None and not isinstance(t, exp.Semicolon)]
         found = tuple(_problems(trees, sql, entity))
     except ParseError as error:
@@ -145,7 +146,7 @@ def locate(sql: str, name: str) -> tuple[int, int] | None:
     for parts in dict.fromkeys(((name.lower(),), tuple(re.split(r"(\.)", name.lower())), (_last_part(name.lower()),))):
         found = [i for i in range(len(words)) if tuple(words[i : i + len(parts)]) == parts]
         if found:
-            return _line_and_column(sql, tokens[min(found, key=partial(_unlikely, tokens))].start)
+            return line_and_column(sql, tokens[min(found, key=partial(_unlikely, tokens))].start)
     return None
 
 
@@ -173,10 +174,10 @@ def item_positions(sql: str, count: int) -> tuple[tuple[int, int] | None, ...]:
         return tuple(positions)
     head = stars[0] if stars else len(items)
     for index in range(min(head, count)):
-        positions[index] = _line_and_column(sql, items[index][0].start)
+        positions[index] = line_and_column(sql, items[index][0].start)
     # What follows a `*` is counted from the end.
     for back in range(1, len(items) - stars[-1] if stars else 0):
-        positions[-back] = _line_and_column(sql, items[-back][0].start)
+        positions[-back] = line_and_column(sql, items[-back][0].start)
     return tuple(positions)
 
 
@@ -197,7 +198,8 @@ def _items(tokens: Sequence[Token]) -> list[list[Token]]:
     return items if all(items) else []
 
 
-def _line_and_column(sql: str, offset: int) -> tuple[int, int]:
+def line_and_column(sql: str, offset: int) -> tuple[int, int]:
+    """The place of a character, both from 1."""
     return sql.count("\n", 0, offset) + 1, offset - sql.rfind("\n", 0, offset)
 
 
@@ -236,9 +238,9 @@ def _problems(trees: list[exp.Expr], sql: str, entity: str) -> Iterator[Problem]
         message = f"{what} is not a query"
         yield problem(ProblemCode.SQL_NOT_A_QUERY, entity, message, field="sql", position=locate(sql, word))
         return
-    for found in foreign_syntax(tree, _tokens(sql)):
+    for found in foreign_syntax(tree, with_names_quoted(_tokens(sql))):
         message = f"the SQL is not Trino's: {found.what}"
-        at = _line_and_column(sql, found.token.start)
+        at = line_and_column(sql, found.token.start)
         yield problem(ProblemCode.SQL_SYNTAX, entity, message, field="sql", hint=found.hint, position=at)
     for node in tree.walk():
         yield from _node(node, sql, entity)
@@ -248,7 +250,7 @@ def _statement_starts(sql: str) -> Iterator[tuple[int, int]]:
     tokens = _tokens(sql)
     for before, token in pairwise(tokens):
         if before.token_type == TokenType.SEMICOLON and token.token_type != TokenType.SEMICOLON:
-            yield _line_and_column(sql, token.start)
+            yield line_and_column(sql, token.start)
 
 
 def _node(node: exp.Expr, sql: str, entity: str) -> Iterator[Problem]:

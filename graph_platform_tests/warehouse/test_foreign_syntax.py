@@ -47,6 +47,17 @@ FOREIGN = (
     ("SELECT name FROM region WHERE name RLIKE 'a'", 36, "regexp_like"),
     ("SELECT name FROM region WHERE name SIMILAR TO 'a'", 36, "regexp_like"),
     ("SELECT name FROM region WHERE name GLOB 'a'", 36, "LIKE"),
+    # The first of these words are names.
+    (
+        "SELECT name AS regexp FROM region regexp WHERE regexp_like(name, 'a') AND NOT name NOT REGEXP 'b'",
+        88,
+        "regexp_like",
+    ),
+    ("SELECT replace(name, 'a', 'b') AS pivot, r.* REPLACE ('x' AS name) FROM region r", 46, "name the columns"),
+    ("SELECT name AS pivot FROM region PIVOT (count(*) FOR name IN ('a'))", 34, "FILTER"),
+    ("SELECT semi.name FROM region AS semi LEFT ANTI JOIN nation anti_n ON true", 43, "WHERE NOT EXISTS"),
+    ("SELECT name AS percent FROM region LIMIT 10 PERCENT", 45, "a number"),
+    ("SELECT name FROM (SELECT name FROM region GROUP BY name) GROUP BY ALL", 58, "name the columns"),
     ("SELECT name FROM region WHERE name = ANY (ARRAY['a'])", 38, "contains"),
     ("WITH x AS MATERIALIZED (SELECT 1 AS y) SELECT y FROM x", 11, "leave the word out"),
     ("SELECT name FROM region FOR UPDATE", 25, "leave FOR UPDATE out"),
@@ -78,6 +89,35 @@ FOREIGN = (
 )
 
 TRINOS = (
+    # Names that are operators elsewhere, beside the functions that the parser takes for the same.
+    "SELECT regexp_like(name, 'x') AS regexp FROM region",
+    "SELECT regexp_like(name, 'x') regexp FROM region",
+    "SELECT \"regexp_like\"(name, 'x') AS rlike FROM region",
+    "SELECT regexp.name AS x FROM region regexp WHERE regexp_like(regexp.name, 'x')",
+    "SELECT regexp_like(regexp, 'x') AS x FROM (VALUES 'a') AS regexp (regexp)",
+    "SELECT DISTINCT rlike, regexp_like(rlike, 'x') AS x FROM (SELECT name AS rlike FROM region) ORDER BY rlike DESC",
+    "SELECT regexp_like(name, 'x') OR regexp IS NULL AS x, regexp || 'a' AS y, regexp NOT LIKE 'a' AS z "
+    "FROM (SELECT name, name AS regexp FROM region) WHERE NOT regexp_like(regexp, 'y') AND NOT regexp = 'a'",
+    "SELECT CASE regexp WHEN 'a' THEN regexp ELSE regexp END AS x FROM (SELECT name AS regexp FROM region)",
+    "SELECT count(*) OVER regexp AS x FROM region regexp TABLESAMPLE BERNOULLI (10) "
+    "WINDOW regexp AS (PARTITION BY name)",
+    "SELECT CAST(ROW(1) AS ROW(regexp bigint)).regexp AS x, regexp_like('a', 'b') AS y",
+    "SELECT glob, ilike FROM (SELECT name AS glob, 1 AS ilike FROM region) WHERE glob LIKE 'a' AND ilike > 0",
+    "SELECT isnull, notnull FROM (SELECT 1 AS isnull, 2 AS notnull) WHERE isnull IS NULL OR notnull = 1",
+    "SELECT any, some FROM (SELECT 1 AS any, 2 AS some) WHERE any = ANY (VALUES 1) AND some > SOME (SELECT 1)",
+    "SELECT name FROM region WHERE regionkey = ANY (WITH a AS (SELECT 1 AS x) SELECT x FROM a)",
+    "SELECT semi.name FROM region semi JOIN nation n ON semi.regionkey = n.regionkey",
+    "SELECT asof.name FROM region AS asof LEFT JOIN nation anti ON asof.regionkey = anti.regionkey",
+    "SELECT semi, anti, asof, positional FROM (SELECT 1 AS semi, 2 AS anti, 3 AS asof, 4 AS positional)",
+    "SELECT positional.name FROM region positional JOIN nation n ON positional.regionkey = n.regionkey",
+    "SELECT pivot, unpivot FROM (SELECT 1 AS pivot, 2 AS unpivot) AS pivot",
+    "SELECT symmetric FROM (SELECT 1 AS symmetric) WHERE symmetric BETWEEN 1 AND symmetric",
+    "SELECT *, replace(name, 'a', 'b') AS replace, 2 * rename AS exclude FROM (SELECT name, 1 AS rename FROM region)",
+    "SELECT name FROM region GROUP BY ALL ROLLUP (name)",
+    "SELECT name FROM region UNION CORRESPONDING SELECT name FROM nation",
+    "SELECT percent, sort, cluster, distribute FROM (SELECT 1 AS percent, 2 AS sort, 3 AS cluster, 4 AS distribute) "
+    "LIMIT 10",
+    "SELECT x FROM (VALUES 1) AS materialized (x)",
     "SELECT name FROM region OFFSET 2 LIMIT 5",
     "SELECT name FROM region ORDER BY name OFFSET 2 ROWS FETCH NEXT 5 ROWS ONLY",
     "SELECT name FROM region LIMIT ALL",
