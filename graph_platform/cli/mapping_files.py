@@ -86,7 +86,7 @@ def diff(old: str, new: str | None, warehouse: bool, output: Output) -> int:
             {
                 "from": before_label,
                 "to": after_label,
-                "changed": bool(lines),
+                "changed": bool(changes),
                 "changes": [change.document() for change in changes],
                 "diff": lines,
             }

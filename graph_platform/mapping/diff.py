@@ -1,17 +1,21 @@
 """What changed from one version of a mapping to another, as data and as lines for a person.
 
+Two versions without a change are equal: whatever makes a new version is told, also what the engines do not care about.
 Only what the mapping says is compared. Whether the warehouse of today still fits it is `graph_platform.mapping.drift`.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from graph_platform.mapping.model import EdgeDefinition, MappingDefinition, NodeDefinition, PropertyDefinition
+
+_Item = TypeVar("_Item")
 
 
 class ChangeKind(StrEnum):
@@ -29,6 +33,8 @@ class ChangeKind(StrEnum):
     PROPERTY_REMOVED = "PROPERTY_REMOVED"
     PROPERTY_RETYPED = "PROPERTY_RETYPED"
     PROPERTIES_REORDERED = "PROPERTIES_REORDERED"
+    DEFINITIONS_REORDERED = "DEFINITIONS_REORDERED"
+    RENAMED_IN_CASE = "RENAMED_IN_CASE"
 
     TABLE_GONE = "TABLE_GONE"
     TABLE_RENAMED = "TABLE_RENAMED"
@@ -108,73 +114,118 @@ def _shown(value: str | None) -> str:
 
 
 def _of_nodes(before: MappingDefinition, after: MappingDefinition) -> Iterator[Change]:
-    old = {node.label.lower(): node for node in before.node_definitions}
-    new = {node.label.lower(): node for node in after.node_definitions}
-    for label, node in new.items():
-        earlier = old.get(label)
-        if earlier is None:
-            yield Change(ChangeKind.DEFINITION_ADDED, node.label, f"node {node.label}")
+    old = before.node_definitions
+    pairs, left = _matched(old, after.node_definitions, lambda node: node.label.lower())
+    for at, node in pairs:
+        where = f"node {node.label}"
+        if at is None:
+            yield Change(ChangeKind.DEFINITION_ADDED, node.label, where)
             continue
-        keys = [f"{key.name} {key.type}" for key in (earlier.primary_key, node.primary_key)]
+        yield from _recased(where, node.label, "label", old[at].label, node.label)
+        keys = [f"{key.name} {key.type}" for key in (old[at].primary_key, node.primary_key)]
         if keys[0] != keys[1]:
-            message = f"node {node.label}: the primary key was {keys[0]} and is {keys[1]}"
+            message = f"{where}: the primary key was {keys[0]} and is {keys[1]}"
             yield Change(ChangeKind.KEY_CHANGED, node.label, message, "primary_key", keys[0], keys[1])
-        yield from _within(f"node {node.label}", node.label, earlier, node)
-    for label, node in old.items():
-        if label not in new:
-            yield Change(ChangeKind.DEFINITION_REMOVED, node.label, f"node {node.label}")
+        yield from _within(where, node.label, old[at], node)
+    for at in left:
+        yield Change(ChangeKind.DEFINITION_REMOVED, old[at].label, f"node {old[at].label}")
+    orders = _orders([node.label for node in old], [(at, node.label) for at, node in pairs])
+    yield from _reordered(after.name, "node_definitions", "the order of the nodes", orders)
 
 
 def _of_edges(before: MappingDefinition, after: MappingDefinition) -> Iterator[Change]:
-    pairs, removed, added = _matched(before.edge_definitions, after.edge_definitions)
-    for edge in after.edge_definitions:
-        if edge in added:
+    old = before.edge_definitions
+    pairs, left = _matched_edges(old, after.edge_definitions)
+    for at, edge in pairs:
+        if at is None:
             yield Change(ChangeKind.DEFINITION_ADDED, edge.type, f"edge {_named(edge)}")
             continue
-        earlier = next(old for old, new in pairs if new is edge)
         where = f"edge {edge.type}"
-        ends = [f"{each.from_node} → {each.to_node}" for each in (earlier, edge)]
+        yield from _recased(where, edge.type, "type", old[at].type, edge.type)
+        ends = [f"{each.from_node} → {each.to_node}" for each in (old[at], edge)]
         if ends[0].lower() != ends[1].lower():
             message = f"{where}: it went {ends[0]} and goes {ends[1]}"
             yield Change(ChangeKind.ENDS_CHANGED, edge.type, message, "from_node", ends[0], ends[1])
+        else:
+            yield from _recased(where, edge.type, "from_node", old[at].from_node, edge.from_node)
+            yield from _recased(where, edge.type, "to_node", old[at].to_node, edge.to_node)
         for field in ("from_key", "to_key"):
-            old, new = getattr(earlier, field), getattr(edge, field)
-            if old != new:
-                message = f"{where}: {field} was {old} and is {new}"
-                yield Change(ChangeKind.KEY_CHANGED, edge.type, message, field, old, new)
-        yield from _within(where, edge.type, earlier, edge)
-    for edge in removed:
-        yield Change(ChangeKind.DEFINITION_REMOVED, edge.type, f"edge {_named(edge)}")
+            was, now = getattr(old[at], field), getattr(edge, field)
+            if was != now:
+                message = f"{where}: {field} was {was} and is {now}"
+                yield Change(ChangeKind.KEY_CHANGED, edge.type, message, field, was, now)
+        yield from _within(where, edge.type, old[at], edge)
+    for at in left:
+        yield Change(ChangeKind.DEFINITION_REMOVED, old[at].type, f"edge {_named(old[at])}")
+    orders = _orders([_named(edge) for edge in old], [(at, _named(edge)) for at, edge in pairs])
+    yield from _reordered(after.name, "edge_definitions", "the order of the edges", orders)
 
 
 def _matched(
-    before: Sequence[EdgeDefinition], after: Sequence[EdgeDefinition]
-) -> tuple[list[tuple[EdgeDefinition, EdgeDefinition]], list[EdgeDefinition], list[EdgeDefinition]]:
-    """Edges of the same type and ends; then, where a type has one left on either side, its ends changed."""
-    left = list(before)
-    pairs, added = [], []
-    for edge in after:
-        same = next((old for old in left if _identity(old) == _identity(edge)), None)
-        if same is None:
-            added.append(edge)
-        else:
+    before: Sequence[_Item], after: Sequence[_Item], identity: Callable[[_Item], object]
+) -> tuple[list[tuple[int | None, _Item]], list[int]]:
+    """Each later item with the position of the earlier one of the same identity, and the positions that are left.
+
+    Each earlier item is taken once: a file that is compared may say something twice.
+    """
+    left = list(range(len(before)))
+    pairs: list[tuple[int | None, _Item]] = []
+    for item in after:
+        same = next((at for at in left if identity(before[at]) == identity(item)), None)
+        if same is not None:
             left.remove(same)
-            pairs.append((same, edge))
-    for edge in list(added):
-        old_ones = [old for old in left if old.type == edge.type]
-        if len(old_ones) == 1 and sum(new.type == edge.type for new in added) == 1:
-            pairs.append((old_ones[0], edge))
-            left.remove(old_ones[0])
-            added.remove(edge)
-    return pairs, left, added
+        pairs.append((same, item))
+    return pairs, left
+
+
+def _matched_edges(
+    before: Sequence[EdgeDefinition], after: Sequence[EdgeDefinition]
+) -> tuple[list[tuple[int | None, EdgeDefinition]], list[int]]:
+    """Edges of the same type and ends; then, where a type has one left on either side, its ends changed."""
+    pairs, left = _matched(before, after, _identity)
+    added = Counter(edge.type.lower() for at, edge in pairs if at is None)
+    gone = Counter(before[at].type.lower() for at in left)
+    for index, (at, edge) in enumerate(pairs):
+        name = edge.type.lower()
+        if at is None and added[name] == gone[name] == 1:
+            moved = next(other for other in left if before[other].type.lower() == name)
+            left.remove(moved)
+            pairs[index] = (moved, edge)
+    return pairs, left
 
 
 def _identity(edge: EdgeDefinition) -> tuple[str, str, str]:
-    return edge.type, edge.from_node.lower(), edge.to_node.lower()
+    return edge.type.lower(), edge.from_node.lower(), edge.to_node.lower()
 
 
 def _named(edge: EdgeDefinition) -> str:
     return f"{edge.type} ({edge.from_node} → {edge.to_node})"
+
+
+def _recased(where: str, entity: str, field: str, old: str, new: str, what: str | None = None) -> Iterator[Change]:
+    """A name that is the same for the engines and still another text."""
+    if old != new:
+        message = f"{where}: {what or field} was spelt {old} and is spelt {new}"
+        yield Change(ChangeKind.RENAMED_IN_CASE, entity, message, field, old, new)
+
+
+def _orders(before: Sequence[str], pairs: Sequence[tuple[int | None, str]]) -> tuple[str, str] | None:
+    """What was kept, in its order before and after, None where that is one order."""
+    kept = [(at, name) for at, name in pairs if at is not None]
+    if [at for at, _ in kept] == sorted(at for at, _ in kept):
+        return None
+    return ", ".join(before[at] for at in sorted(at for at, _ in kept)), ", ".join(name for _, name in kept)
+
+
+def _reordered(
+    entity: str,
+    field: str,
+    what: str,
+    orders: tuple[str, str] | None,
+    kind: ChangeKind = ChangeKind.DEFINITIONS_REORDERED,
+) -> Iterator[Change]:
+    if orders is not None:
+        yield Change(kind, entity, f"{what} was {orders[0]} and is {orders[1]}", field, *orders)
 
 
 def _within(
@@ -188,22 +239,20 @@ def _within(
 def _of_properties(
     where: str, entity: str, old: Sequence[PropertyDefinition], new: Sequence[PropertyDefinition]
 ) -> Iterator[Change]:
-    types = {p.name.lower(): p.type for p in old}
-    present = {p.name.lower() for p in new}
-    for p in new:
-        was = types.get(p.name.lower())
-        if was is None:
+    pairs, left = _matched(old, new, lambda p: p.name.lower())
+    for at, p in pairs:
+        if at is None:
             message = f"{where}: property {p.name} {p.type}"
             yield Change(ChangeKind.PROPERTY_ADDED, entity, message, p.name, None, p.type)
-        elif was != p.type:
+            continue
+        yield from _recased(where, entity, p.name, old[at].name, p.name, "a property")
+        was = old[at].type
+        if was != p.type:
             message = f"{where}: property {p.name} was {was} and is {p.type}"
             yield Change(ChangeKind.PROPERTY_RETYPED, entity, message, p.name, was, p.type)
-    for p in old:
-        if p.name.lower() not in present:
-            message = f"{where}: property {p.name} {p.type}"
-            yield Change(ChangeKind.PROPERTY_REMOVED, entity, message, p.name, p.type, None)
-    kept = [[p.name for p in each if p.name.lower() in present & types.keys()] for each in (old, new)]
-    if [name.lower() for name in kept[0]] != [name.lower() for name in kept[1]]:
-        before, after = (", ".join(names) for names in kept)
-        message = f"{where}: the order of the properties was {before} and is {after}"
-        yield Change(ChangeKind.PROPERTIES_REORDERED, entity, message, "properties", before, after)
+    for at in left:
+        message = f"{where}: property {old[at].name} {old[at].type}"
+        yield Change(ChangeKind.PROPERTY_REMOVED, entity, message, old[at].name, old[at].type, None)
+    orders = _orders([p.name for p in old], [(at, p.name) for at, p in pairs])
+    what = f"{where}: the order of the properties"
+    yield from _reordered(entity, "properties", what, orders, ChangeKind.PROPERTIES_REORDERED)

@@ -22,6 +22,16 @@ def test_versions_files_and_the_warehouse_are_compared(cli: CommandLine, people:
     shown = cli.run("mapping", "diff", "compared", second)
     assert "~ edge KNOWS: property since was INT64 and is DOUBLE" in shown.out + shown.err
 
+    second.write_text(text.replace("label: Person", "label: PERSON"), encoding="utf-8")
+    found = cli.json("mapping", "diff", "compared", second)
+    assert (found["changed"], [(c["kind"], c["after"]) for c in found["changes"]]) == (
+        True,
+        [("RENAMED_IN_CASE", "PERSON")],
+    )
+    assert "label was spelt Person and is spelt PERSON" in cli.run("mapping", "diff", "compared", second).out
+    found = cli.json("mapping", "diff", "compared", first)
+    assert (found["changed"], found["changes"], found["diff"]) == (False, [], [])
+
     assert cli.json("mapping", "diff", "compared", "--warehouse")["changed"] is False
     with duckdb.connect(cli.home / "warehouse.duckdb") as connection:
         connection.execute("ALTER TABLE friends DROP COLUMN since")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 from graph_platform.mapping.diff import Change, change_lines, compare
@@ -82,10 +83,67 @@ def test_one_more_pair_of_ends_of_a_type_is_an_edge_that_came() -> None:
     assert [(c.kind, c.message) for c in compared(after)] == [("DEFINITION_ADDED", "edge KNOWS (Person → City)")]
 
 
-def test_labels_are_compared_as_the_engines_do() -> None:
+def test_a_name_in_another_case_is_the_same_one_and_still_a_change() -> None:
     after = changed()
-    after["edge_definitions"][0] |= {"from_node": "PERSON"}
-    assert kinds(after) == []
+    after["node_definitions"][0]["label"] = "PERSON"
+    after["node_definitions"][0]["properties"][0]["name"] = "Name"
+    after["edge_definitions"][0] |= {"type": "Lives_In", "from_node": "PERSON"}
+    assert kinds(after) == [
+        ("RENAMED_IN_CASE", "PERSON", "label", "Person", "PERSON"),
+        ("RENAMED_IN_CASE", "PERSON", "Name", "name", "Name"),
+        ("RENAMED_IN_CASE", "Lives_In", "type", "LIVES_IN", "Lives_In"),
+        ("RENAMED_IN_CASE", "Lives_In", "from_node", "Person", "PERSON"),
+    ]
+    assert change_lines(compared(after))[0] == "~ node PERSON: label was spelt Person and is spelt PERSON"
+
+
+def test_definitions_in_another_order_are_a_change() -> None:
+    after = changed()
+    after["node_definitions"].reverse()
+    after["edge_definitions"].reverse()
+    assert kinds(after) == [
+        ("DEFINITIONS_REORDERED", "people", "node_definitions", "Person, City", "City, Person"),
+        (
+            "DEFINITIONS_REORDERED",
+            "people",
+            "edge_definitions",
+            "LIVES_IN (Person → City), KNOWS (Person → Person)",
+            "KNOWS (Person → Person), LIVES_IN (Person → City)",
+        ),
+    ]
+
+
+def test_what_comes_or_goes_between_others_does_not_reorder_them() -> None:
+    after = changed()
+    properties = after["node_definitions"][0]["properties"]
+    after["node_definitions"][0]["properties"] = [{"name": "height", "type": "DOUBLE"}, *properties[1:]]
+    assert [kind for kind, *_ in kinds(after)] == ["PROPERTY_ADDED", "PROPERTY_REMOVED"]
+
+
+def test_every_edit_of_every_field_is_a_change() -> None:
+    """Each text in another case and longer; each list turned round, shortened, and with its first item twice."""
+    edits = list(edited(MAPPING))
+    assert len(edits) > 50
+    for after in edits:
+        definition = MappingDefinition.model_validate(after)
+        assert bool(compare(people(), definition)) == (definition != people()), after
+        assert bool(compare(definition, people())) == (definition != people()), after
+
+
+def edited(value: Any) -> Iterator[Any]:
+    """The value with one edit somewhere inside it."""
+    if isinstance(value, str):
+        yield from (value.swapcase(), value + "x")
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from ({**value, key: after} for after in edited(inner))
+    else:
+        yield from (value[::-1], value[1:], [*value, *value[:1]])
+        for index, inner in enumerate(value):
+            yield from ([*value[:index], after, *value[index + 1 :]] for after in edited(inner))
+    # The lives of a mapping have a default and are not in every one.
+    if isinstance(value, dict) and "node_definitions" in value:
+        yield from ({**value, field: "P1D"} for field in ("ttl", "inactivity_timeout"))
 
 
 def test_changed_sql_shows_its_lines() -> None:
