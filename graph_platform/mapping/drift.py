@@ -58,7 +58,7 @@ def drift(
         for each in recorded
         for column in each["columns"]
     }
-    queries = _queries(definition, report)
+    queries = queries_by_name(definition, report)
     changes = [change for found in report.errors for change in _of_error(found, types, queries, relations)]
     told = {(change.entity, change.field) for change in changes}
     for result in (*report.node_results, *report.edge_results):
@@ -76,7 +76,7 @@ def missing_table(found: Problem, tree: exp.Expr | None) -> exp.Table | None:
     return next((table for table in tables if f" {_written(table)} " in f"{found.message} "), None)
 
 
-def _queries(definition: MappingDefinition, report: ValidationReport) -> dict[str, str]:
+def queries_by_name(definition: MappingDefinition, report: ValidationReport) -> dict[str, str]:
     """The SQL of each definition under the name that its problems have."""
     results = (*report.node_results, *report.edge_results)
     statements = [each.sql for each in definition.node_definitions] + [each.sql for each in definition.edge_definitions]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.mapping.data_checks import DataChecks
-from graph_platform.mapping.drift import missing_table
+from graph_platform.mapping.drift import missing_table, queries_by_name
 from graph_platform.mapping.duration import parse_duration
 from graph_platform.mapping.model import MappingDefinition
 from graph_platform.mapping.problems import ProblemCode
@@ -56,22 +56,25 @@ def validate_on(
         progress=tell,
     )
     if not validation.report.valid:
-        errors = tuple(_with_nearest(found, definition, known) for found in validation.report.errors)
+        queries = queries_by_name(definition, validation.report)
+        references = {relation.name: relation.reference for relation in known}
+        errors = tuple(_with_nearest(found, queries, references) for found in validation.report.errors)
         return Validation(validation.report.model_copy(update={"errors": errors}))
     return check_data(warehouse, validation, mode, settings, progress)
 
 
-def _with_nearest(found: Problem, definition: MappingDefinition, known: Sequence[Relation]) -> Problem:
-    if found.code != ProblemCode.TABLE_NOT_FOUND or found.hint is not None or not known:
+def _with_nearest(found: Problem, queries: Mapping[str, str], references: Mapping[str, str]) -> Problem:
+    """The problem with the nearest known table as its hint, where a table is missing and the warehouse had no idea.
+
+    Args:
+        queries: the SQL of each definition, of which only the failing one's is read.
+        references: how a query names each known table, by its name.
+    """
+    if found.code != ProblemCode.TABLE_NOT_FOUND or found.hint is not None or not references:
         return found
-    references = {relation.name: relation.reference for relation in known}
-    statements = [node.sql for node in definition.node_definitions] + [edge.sql for edge in definition.edge_definitions]
-    for sql in statements:
-        table = missing_table(found, check_query(sql).tree)
-        meant = suggestion(table.name, references) if table is not None else None
-        if meant is not None:
-            return found.model_copy(update={"hint": f"did you mean {references[meant]}?"})
-    return found
+    table = missing_table(found, check_query(queries.get(found.entity, "")).tree)
+    meant = suggestion(table.name, references) if table is not None else None
+    return found if meant is None else found.model_copy(update={"hint": f"did you mean {references[meant]}?"})
 
 
 def data_checks_mode(text: str) -> DataChecks:

@@ -10,8 +10,10 @@ import pytest
 
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.mapping.model import MappingDefinition
+from graph_platform.mapping.sql import CheckedQuery, check_query
 from graph_platform.platform import Platform
 from graph_platform.settings import Settings
+from graph_platform.warehouse import validation
 from graph_platform.warehouse.duckdb.warehouse import DuckDBWarehouse
 from graph_platform.warehouse.protocol import Relation
 from graph_platform.warehouse.schema_cache import SchemaCache
@@ -159,6 +161,31 @@ def test_the_nearest_of_the_kept_names_is_told_where_the_warehouse_has_no_idea(p
     finally:
         warehouse.close()
     assert found.hint == "did you mean sales.customers?"
+
+
+def test_only_the_failing_definitions_own_sql_is_read_for_its_nearest_name(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nodes = [
+        {"label": f"N{i}", "sql": f"SELECT x FROM custmers{i}", "primary_key": {"name": "x", "type": "INT64"}}
+        for i in range(20)
+    ]
+    definition = MappingDefinition.model_validate({"name": "m", "node_definitions": nodes})
+    known = tuple(Relation(f"customers{i}", f"sales.customers{i}", ()) for i in range(20))
+    read: list[str] = []
+
+    def recorded(sql: str) -> CheckedQuery:
+        read.append(sql)
+        return check_query(sql)
+
+    monkeypatch.setattr(validation, "check_query", recorded)
+    warehouse = DuckDBWarehouse(path)
+    try:
+        errors = validate_on(warehouse, definition, Settings.load({}), lambda _: None, known=known).report.errors
+    finally:
+        warehouse.close()
+    assert [error.hint for error in errors] == [f"did you mean sales.customers{i}?" for i in range(20)]
+    assert read == [node["sql"] for node in nodes]
 
 
 def test_a_suggestion_uses_what_is_kept_and_a_refresh_asks_anew(home: Path, catalog_url: str) -> None:
