@@ -1,4 +1,7 @@
-"""Descriptions, errors and connections of the Trino adapter on a real server; exports are in `test_trino_export`."""
+"""Descriptions and connections of the Trino adapter on a real server.
+
+What it refuses is in `test_trino_refusals`, exports are in `test_trino_export`.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +16,13 @@ import pytest
 import requests
 
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.mapping.model import MappingDefinition
 from graph_platform.mapping.problems import ProblemCode
 from graph_platform.settings import Settings, redacted
 from graph_platform.warehouse.protocol import Column, Refusal
 from graph_platform.warehouse.trino.address import Credentials, TrinoAddress
 from graph_platform.warehouse.trino.warehouse import TrinoWarehouse, open_trino
-from graph_platform.warehouse.validation import validate_on
 from graph_platform_tests.services.proxy import Proxy
-from graph_platform_tests.services.trino import PASSWORD, STRANGER, TrinoServer
+from graph_platform_tests.services.trino import PASSWORD, TrinoServer
 from graph_platform_tests.waiting import until
 
 
@@ -39,63 +40,6 @@ def proxy(trino_server: TrinoServer) -> Iterator[Proxy]:
 
 def _at(port: int) -> TrinoWarehouse:
     return TrinoWarehouse(TrinoAddress("127.0.0.1", port, "http", "tester", "tpch", "tiny"))
-
-
-def _refused(warehouse: TrinoWarehouse, sql: str) -> Refusal:
-    with pytest.raises(Refusal) as refused:
-        warehouse.describe(sql)
-    return refused.value
-
-
-_C = ProblemCode
-
-
-@pytest.mark.parametrize(
-    ("sql", "kind", "place", "subject", "candidate"),
-    [
-        ("SELECT custkey\nFROM custmer", _C.TABLE_NOT_FOUND, (2, 6), "custmer", "customer"),
-        ("SELECT custkey FROM tiny.custmer", _C.TABLE_NOT_FOUND, (1, 21), "tiny.custmer", "tiny.customer"),
-        ("SELECT custkey FROM tinny.customer", _C.TABLE_NOT_FOUND, (1, 21), "tinny.customer", "tiny.customer"),
-        ("SELECT 1 x FROM tpcj.tiny.region", _C.TABLE_NOT_FOUND, (1, 17), "tpcj.tiny.region", "tpch.tiny.region"),
-        ("SELECT name,\n\tcustkye FROM customer", _C.COLUMN_NOT_FOUND, (2, 2), "custkye", "custkey"),
-        ("SELECT c.custkye FROM customer c", _C.COLUMN_NOT_FOUND, (1, 8), "c.custkye", "custkey"),
-        ("WITH a AS (SELECT name AS title FROM region) SELECT tilte FROM a", _C.COLUMN_NOT_FOUND, (1, 53), "tilte",
-         "title"),
-        ("SELECT '😀' x, 'é😀' y,\r\n '😀', nam FROM region", _C.COLUMN_NOT_FOUND, (2, 7), "nam", "name"),
-        ("SELECT lowr(name) x FROM region", _C.FUNCTION_NOT_FOUND, (1, 8), "lowr", "lower"),
-        ("SELECT 1 x,\n lower(1) y", _C.SQL_SEMANTICS, (2, 2), None, None),
-        ("SELECT custkey FROM customer WHERE name = 1", _C.SQL_SEMANTICS, (1, 41), None, None),
-        ("SELECT name, count(*) FROM region", _C.SQL_SEMANTICS, (1, 8), None, None),
-        ("SELECT r.name FROM region r, nation n WHERE nationkey = regionkey", _C.SQL_SEMANTICS, (1, 57), None, None),
-        # sqlglot takes these two, Trino does not.
-        ("SELECT regionkey::int FROM region", _C.SQL_SYNTAX, (1, 17), None, None),
-        ("SELECT name FROM region\nLIMIT 5 OFFSET 2", _C.SQL_SYNTAX, (2, 9), None, None),
-    ],
-)  # fmt: skip
-def test_what_trino_refuses_is_told_at_the_users_own_place_with_what_was_meant(
-    warehouse: TrinoWarehouse,
-    sql: str,
-    kind: ProblemCode,
-    place: tuple[int, int],
-    subject: str | None,
-    candidate: str | None,
-) -> None:
-    refusal = _refused(warehouse, sql)
-    assert (refusal.kind, (refusal.line, refusal.column), refusal.subject) == (kind, place, subject)
-    assert candidate is None or candidate in refusal.candidates
-    assert "line " not in refusal.message
-
-
-def test_an_error_after_the_users_text_has_no_place_and_does_not_speak_of_our_parenthesis(
-    warehouse: TrinoWarehouse,
-) -> None:
-    refusal = _refused(warehouse, "SELECT name FROM region ORDER BY name OFFSET")
-    assert (refusal.kind, refusal.line, refusal.column) == (_C.SQL_SYNTAX, None, None) or refusal.line == 1
-    assert "')'" not in refusal.message
-
-
-def test_a_view_of_the_wrapper_never_reaches_the_user(warehouse: TrinoWarehouse) -> None:
-    assert "Expecting: ')'" not in _refused(warehouse, "SELECT name FROM region LIMIT 5 OFFSET 2").message
 
 
 @pytest.mark.parametrize(
@@ -176,9 +120,18 @@ def test_tables_are_those_of_the_urls_schema(trino_server: TrinoServer, warehous
     assert {"customer", "lineitem", "nation"} <= set(warehouse.tables())
     with closing(TrinoWarehouse(TrinoAddress("127.0.0.1", trino_server.port, "http", "tester", "tpch"))) as bare:
         assert bare.tables() == ()
-        refusal = _refused(bare, "SELECT name FROM region")
-        assert (refusal.kind, refusal.subject) == (_C.TABLE_NOT_FOUND, "region")
-        assert "no schema" in refusal.message
+        with pytest.raises(Refusal, match="no schema") as refused:
+            bare.describe("SELECT name FROM region")
+        assert (refused.value.kind, refused.value.subject) == (ProblemCode.TABLE_NOT_FOUND, "region")
+
+
+def test_a_catalog_that_is_not_there_is_named_with_what_was_meant_or_there_is(warehouse: TrinoWarehouse) -> None:
+    for schema, hint in (("tpcg.tiny", "did you mean tpch?"), ("nocatalog.x", "there are: hive, ")):
+        with pytest.raises(PlatformError) as failure:
+            warehouse.relations(schema)
+        assert failure.value.code is ErrorCode.RESOURCE_NOT_FOUND
+        assert f"no catalog '{schema.partition('.')[0]}'" in failure.value.message
+        assert hint in (failure.value.hint or "")
 
 
 def test_the_cluster_sees_source_tags_and_the_time_limit(trino_server: TrinoServer) -> None:
@@ -421,61 +374,3 @@ def test_session_properties_and_roles_of_the_url_are_the_sessions(trino_server: 
     session = httpx.get(url, headers={"X-Trino-User": "tester"}).json()["session"]
     assert session["systemProperties"]["join_distribution_type"] == "BROADCAST"
     assert session["catalogRoles"]["hive"]["role"] == "admin"
-
-
-# --- what the user may not read ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("sql", "subject", "place", "right"),
-    [
-        ("SELECT id\nFROM secret", "hive.guarded.secret", (2, 6), "SELECT on hive.guarded.secret"),
-        (
-            "SELECT s.id FROM roles r,\n  guarded.secret s",
-            "hive.guarded.secret",
-            (2, 3),
-            "SELECT on hive.guarded.secret",
-        ),
-        # A table whose name is a word of the server's own denials.
-        ("SELECT secret FROM roles", "hive.guarded.roles", (1, 20), "SELECT on hive.guarded.roles"),
-        ("SELECT name FROM tpch.tiny.region", "tpch", (None, None), "access to the catalog tpch"),
-    ],
-)
-def test_what_the_user_may_not_read_is_told_with_the_right_that_is_missing(
-    trino_server: TrinoServer, sql: str, subject: str, place: tuple[int | None, int | None], right: str
-) -> None:
-    trino_server.run("CREATE SCHEMA IF NOT EXISTS hive.guarded")
-    trino_server.run("CREATE TABLE IF NOT EXISTS hive.guarded.secret AS SELECT 1 AS id")
-    trino_server.run("CREATE TABLE IF NOT EXISTS hive.guarded.roles AS SELECT 1 AS id, 'x' AS secret")
-    address = TrinoAddress("127.0.0.1", trino_server.port, "http", STRANGER, "hive", "guarded")
-    with closing(TrinoWarehouse(address)) as warehouse:
-        assert warehouse.describe("SELECT id FROM roles") == (Column("id", "integer"),)
-        refusal = _refused(warehouse, sql)
-        assert (refusal.kind, refusal.subject, (refusal.line, refusal.column)) == (_C.PERMISSION_DENIED, subject, place)
-        assert f"the user {STRANGER}" in refusal.message
-        assert right in (refusal.hint or "")
-        assert f"for the user {STRANGER}" in (refusal.hint or "")
-        with pytest.raises(Refusal) as refused:
-            warehouse.fetch(sql, 1, 30)
-        assert refused.value.kind == _C.PERMISSION_DENIED
-
-
-def test_a_table_that_may_not_be_read_is_a_problem_of_its_definition_and_hides_no_other(
-    trino_server: TrinoServer,
-) -> None:
-    trino_server.run("CREATE SCHEMA IF NOT EXISTS hive.guarded")
-    trino_server.run("CREATE TABLE IF NOT EXISTS hive.guarded.secret AS SELECT 1 AS id")
-    key = {"name": "id", "type": "INT64"}
-    nodes = [
-        {"label": "Hidden", "sql": "SELECT id\nFROM secret", "primary_key": key},
-        {"label": "Wrong", "sql": "SELECT idd AS id FROM (VALUES 1) AS t(id)", "primary_key": key},
-    ]
-    definition = MappingDefinition.model_validate({"name": "guarded", "node_definitions": nodes})
-    address = TrinoAddress("127.0.0.1", trino_server.port, "http", STRANGER, "hive", "guarded")
-    with closing(TrinoWarehouse(address)) as warehouse:
-        hidden, wrong = validate_on(warehouse, definition, Settings.load({}), print).report.errors
-    assert (hidden.code, hidden.entity, hidden.field) == ("PERMISSION_DENIED", "Hidden", "sql")
-    assert hidden.position is not None
-    assert (hidden.position.line, hidden.position.column) == (2, 6)
-    assert hidden.hint == f"ask who runs the warehouse for SELECT on hive.guarded.secret, for the user {STRANGER}"
-    assert (wrong.code, wrong.entity) == ("COLUMN_NOT_FOUND", "Wrong")

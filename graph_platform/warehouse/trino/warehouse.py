@@ -25,6 +25,7 @@ from graph_platform.storage.protocol import Storage
 from graph_platform.warehouse.protocol import Column, ExportProgress, Refusal, Relation
 from graph_platform.warehouse.trino.address import Credentials, TrinoAddress, address_of
 from graph_platform.warehouse.trino.export import ClusterExports
+from graph_platform.warehouse.trino.lookups import RememberedLookups
 from graph_platform.warehouse.trino.refusals import AFTER, BEFORE, Names, refusal, tables_of
 from graph_platform.warehouse.trino.relations import relations_of
 from graph_platform.warehouse.trino.statement import Answer, TrinoConnection, TrinoFailure
@@ -35,6 +36,7 @@ _STREAMED = (
     "GRAPH_PLATFORM_EXPORT_SCHEMA to the CATALOG.SCHEMA of a Hive catalog that it may write to"
 )
 _LOOKUP_SECONDS = 30.0
+_REMEMBERED_SECONDS = 10.0  # one validation; the next, after tables were mended, has fresh hints
 _LEFTOVER_SECONDS = 5.0
 _LEFTOVER_THREADS = 4
 
@@ -87,6 +89,7 @@ class TrinoWarehouse:
         self._address = address
         self._statement_seconds = statement_seconds
         self._connection = TrinoConnection(address, credentials or Credentials())
+        self._remembered = RememberedLookups(_REMEMBERED_SECONDS)
         self._leftovers = ThreadPoolExecutor(_LEFTOVER_THREADS, thread_name_prefix="trino-leftover")
         self._exports: ClusterExports | StreamedExports | None = None
         if storage is not None and export_schema:
@@ -199,7 +202,10 @@ class TrinoWarehouse:
         return self._exports
 
     def _names(self) -> Names:
-        return Names(self._address.user, self._address.catalog, self._address.schema, self._lookup)
+        return Names(self._address.user, self._address.catalog, self._address.schema, self._remembered_rows)
+
+    def _remembered_rows(self, sql: str) -> list[list[object]]:
+        return self._remembered.rows(sql, self._lookup)
 
     def _lookup(self, sql: str) -> list[list[object]]:
         return self._connection.rows(sql, limit_seconds=_LOOKUP_SECONDS)
