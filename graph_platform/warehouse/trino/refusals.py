@@ -16,7 +16,7 @@ from sqlglot import exp
 
 from graph_platform.errors import PlatformError
 from graph_platform.mapping.problems import ProblemCode
-from graph_platform.mapping.sql import check_query, locate
+from graph_platform.mapping.sql import check_query, identifier, line_and_column, locate
 from graph_platform.warehouse.protocol import Refusal
 from graph_platform.warehouse.trino.statement import TrinoFailure
 
@@ -50,6 +50,7 @@ _NEAR = 3
 _CUTOFF = 0.5
 
 Rows = Callable[[str], list[list[object]]]
+Place = tuple[int | None, int | None]
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def refusal(failure: TrinoFailure, sql: str, names: Names) -> Refusal:
     """
     line = None if failure.line is None else failure.line - _LINES_BEFORE
     inside = line is not None and 1 <= line <= sql.count("\n") + 1
-    at = (line, failure.column) if inside else (None, None)
+    at: Place = (line, failure.column) if inside else (None, None)
     kind = KINDS.get(failure.name, ProblemCode.SQL_SEMANTICS)
     if kind is ProblemCode.SQL_SYNTAX:
         return Refusal(kind, _syntax(failure, inside), *at)
@@ -80,7 +81,7 @@ def refusal(failure: TrinoFailure, sql: str, names: Names) -> Refusal:
     if kind is ProblemCode.PERMISSION_DENIED:
         return _denied(failure, sql, tree, names)
     if tree is not None and kind is ProblemCode.TABLE_NOT_FOUND:
-        return _table(failure, at, tree, names)
+        return _table(failure, at, _table_at(sql, tree, at), names)
     if tree is not None and kind is ProblemCode.COLUMN_NOT_FOUND:
         return _column(failure, at, tree, names)
     return Refusal(kind, failure.message or failure.name, *at)
@@ -92,11 +93,12 @@ def _syntax(failure: TrinoFailure, inside: bool) -> str:
     wanted = [word for word in expected.split(", ") if word and word != "')'"]
     # Two dozen tokens that could have followed help nobody.
     hope = f". Expecting: {', '.join(wanted)}" if 0 < len(wanted) <= 8 else ""
-    return f"the SQL cannot be parsed: {found if inside else 'it ends too early'}{hope}"
+    # What has no place at all is no token of ours: too many dots in a name, for example.
+    return f"the SQL cannot be parsed: {found if inside or failure.line is None else 'it ends too early'}{hope}"
 
 
-def _function(failure: TrinoFailure, at: tuple[int | None, int | None], names: Names) -> Refusal:
-    match = re.search(r"Function '?([^']+?)'? not registered", failure.message)
+def _function(failure: TrinoFailure, at: Place, names: Names) -> Refusal:
+    match = re.search(r"Function '?(.+?)'? not registered", failure.message)
     if match is None:
         # The name is right and the arguments are not.
         return Refusal(ProblemCode.SQL_SEMANTICS, failure.message, *at)
@@ -127,9 +129,24 @@ def _full_name(table: exp.Table, names: Names) -> str:
     return ".".join((table.catalog or names.catalog or "", table.db or names.schema or "", table.name)).lower()
 
 
-def _table(failure: TrinoFailure, at: tuple[int | None, int | None], tree: exp.Expr, names: Names) -> Refusal:
+def _table_at(sql: str, tree: exp.Expr, at: Place) -> exp.Table | None:
+    """The table that is written at this place of the SQL, or next after it: `TABLE orders` is told at its first word.
+
+    Names would not do: the same one may stand in several schemas, as an alias, or as a WITH clause's.
+    """
+    line, column = at
+    if line is None or column is None:
+        return None
+    places = {
+        line_and_column(sql, table.parts[0].meta["start"]): table
+        for table in tree.find_all(exp.Table)
+        if "start" in table.parts[0].meta
+    }
+    return places.get(min((place for place in places if place >= (line, column)), default=(0, 0)))
+
+
+def _table(failure: TrinoFailure, at: Place, table: exp.Table | None, names: Names) -> Refusal:
     code = ProblemCode.TABLE_NOT_FOUND
-    table = _written(failure, tree)
     if table is None:
         return Refusal(code, failure.message, *at)
     subject = _written_name(table)
@@ -141,35 +158,22 @@ def _table(failure: TrinoFailure, at: tuple[int | None, int | None], tree: exp.E
         return Refusal(code, message, *at, subject)
     if failure.name == "CATALOG_NOT_FOUND":
         found = _near(catalog, (str(row[0]) for row in _asked(names, "SHOW CATALOGS")))
-        return Refusal(code, f"{message}: {failure.message}", *at, subject, _with(found, (schema, table.name)))
+        candidates = [(name, schema, table.name) for name in found]
+        return Refusal(code, f"{message}: {failure.message}", *at, subject, _as_sql(candidates))
     if failure.name == "SCHEMA_NOT_FOUND":
         found = _near(schema, (str(row[0]) for row in _asked(names, f"SHOW SCHEMAS FROM {quoted(catalog)}")))
-        candidates = tuple(".".join(filter(None, (table.catalog, name, table.name))) for name in found)
-        return Refusal(code, f"{message}: {failure.message}", *at, subject, candidates)
+        candidates = [(table.catalog, name, table.name) for name in found]
+        return Refusal(code, f"{message}: {failure.message}", *at, subject, _as_sql(candidates))
     found = _near(table.name, (str(row[0]) for row in _asked(names, tables_of(catalog, schema))))
-    prefix = [part.name for part in table.parts[:-1]]
-    return Refusal(code, message, *at, subject, tuple(".".join([*prefix, name]) for name in found))
+    return Refusal(code, message, *at, subject, _as_sql((table.catalog, table.db, name) for name in found))
 
 
-def _with(found: Iterable[str], rest: tuple[str, str]) -> tuple[str, ...]:
-    return tuple(".".join((name, *rest)) for name in found)
+def _as_sql(candidates: Iterable[tuple[str, str, str]]) -> tuple[str, ...]:
+    """Each of (catalog, schema, table) as a query names it; empty parts are left out, as they were by the user."""
+    return tuple(".".join(identifier(part) for part in parts if part) for parts in candidates)
 
 
-def _written(failure: TrinoFailure, tree: exp.Expr) -> exp.Table | None:
-    """The table of the query that the message is about, as the user wrote it."""
-    named = re.search(r"'([^']+)'", failure.message)
-    wanted = named[1].lower().split(".")[-1] if named else None
-    position = {"SCHEMA_NOT_FOUND": "db", "CATALOG_NOT_FOUND": "catalog"}.get(failure.name, "name")
-    for table in tree.find_all(exp.Table):
-        written = str(getattr(table, position)).lower()
-        if wanted is None or written == wanted:
-            return table
-        if position != "name" and not written:
-            return table  # the schema or catalog of the URL does not exist
-    return None
-
-
-def _column(failure: TrinoFailure, at: tuple[int | None, int | None], tree: exp.Expr, names: Names) -> Refusal:
+def _column(failure: TrinoFailure, at: Place, tree: exp.Expr, names: Names) -> Refusal:
     code = ProblemCode.COLUMN_NOT_FOUND
     match = re.search(r"Column '(.+)' cannot be resolved", failure.message)
     if match is None:
