@@ -11,6 +11,7 @@ from graph_platform.mapping.sql import identifier
 from graph_platform.mapping.type_text import parse_warehouse_type
 from graph_platform.warehouse.protocol import Column, Relation
 from graph_platform.warehouse.trino.refusals import literal, quoted
+from graph_platform.warehouse.trino.statement import TrinoFailure
 
 Rows = Callable[[str], list[list[object]]]
 
@@ -26,18 +27,23 @@ def relations_of(rows: Rows, catalog: str | None, schema: str | None, wanted: st
     Raises:
         PlatformError: RESOURCE_NOT_FOUND with what there is, VALIDATION_FAILED where the URL and `wanted` leave open
             which one is meant.
-        TrinoFailure: Trino refused the question, since there is no such catalog for example.
+        TrinoFailure: Trino refused the question.
     """
     first, _, last = (wanted or schema or "").rpartition(".")
     of_catalog, of_schema = first or catalog, last
     if not of_catalog or not of_schema:
         message = f"neither the warehouse URL nor the request names a {'schema' if of_catalog else 'catalog'}"
         raise PlatformError(ErrorCode.VALIDATION_FAILED, message, "name it as CATALOG.SCHEMA")
-    found = rows(
-        "SELECT table_name, column_name, data_type "  # noqa: S608
-        f"FROM {quoted(of_catalog)}.information_schema.columns "
-        f"WHERE table_schema = {literal(of_schema.lower())} ORDER BY table_name, ordinal_position"
-    )
+    try:
+        found = rows(
+            "SELECT table_name, column_name, data_type "  # noqa: S608
+            f"FROM {quoted(of_catalog)}.information_schema.columns "
+            f"WHERE table_schema = {literal(of_schema.lower())} ORDER BY table_name, ordinal_position"
+        )
+    except TrinoFailure as failure:
+        if failure.name != "CATALOG_NOT_FOUND":
+            raise
+        raise _absent("catalog", of_catalog, [str(row[0]) for row in rows("SHOW CATALOGS")]) from None
     if not found:
         _require(rows, of_catalog, of_schema)
     prefix = [] if of_catalog == catalog else [of_catalog]
@@ -56,9 +62,13 @@ def relations_of(rows: Rows, catalog: str | None, schema: str | None, wanted: st
 def _require(rows: Rows, catalog: str, schema: str) -> None:
     known = [str(row[0]) for row in rows(f"SHOW SCHEMAS FROM {quoted(catalog)}")]
     if schema.lower() not in known:
-        close = get_close_matches(schema.lower(), known, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(known)}"
-        raise PlatformError(ErrorCode.RESOURCE_NOT_FOUND, f"the warehouse has no schema {schema!r}", hint)
+        raise _absent("schema", schema, known)
+
+
+def _absent(what: str, name: str, known: list[str]) -> PlatformError:
+    close = get_close_matches(name.lower(), known, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(known)}"
+    return PlatformError(ErrorCode.RESOURCE_NOT_FOUND, f"the warehouse has no {what} {name!r}", hint)
 
 
 def _type(text: str) -> str:
