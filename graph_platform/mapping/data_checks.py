@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -122,7 +123,7 @@ def _node_query(definition: ResolvedDefinition, mode: DataChecks) -> str:
     key, repeated = definition.columns[0], "FILTER (WHERE looked_at IS NOT NULL AND n > 1)"
     return f"""SELECT
   coalesce(sum(n), 0) AS total,
-  coalesce(sum(n - with_key) + sum(n) FILTER (WHERE looked_at IS NOT NULL), 0) AS looked_at,
+  coalesce(sum(n - with_key), 0) + coalesce(sum(n) FILTER (WHERE looked_at IS NOT NULL), 0) AS looked_at,
   coalesce(sum(n - with_key), 0) AS missing,
   count(*) {repeated} AS repeated_keys,
   coalesce(sum(n) {repeated}, 0) AS repeated_rows,
@@ -219,7 +220,10 @@ class _Counts:
 
 
 def _percent(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.2g} %" if whole else "0 %"
+    """Two digits, without an exponent; from 99 % up rounded down to a tenth, since 100 % means all."""
+    if 100 * part >= 99 * whole > 0:
+        return f"{1000 * part // whole / 10:g} %"
+    return f"{Decimal(f'{100 * part / whole:.2g}'):f} %" if whole else "0 %"
 
 
 def _node_problems(check: DataCheck, counts: _Counts) -> Iterator[Problem]:

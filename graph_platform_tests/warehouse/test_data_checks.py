@@ -165,11 +165,23 @@ def test_a_sample_finds_all_rows_of_a_key_or_none_and_only_warns(world: World) -
     found = only(report.warnings)
     assert found.code == "DATA_KEY_DUPLICATE"
     looked_at = int(found.message.split(" of ")[1].split()[0])
-    assert found.message.startswith(f"{looked_at} of {looked_at} rows (1e+02 %)") or "(100 %)" in found.message
+    assert found.message.startswith(f"{looked_at} of {looked_at} rows (100 %)")
     assert "in a sample of one key in 17" in found.message
     assert 2000 / 17 / 2 < looked_at < 2000 / 17 * 2
     assert report.estimate is not None
     assert report.estimate.rows == 2000
+
+
+@pytest.mark.parametrize(
+    ("missing", "rows", "share"),
+    [(300, 300, "100 %"), (299, 300, "99.6 %"), (9_999, 10_000, "99.9 %"), (2, 3, "67 %"), (1, 10_000, "0.01 %")],
+)
+def test_a_share_is_written_without_an_exponent_and_100_percent_is_all(
+    world: World, missing: int, rows: int, share: str
+) -> None:
+    sql = f"SELECT if(n <= {missing}, NULL, n) AS id FROM UNNEST(sequence(1, {rows})) AS t (n)"
+    found = only(check(world.warehouse, mapping([node("Thing", sql, "id INT64")])).errors)
+    assert found.message == f"{missing:,} of {rows:,} rows ({share}) have no id"
 
 
 def test_empty_definitions_are_fine_and_need_no_rows_to_be_measured(world: World) -> None:
