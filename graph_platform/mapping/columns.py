@@ -6,7 +6,7 @@ Everything here compares what the mapping wants with what the warehouse describe
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -15,6 +15,7 @@ from graph_platform.mapping.model import EdgeDefinition, NodeDefinition
 from graph_platform.mapping.problems import ProblemCode, problem
 from graph_platform.mapping.report import ColumnReport, Problem
 from graph_platform.mapping.resolved import ResolvedColumn, column_reference
+from graph_platform.mapping.sql import identifier
 from graph_platform.mapping.structure import suggestion
 from graph_platform.mapping.type_text import EngineType, WarehouseType, parse_warehouse_type
 from graph_platform.mapping.types import (
@@ -51,12 +52,21 @@ class TypeOutcome:
     errors: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     places: Mapping[str, Place] = field(default_factory=dict)
+    text_of: Callable[[str], str | None] = lambda _: None
     reported: tuple[ColumnReport, ...] = ()
     columns: tuple[ResolvedColumn, ...] = ()
 
     def place(self, name: str) -> Place:
         """Where a column is written in the SQL, None if that is not known."""
         return self.places.get(name.lower())
+
+    def item(self, name: str) -> str:
+        """The column as the SQL writes it, so that a hint can be put in its place; its name if that is not known."""
+        return self.text_of(name) or identifier(name)
+
+    def cast(self, name: str, kind: str) -> str:
+        """The item that gives the column another type."""
+        return f"CAST({self.item(name)} AS {kind}) AS {identifier(name)}"
 
 
 def expected_columns(definition: NodeDefinition | EdgeDefinition, key_types: Mapping[str, str]) -> tuple[Expected, ...]:
@@ -142,14 +152,16 @@ def check_types(
     expected: Sequence[Expected],
     found: Mapping[str, str],
     places: Mapping[str, Place] = MappingProxyType({}),
+    text_of: Callable[[str], str | None] = lambda _: None,
 ) -> TypeOutcome:
     """Whether each declared type exists, and each column's own type widens to it.
 
     Args:
         found: the warehouse's types by column name in lower case; a column that is absent is not compared.
         places: where each of them is written in the SQL, by the same names, as far as that is known.
+        text_of: what the SQL writes for a column, without its alias, None if that is not known.
     """
-    outcome = TypeOutcome(places=places)
+    outcome = TypeOutcome(places=places, text_of=text_of)
     reported, columns = [], []
     for column in expected:
         declared = _declared(entity, column, outcome)
@@ -184,18 +196,18 @@ def _declared(entity: str, column: Expected, outcome: TypeOutcome) -> EngineType
                 entity,
                 f"the primary key {column.name} is {declared}",
                 field=column.name,
-                hint=_key_hint(column.name, declared),
+                hint=_key_hint(outcome, column.name, declared),
             )
         )
         return None
     return declared
 
 
-def _key_hint(name: str, declared: EngineType) -> str:
+def _key_hint(outcome: TypeOutcome, name: str, declared: EngineType) -> str:
     allowed = f"a key is {', '.join(PRIMARY_KEY_TYPES)}"
     if declared.base in ("INT8", "INT16", "INT32"):
         return f"{allowed}: declare INT64, the export widens it"
-    return f"{allowed}: write CAST({name} AS VARCHAR) AS {name} in the SQL and declare STRING"
+    return f"{allowed}: write {outcome.cast(name, 'VARCHAR')} in the SQL and declare STRING"
 
 
 def _target(
@@ -206,7 +218,9 @@ def _target(
         source = parse_warehouse_type(text)
         inferred = engine_type(source)
     except (TypeRefusal, ValueError) as error:
-        hint = error.hint.replace("(x", f"({column.name}") if isinstance(error, TypeRefusal) else None
+        hint = None
+        if isinstance(error, TypeRefusal):
+            hint = error.hint_for(outcome.item(column.name), identifier(column.name))
         message = error.message if isinstance(error, TypeRefusal) else str(error)
         message = f"{column.name}: {message}"
         at = outcome.place(column.name)
@@ -228,7 +242,7 @@ def _mismatch(
     entity: str, column: Expected, text: str, inferred: EngineType, declared: EngineType, outcome: TypeOutcome
 ) -> None:
     name = column.name
-    cast = f"CAST({name} AS {cast_name(declared)}) AS {name}"
+    cast = outcome.cast(name, cast_name(declared))
     if column.role == "end":
         message = f"{name} is {text} ({inferred}), but the node's key is {declared}"
         code, hint = ProblemCode.KEY_TYPE_MISMATCH, f"write {cast}"

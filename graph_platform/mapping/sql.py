@@ -47,11 +47,12 @@ _DEPTH = {
     **dict.fromkeys((TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE), 1),
     **dict.fromkeys((TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE), -1),
 }
+_SET_OPERATIONS = frozenset({TokenType.UNION, TokenType.EXCEPT, TokenType.INTERSECT})
 _ENDS_OF_ITEMS = frozenset(
     {
+        *_SET_OPERATIONS,
         *(TokenType.FROM, TokenType.WHERE, TokenType.GROUP_BY, TokenType.HAVING, TokenType.ORDER_BY, TokenType.LIMIT),
-        *(TokenType.UNION, TokenType.EXCEPT, TokenType.INTERSECT, TokenType.OFFSET, TokenType.FETCH),
-        *(TokenType.SEMICOLON, TokenType.WINDOW),
+        *(TokenType.OFFSET, TokenType.FETCH, TokenType.SEMICOLON, TokenType.WINDOW),
     }
 )
 _BARE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -164,21 +165,51 @@ def item_positions(sql: str, count: int) -> tuple[tuple[int, int] | None, ...]:
 
     None for the columns of a `*`, and for all where the query is not a plain SELECT.
     """
-    positions: list[tuple[int, int] | None] = [None] * count
+    return tuple(line_and_column(sql, item[0].start) if item else None for item in _column_items(sql, count))
+
+
+def item_text(sql: str, count: int, index: int) -> str | None:
+    """What the query writes for one of its `count` result columns, without its alias; None where that is not known."""
+    item = _column_items(sql, count)[index]
+    if not item or _is_set_operation(_tokens(sql)):
+        return None
+    written = sql[item[0].start : item[-1].end + 1]
+    try:
+        aliased = isinstance(sqlglot.parse_one(f"SELECT {written}", read=DIALECT).expressions[0], exp.Alias)
+    except (ParseError, TokenError, RecursionError):
+        return None
+    if not aliased:
+        return written
+    kept = item[:-2] if item[-2].token_type == TokenType.ALIAS else item[:-1]
+    return sql[kept[0].start : kept[-1].end + 1]
+
+
+def _is_set_operation(tokens: Sequence[Token]) -> bool:
+    depth = 0
+    for token in tokens:
+        depth += _DEPTH.get(token.token_type, 0)
+        if depth == 0 and token.token_type in _SET_OPERATIONS:
+            return True
+    return False
+
+
+def _column_items(sql: str, count: int) -> list[list[Token] | None]:
+    """The tokens of the item of each result column, as far as they are known."""
+    unknown: list[list[Token] | None] = [None] * count
     try:
         items = _items(_tokens(sql))
     except TokenError:
-        return tuple(positions)
+        return unknown
     stars = [index for index, item in enumerate(items) if item[-1].token_type == TokenType.STAR]
     if not items or (not stars and len(items) != count):
-        return tuple(positions)
+        return unknown
     head = stars[0] if stars else len(items)
-    for index in range(min(head, count)):
-        positions[index] = line_and_column(sql, items[index][0].start)
+    known = unknown[:]
+    known[: min(head, count)] = items[: min(head, count)]
     # What follows a `*` is counted from the end.
     for back in range(1, len(items) - stars[-1] if stars else 0):
-        positions[-back] = line_and_column(sql, items[-back][0].start)
-    return tuple(positions)
+        known[-back] = items[-back]
+    return known
 
 
 def _items(tokens: Sequence[Token]) -> list[list[Token]]:

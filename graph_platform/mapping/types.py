@@ -22,10 +22,24 @@ FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 
 @dataclass(eq=False)
 class TypeRefusal(Exception):
-    """A type that cannot be loaded, and what to write instead."""
+    """A type that cannot be loaded, and what to write instead: in `advice`, {item} is the expression, {name} its name.
+
+    `cast` is an expression of a type that can be loaded, for a {} of the refused type.
+    """
 
     message: str
-    hint: str
+    advice: str
+    cast: str | None = None
+
+    @property
+    def hint(self) -> str:
+        """What to write instead, for a column x."""
+        return self.hint_for("x", "x")
+
+    def hint_for(self, item: str, name: str) -> str:
+        """What to write instead of `item AS name`."""
+        texts = {"{item}": item, "{name}": name}
+        return re.sub(r"\{item\}|\{name\}", lambda found: texts[found[0]], self.advice)
 
     def __str__(self) -> str:
         return f"{self.message} ({self.hint})"
@@ -57,12 +71,12 @@ SCALARS: Mapping[str, str] = MappingProxyType(
 class Replacement:
     """What to write for a column of a type without a counterpart: `sql`, where {} is the column, and its Trino type.
 
-    `type` is None where it is the type of the values that a digest was made of. `more` is what a hint says besides.
+    `type` is None where it is the type of the values that a digest was made of. `others` could be written as well.
     """
 
     sql: str
     type: str | None = "varchar"
-    more: str = ""
+    others: tuple[str, ...] = ()
 
     def expression(self, column_sql: str) -> str:
         """The expression over a column."""
@@ -80,7 +94,7 @@ REFUSED: Mapping[str, Replacement] = MappingProxyType(
     {
         "time": AS_TEXT,
         "time with time zone": AS_TEXT,
-        "interval day to second": replace(AS_TEXT, more=", or to_milliseconds({})"),
+        "interval day to second": replace(AS_TEXT, others=("to_milliseconds({})",)),
         "interval year to month": AS_TEXT,
         "interval": AS_TEXT,
         "ipaddress": AS_TEXT,
@@ -92,7 +106,7 @@ REFUSED: Mapping[str, Replacement] = MappingProxyType(
         "setdigest": Replacement("cardinality({})", "bigint"),
         "qdigest": Replacement("value_at_quantile({}, 0.5)", None),
         "tdigest": Replacement("value_at_quantile({}, 0.5)", "double"),
-        "unknown": replace(AS_TEXT, more=", since a bare NULL has no type"),
+        "unknown": AS_TEXT,
         "bit": AS_TEXT,
         "union": AS_TEXT,
         "bignum": AS_TEXT,
@@ -174,19 +188,47 @@ def engine_type(trino: str | WarehouseType) -> EngineType:
         precision, scale = _decimal(source.numbers)
         return EngineType("DECIMAL", (precision, scale))
     if source.base == "array" and len(source.inner) == 1:
-        return EngineType("LIST", (), (engine_type(source.inner[0]),))
+        return EngineType("LIST", (), _inside(source))
     if source.base == "map" and len(source.inner) == 2:
-        return EngineType("MAP", (), tuple(engine_type(kind) for kind in source.inner))
+        return EngineType("MAP", (), _inside(source))
     if source.base == "row" and source.inner:
-        return EngineType("STRUCT", (), tuple(map(engine_type, source.inner)), _fields(source))
+        return EngineType("STRUCT", (), _inside(source), _fields(source))
     instead = REFUSED.get(source.base, AS_TEXT)
-    hint = f"write {instead.expression('x')}{instead.more.replace('{}', 'x')}"
-    raise TypeRefusal(f"the type {source} has no counterpart in the graph", hint)
+    casts = (instead.sql, *instead.others)
+    advice = "write " + ", or ".join(cast.replace("{}", "{item}") + " AS {name}" for cast in casts)
+    if source.base == "unknown":
+        advice += ", since a bare NULL has no type"
+    raise TypeRefusal(f"the type {source} has no counterpart in the graph", advice, casts[0])
+
+
+def _inside(source: WarehouseType) -> tuple[EngineType, ...]:
+    """The types inside an array, a map or a row; what helps for a type alone is no cast of the whole."""
+    inner = []
+    for place, kind in enumerate(source.inner):
+        try:
+            inner.append(engine_type(kind))
+        except TypeRefusal as refusal:
+            element = _of_each(source.base, place, refusal.cast) if refusal.cast else None
+            if element is None:
+                advice = "leave it out, or choose from it what can be loaded"
+            else:
+                advice = f"leave it out, or turn it into text element by element: {element} AS {{name}}"
+            raise TypeRefusal(f"{source}: {refusal.message}", advice) from refusal
+    return tuple(inner)
+
+
+def _of_each(base: str, place: int, cast: str) -> str | None:
+    if base == "array":
+        return f"transform({{item}}, e -> {cast.replace('{}', 'e')})"
+    if base == "map":
+        function, lambda_ = (("transform_keys", "k"), ("transform_values", "v"))[place]
+        return f"{function}({{item}}, (k, v) -> {cast.replace('{}', lambda_)})"
+    return None
 
 
 def _fields(source: WarehouseType) -> tuple[str, ...]:
     shape = ", ".join(f"{name or f'field{i}'} {kind}" for i, (name, kind) in _numbered(source))
-    hint = f"name the fields: CAST(x AS ROW({shape}))"
+    hint = f"name the fields: CAST({{item}} AS ROW({shape})) AS {{name}}"
     names = [name for name in source.fields if name is not None]
     if len(names) != len(source.fields):
         raise TypeRefusal(f"the type {source} has a field without a name", hint)

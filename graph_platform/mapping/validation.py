@@ -19,7 +19,7 @@ from graph_platform.mapping.model import EdgeDefinition, MappingDefinition, Node
 from graph_platform.mapping.problems import ProblemCode, problem
 from graph_platform.mapping.report import ColumnReport, DefinitionReport, Problem, ValidationReport
 from graph_platform.mapping.resolved import ResolvedColumn, ResolvedDefinition
-from graph_platform.mapping.sql import check_query, item_positions
+from graph_platform.mapping.sql import check_query, item_positions, item_text
 from graph_platform.mapping.structure import check_structure
 from graph_platform.mapping.translation import to_duckdb
 from graph_platform.warehouse.protocol import Column, Refusal
@@ -191,11 +191,18 @@ def _check_columns_and_types(state: _State, key_types: Mapping[str, str]) -> Non
         # What the mapping declares can be judged without the warehouse.
         state.errors += check_types(state.name, expected, {}).errors
         return
-    written = item_positions(state.definition.sql, len(state.described))
+    sql, count = state.definition.sql, len(state.described)
+    written = item_positions(sql, count)
     state.errors += check_columns(state.name, expected, state.described, written)
     found = {column.name.lower(): column.type for column in state.described if column.name}
     places = {column.name.lower(): place for column, place in zip(state.described, written, strict=True)}
-    outcome = check_types(state.name, expected, found, places)
+    indices = {column.name.lower(): index for index, column in enumerate(state.described)}
+
+    def text_of(name: str) -> str | None:
+        index = indices.get(name.lower())
+        return None if index is None else item_text(sql, count, index)
+
+    outcome = check_types(state.name, expected, found, places, text_of)
     state.errors += outcome.errors
     state.warnings += outcome.warnings
     state.reported = outcome.reported

@@ -74,6 +74,25 @@ def test_a_row_whose_fields_have_no_usable_names_is_refused_with_a_cast(trino: s
     assert "CAST(x AS ROW(" in refused.value.hint
 
 
+@pytest.mark.parametrize(
+    ("trino", "hint"),
+    [
+        ("time(3)", "write CAST(a + b AS VARCHAR) AS c"),
+        ("unknown", "write CAST(a + b AS VARCHAR) AS c, since a bare NULL has no type"),
+        ("interval day to second", "write CAST(a + b AS VARCHAR) AS c, or to_milliseconds(a + b) AS c"),
+        ("array(time(3))", "transform(a + b, e -> CAST(e AS VARCHAR)) AS c"),
+        ("map(varchar, ipaddress)", "transform_values(a + b, (k, v) -> CAST(v AS VARCHAR)) AS c"),
+        ("map(date, array(time(3)))", "leave it out, or choose from it what can be loaded"),
+        ("row(a time(3))", "leave it out, or choose from it what can be loaded"),
+        ("row(bigint)", "CAST(a + b AS ROW(field1 bigint)) AS c"),
+    ],
+)
+def test_a_hint_is_an_item_that_can_stand_in_the_sql(trino: str, hint: str) -> None:
+    with pytest.raises(TypeRefusal) as refused:
+        engine_type(trino)
+    assert hint in refused.value.hint_for("a + b", "c")
+
+
 WIDENINGS = [
     ("INT8", "INT16"), ("INT8", "INT64"), ("INT16", "INT32"), ("INT32", "INT64"), ("INT32", "DOUBLE"),
     ("FLOAT", "DOUBLE"), ("DATE", "TIMESTAMP"), ("INT64", "DECIMAL(19,0)"), ("INT64", "DECIMAL(21,2)"),

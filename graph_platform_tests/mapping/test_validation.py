@@ -118,9 +118,23 @@ def test_a_good_mapping_is_valid_with_its_columns_and_ddl(warehouse: DuckDBWareh
         ('SELECT id, name FROM "x.csv"', "SQL_TABLE_NOT_ALLOWED", "sql", "table"),
         ("SELECT id, frob(name) AS name FROM customer", "FUNCTION_NOT_FOUND", "sql", None),
         ("SELECT id, sum(id) AS name FROM customer", "SQL_SEMANTICS", "sql", None),
-        ("SELECT id, balance AS name FROM customer", "TYPE_MISMATCH", "name", "CAST(name AS VARCHAR) AS name"),
-        ("SELECT id, opened AS name FROM customer", "TYPE_UNSUPPORTED", "name", "CAST(name AS VARCHAR)"),
-        ("SELECT CAST(id AS DOUBLE) AS id, name FROM customer", "TYPE_MISMATCH", "id", "CAST(id AS BIGINT) AS id"),
+        ("SELECT id, balance AS name FROM customer", "TYPE_MISMATCH", "name", "CAST(balance AS VARCHAR) AS name"),
+        (
+            "SELECT id, opened AS name FROM customer",
+            "TYPE_UNSUPPORTED",
+            "name",
+            "write CAST(opened AS VARCHAR) AS name",
+        ),
+        ("SELECT id * 2.5 AS id, name FROM customer", "TYPE_MISMATCH", "id", "write CAST(id * 2.5 AS BIGINT) AS id"),
+        ("SELECT id * 2.5 id, name FROM customer", "TYPE_MISMATCH", "id", "write CAST(id * 2.5 AS BIGINT) AS id"),
+        ("SELECT id, c.balance AS name FROM customer c", "TYPE_MISMATCH", "name", "CAST(c.balance AS VARCHAR) AS name"),
+        (
+            "SELECT * FROM (SELECT id, 5 AS name FROM customer) AS t",
+            "TYPE_MISMATCH",
+            "name",
+            "write CAST(name AS VARCHAR) AS name",
+        ),
+        ("SELECT 1 AS id, 2 AS name UNION SELECT 1, 2", "TYPE_MISMATCH", "name", "CAST(name AS VARCHAR) AS name"),
     ],
 )
 def test_each_mistake_is_found_with_its_place_and_its_fix(
@@ -163,7 +177,7 @@ def test_an_end_of_another_type_than_the_key_is_found_with_the_cast(warehouse: D
     sql = "SELECT CAST(who AS VARCHAR) AS who, what, price FROM bought"
     found = only(run(warehouse, edges=[bought(sql)]).report.errors)
     assert (found.code, found.field) == ("KEY_TYPE_MISMATCH", "who")
-    assert found.hint == "write CAST(who AS BIGINT) AS who"
+    assert found.hint == "write CAST(CAST(who AS VARCHAR) AS BIGINT) AS who"
 
 
 def test_a_broken_node_hides_neither_the_next_nor_its_edges(warehouse: DuckDBWarehouse) -> None:
