@@ -15,6 +15,15 @@ from graph_platform.mapping.sql import function_name
 
 _DUCKDB = Dialect.get_or_raise("duckdb")
 _DOUBLES = ("DOUBLE", "FLOAT")
+_TIMES = ("TIMESTAMP", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE", "TIME")
+# What Java's Character.isWhitespace takes, which is not U+0085, U+00A0, U+2007 and U+202F.
+_SPACES = (
+    "".join(
+        map(chr, (*range(0x9, 0xE), *range(0x1C, 0x21), 0x1680, *range(0x2000, 0x2007), *range(0x2008, 0x200B), 0x2028))
+    )
+    + "\u2029\u205f\u3000"
+)
+_WHOLE = r"\s*[+-]?[0-9]+\s*"
 PRELUDE = f"""
 CREATE OR REPLACE TEMP MACRO trino_text_of_parts(sign, digits, exponent) AS
     sign || left(digits, 1) || '.' || coalesce(nullif(substr(digits, 2), ''), '0') || 'E' || CAST(exponent AS VARCHAR);
@@ -25,7 +34,15 @@ CREATE OR REPLACE TEMP MACRO trino_text_of_double(sign, plain, exponent) AS trin
         THEN length(ltrim(split_part(plain, '.', 2), '0')) - length(split_part(plain, '.', 2)) - 1
         ELSE length(split_part(plain, '.', 1)) - 1 END
 );
+CREATE OR REPLACE TEMP MACRO trino_text_of_seconds(given, digits) AS
+    split_part(given, '.', 1) || '.' || rpad(split_part(given, '.', 2), digits, '0');
+CREATE OR REPLACE TEMP MACRO trino_text_of_time(given, kind) AS CASE
+    WHEN given LIKE '%)' OR given LIKE '_____-%'
+        THEN error('a time before year 1 or after 9999 has another text on Trino: ' || given)
+    WHEN kind = 'TIMESTAMP WITH TIME ZONE' THEN trino_text_of_seconds(left(given, -3), 6) || ' UTC'
+    ELSE trino_text_of_seconds(given, CASE kind WHEN 'TIMESTAMP_MS' THEN 3 WHEN 'TIMESTAMP_NS' THEN 9 ELSE 6 END) END;
 CREATE OR REPLACE TEMP MACRO trino_text(given, kind) AS CASE
+    WHEN kind IN {_TIMES} THEN trino_text_of_time(given, kind)
     WHEN kind NOT IN {_DOUBLES} THEN given
     WHEN given IS NULL THEN NULL
     WHEN kind = 'FLOAT' THEN error('the text of a REAL is another one on Trino: cast it to a DECIMAL(p, s) first')
@@ -50,7 +67,20 @@ CREATE OR REPLACE TEMP MACRO trino_element(given, place) AS CASE
     END;
 CREATE OR REPLACE TEMP MACRO trino_element_at(given, place) AS CASE
     WHEN typeof(given) LIKE '%]' AND trino_index(place) = 0 THEN error('array indices start at 1: ' || place)
-    ELSE given[place] END
+    ELSE given[place] END;
+CREATE OR REPLACE TEMP MACRO trino_try_whole(given) AS CASE WHEN regexp_full_match(given, '{_WHOLE}') THEN given END;
+CREATE OR REPLACE TEMP MACRO trino_whole(given) AS CASE
+    WHEN NOT regexp_full_match(given, '{_WHOLE}') THEN error('not a whole number: ' || given) ELSE given END;
+CREATE OR REPLACE TEMP MACRO trino_trim(given) AS trim(given, '{_SPACES}');
+CREATE OR REPLACE TEMP MACRO trino_ltrim(given) AS ltrim(given, '{_SPACES}');
+CREATE OR REPLACE TEMP MACRO trino_rtrim(given) AS rtrim(given, '{_SPACES}');
+CREATE OR REPLACE TEMP MACRO trino_upper(given) AS CASE
+    WHEN contains(given, 'ß')
+        THEN array_to_string(list_transform(str_split(given, 'ß'), lambda part: upper(part)), 'ß')
+    ELSE upper(given) END;
+CREATE OR REPLACE TEMP MACRO trino_reverse(given) AS CASE
+    WHEN strlen(given) = length(given) THEN reverse(given)
+    ELSE array_to_string(list_reverse(regexp_extract_all(given, '(?s).')), '') END
 """
 """What a connection to DuckDB runs before it runs translations: `trino_text`, the text of a value as Trino writes it
 (1.5E0), from DuckDB's (1.5) and the name of DuckDB's type. Both write the fewest digits that a DOUBLE needs, but for a
@@ -172,11 +202,16 @@ def _cast(node: exp.Cast) -> exp.Expr:
     plain = node.copy()
     plain.set("to", exp.DataType.build("varchar"))
     text: exp.Expr = plain
-    if _kind_where_known(node.this) in (None, "double"):
+    if not _is_time_literal(node.this) and _kind_where_known(node.this) in (None, "double"):
         text = _call("trino_text", plain, _call("typeof", node.this))
     if length is None:
         return text
     return exp.Substring(this=text, start=exp.Literal.number(1), length=length.this.copy())
+
+
+def _is_time_literal(node: exp.Expr) -> bool:
+    """Whether the digits of the second are those that are written; DuckDB has one kind of TIME for all."""
+    return isinstance(node, exp.Cast) and node.this.is_string and node.is_type(exp.DType.TIME)
 
 
 def _kind_where_known(node: exp.Expr) -> str | None:
@@ -189,17 +224,22 @@ def _as_double(node: exp.Expr) -> exp.TryCast:
 
 
 def _to_integer(node: exp.Cast) -> exp.Expr:
-    """Half away from zero. Where only the tables know whether it is a DOUBLE, DuckDB knows when it plans."""
+    """Half away from zero, and text only if it is a whole number.
+
+    Where only the tables know whether it is a DOUBLE or text, DuckDB knows when it plans.
+    """
     kind = _kind_where_known(node.this)
-    if kind not in (None, "double"):
-        return node
-    rounded = node.copy()
+    rounded, whole = node.copy(), node.copy()
     rounded.set("this", exp.Round(this=node.this.copy() if kind else _as_double(node.this)))
-    if kind:
-        return rounded
-    names = [exp.Literal.string(name) for name in _DOUBLES]
-    is_double = exp.In(this=_call("typeof", node.this), expressions=names)
-    return exp.Paren(this=exp.Case(ifs=[exp.If(this=is_double, true=rounded)], default=node.copy()))
+    text = node.this.copy() if kind else exp.cast(node.this.copy(), "varchar")
+    whole.set("this", _call("trino_try_whole" if isinstance(node, exp.TryCast) else "trino_whole", text))
+    if kind is not None:
+        return {"double": rounded, "text": whole}.get(kind, node)
+    given = _call("typeof", node.this)
+    is_double = exp.In(this=given, expressions=[exp.Literal.string(name) for name in _DOUBLES])
+    is_text = exp.EQ(this=given.copy(), expression=exp.Literal.string("VARCHAR"))
+    cases = [exp.If(this=is_double, true=rounded), exp.If(this=is_text, true=whole)]
+    return exp.Paren(this=exp.Case(ifs=cases, default=node.copy()))
 
 
 def _is_bare_timestamp(kind: exp.DataType) -> bool:
@@ -243,6 +283,28 @@ def _extract(node: exp.Extract) -> exp.Expr:
     return exp.Extract(this=exp.var(name), expression=node.expression.copy()) if name else node
 
 
+def _at_time_zone(node: exp.AtTimeZone) -> exp.Expr:
+    """A TIMESTAMP is in UTC, the zone of the session; DuckDB would take it to be local in the zone that is named."""
+    return _call("timezone", node.args["zone"], exp.cast(node.this.copy(), "timestamptz", dialect="duckdb"))
+
+
+def _trim(node: exp.Trim) -> exp.Expr:
+    """Trino trims every kind of white space, DuckDB the space."""
+    if node.expression:
+        return node
+    name = {"LEADING": "trino_ltrim", "TRAILING": "trino_rtrim"}.get(node.args.get("position") or "", "trino_trim")
+    return _call(name, node.this)
+
+
+def _upper(node: exp.Upper) -> exp.Expr:
+    return _call("trino_upper", node.this)
+
+
+def _reverse(node: exp.Reverse) -> exp.Expr:
+    """By characters; DuckDB keeps an accent with its letter."""
+    return _call("trino_reverse", node.this)
+
+
 _REWRITES: Mapping[type[exp.Expr], Callable[..., exp.Expr]] = MappingProxyType(
     {
         exp.Substring: _substring,
@@ -257,6 +319,10 @@ _REWRITES: Mapping[type[exp.Expr], Callable[..., exp.Expr]] = MappingProxyType(
         exp.ArraySlice: _array_slice,
         exp.Bracket: _element,
         exp.Extract: _extract,
+        exp.AtTimeZone: _at_time_zone,
+        exp.Trim: _trim,
+        exp.Upper: _upper,
+        exp.Reverse: _reverse,
     }
 )
 _RENAMED: Mapping[str, str] = MappingProxyType(

@@ -157,6 +157,36 @@ SCALARS: list[tuple[str, Any]] = [
     ("cast('2020-01-02 03:04:05.1239' as timestamp)", T(2020, 1, 2, 3, 4, 5, 124000)),
     ("cast(timestamp '2020-01-02 03:04:05.123999' as timestamp)", T(2020, 1, 2, 3, 4, 5, 124000)),
     ("cast(300 as tinyint)", ERROR),
+    ("cast('1e3' as integer)", ERROR),
+    ("cast('1.5' as bigint)", ERROR),
+    ("cast('' as bigint)", ERROR),
+    ("cast(lower('1E3') as integer)", ERROR),
+    ("try_cast('1e3' as integer)", None),
+    ("try_cast(lower('1.5') as integer)", None),
+    ("try_cast(' +12 ' as bigint)", 12),
+    ("cast(lower('-012') as bigint)", -12),
+    ("cast(cast('2020-01-02 03:04:05.12' as timestamp) as varchar)", "2020-01-02 03:04:05.120"),
+    ("cast(timestamp '2020-01-02 03:04:05.120' as varchar)", "2020-01-02 03:04:05.120"),
+    ("cast(timestamp '2020-01-02 03:04:05.120000' as varchar)", "2020-01-02 03:04:05.120000"),
+    ("cast(cast('2020-01-02 03:04:05' as timestamp(6) with time zone) as varchar)", "2020-01-02 03:04:05.000000 UTC"),
+    ("cast(cast(null as timestamp(6)) as varchar)", None),
+    ("cast(time '10:00:00' as varchar)", "10:00:00"),
+    (
+        "cast(timestamp '2020-01-02 03:04:05.123' at time zone 'Europe/Berlin' as timestamp(6))",
+        T(2020, 1, 2, 4, 4, 5, 123000),
+    ),
+    (
+        "cast(timestamp '2020-07-02 03:04:05 UTC' at time zone 'America/New_York' as timestamp(6))",
+        T(2020, 7, 1, 23, 4, 5),
+    ),
+    ("trim(chr(9) || ' a' || chr(10) || chr(12288))", "a"),
+    ("trim(chr(160) || 'a')", "\u00a0a"),
+    ("ltrim(chr(9) || 'a' || chr(9))", "a\t"),
+    ("rtrim(chr(9) || 'a' || chr(9))", "\ta"),
+    ("trim(both 'x' from 'xax')", "a"),
+    ("upper('straße')", "STRAßE"),
+    ("reverse('a' || 'e' || chr(769))", "\u0301ea"),
+    ("reverse('日本')", "本日"),
     ("date '2020-01-02'", dt.date(2020, 1, 2)),
     ("timestamp '2020-01-02 03:04:05.123'", T(2020, 1, 2, 3, 4, 5, 123000)),
     ("date_trunc('hour', timestamp '2020-01-15 03:04:05')", T(2020, 1, 15, 3)),
@@ -416,6 +446,7 @@ def test_the_lists_do_not_contradict_each_other() -> None:
         "parse_datetime('2020', 'yyyy')",
         "format_datetime(x, 'yyyy')",
         "regexp_replace(x, 'a', y)",
+        "replace(x, '', 'a')",
     ],
 )
 def test_what_duckdb_would_answer_otherwise_is_an_error(expression: str) -> None:
@@ -443,6 +474,27 @@ def test_a_division_that_may_be_of_decimals_warns(expression: str) -> None:
 @pytest.mark.parametrize("expression", ["cast(a as double) / b", "a / 1e0", "count(*) / 2", "7 / 2"])
 def test_a_division_whose_kind_is_plain_does_not_warn(expression: str) -> None:
     assert to_duckdb(check_query(f"select {expression} from t")).warnings == ()
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "cast(a as char(3))",
+        "cast(map(array['b', 'a'], array[1, 2]) as json)",
+        "cast(a as json)",
+        "cast(current_timestamp as varchar)",
+        "cast(date_trunc('day', a) as varchar)",
+        "cast(a at time zone 'UTC' as timestamp(6) with time zone)",
+        "date_format(a, '%H:%i:%s.%f')",
+        "log2(a)",
+        "log(3, a)",
+        "sign(a)",
+        "levenshtein_distance(a, b)",
+    ],
+)
+def test_a_value_that_may_be_another_one_warns(expression: str) -> None:
+    warnings = to_duckdb(check_query(f"select {expression} from t")).warnings
+    assert [warning.code for warning in warnings] == ["SQL_TRANSLATION_DIFFERS"]
 
 
 def test_at_time_zone_warns_except_inside_a_cast() -> None:

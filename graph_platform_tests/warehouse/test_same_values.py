@@ -35,6 +35,14 @@ _DOUBLES = (
 )
 _HALVES = ("0.5", "1.5", "2.5", "-0.5", "-2.5", "3.49", "-3.51", "1000")
 
+_TEXTS = (
+    *("'12'", "' 12 '", "'+7'", "'-007'", "'1e3'", "'1.5'", "''", "'1_000'", "'0x1f'", "'12a'", "NULL"),
+    *("chr(9) || 'tab' || chr(10)", "chr(160) || 'a' || chr(160)", "chr(8195) || 'wide' || chr(12288)"),
+    *("chr(28) || 'a' || chr(133)", "'straße'", "'日本'", "'cafe' || chr(769) || 's'", "chr(10) || 'x'"),
+)
+
+_TIMES = ("2020-01-02 03:04:05", "2020-07-02 23:59:59.1", "2019-12-31 23:59:59.999", "2024-03-31 01:30:00.250")
+
 
 def _statements(prefix: str, real: str) -> Iterator[str]:
     for table, values, real_value in (("doubles", _DOUBLES, f"CAST(n AS {real}) / 7"), ("halves", _HALVES, "v")):
@@ -43,6 +51,11 @@ def _statements(prefix: str, real: str) -> Iterator[str]:
         if table == "halves":
             columns += ", CAST(v AS DECIMAL(12, 3)) AS m"
         yield f"CREATE TABLE {prefix}{table} AS SELECT n AS id, {columns} FROM (VALUES {rows}) AS t (n, v)"
+    texts = ", ".join(f"({number}, {value})" for number, value in enumerate(_TEXTS))
+    times = ", ".join(f"({number}, '{value}')" for number, value in enumerate(_TIMES))
+    kept = "n AS id, CAST(v AS TIMESTAMP(3)) AS t"
+    yield f"CREATE TABLE {prefix}times AS SELECT {kept} FROM (VALUES {times}) AS t (n, v)"
+    yield f"CREATE TABLE {prefix}texts AS SELECT n AS id, v AS s FROM (VALUES {texts}) AS t (n, v)"
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +90,23 @@ def warehouses(trino_server: TrinoServer, tmp_path_factory: pytest.TempPathFacto
         ("CAST(m AS bigint)", "halves"),
         ("CAST(m AS varchar)", "halves"),
         ("CAST(i AS integer)", "halves"),
+        ("TRY_CAST(s AS bigint)", "texts"),
+        ("TRY_CAST(s AS smallint)", "texts"),
+        ("'[' || trim(s) || ']'", "texts"),
+        ("'[' || ltrim(s) || ']'", "texts"),
+        ("'[' || rtrim(s) || ']'", "texts"),
+        ("upper(s)", "texts"),
+        ("reverse(s)", "texts"),
+        ("CAST(t AS varchar)", "times"),
+        ("CAST(CAST(t AS timestamp(6)) AS varchar)", "times"),
+        ("CAST(CAST(t AS timestamp(6) with time zone) AS varchar)", "times"),
+        ("CAST(CAST(t AT TIME ZONE 'Europe/Berlin' AS timestamp(6)) AS varchar)", "times"),
+        (
+            "CAST(CAST(CAST(t AS timestamp(6) with time zone) AT TIME ZONE 'Asia/Tokyo' AS timestamp(6)) AS varchar)",
+            "times",
+        ),
+        ("CAST(CAST(t AT TIME ZONE 'Asia/Tokyo' AS date) AS varchar)", "times"),
+        ("hour(t AT TIME ZONE 'Asia/Tokyo')", "times"),
     ],
 )
 def test_a_cast_gives_the_same_on_both(warehouses: tuple[Warehouse, ...], expression: str, table: str) -> None:
