@@ -13,6 +13,7 @@ from types import MappingProxyType
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from graph_platform.mapping.aliases import aliases_as_columns
 from graph_platform.mapping.problems import ProblemCode, problem
 from graph_platform.mapping.report import Problem
 from graph_platform.mapping.rewrites import duckdb_text, number_kind
@@ -103,7 +104,7 @@ def to_duckdb(query: CheckedQuery, entity: str = "query") -> Translation:
     if query.tree is None:
         return Translation(None, query.problems)
     errors = tuple(_refused(query, entity))
-    warnings = tuple(_doubtful(query, entity))
+    warnings = (*_doubtful(query, entity), *_aliases(query, entity))
     if errors:
         return Translation(None, errors, warnings)
     try:
@@ -146,6 +147,16 @@ def _refused(query: CheckedQuery, entity: str) -> Iterator[Problem]:
                 field="sql",
                 position=locate(query.sql, name),
             )
+
+
+def _aliases(query: CheckedQuery, entity: str) -> Iterator[Problem]:
+    assert query.tree is not None  # noqa: S101
+    for name in dict.fromkeys(aliases_as_columns(query.tree)):
+        message = f"{name} is the alias of an item: DuckDB takes it for a column here, and Trino refuses it"
+        hint = "repeat the expression, unless a table has a column of that name"
+        position = locate(query.sql, name)
+        code = ProblemCode.SQL_TRANSLATION_DIFFERS
+        yield problem(code, entity, message, field="sql", hint=hint, position=position)
 
 
 def _doubtful(query: CheckedQuery, entity: str) -> Iterator[Problem]:

@@ -497,6 +497,38 @@ def test_a_value_that_may_be_another_one_warns(expression: str) -> None:
     assert [warning.code for warning in warnings] == ["SQL_TRANSLATION_DIFFERS"]
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select a + 1 as b, b * 2 as c from t",
+        "select a + 1 as b from t where b > 1",
+        "select a + 1 as b from t group by b",
+        "select a, count(*) as b from t group by a having b > 1",
+    ],
+)
+def test_an_alias_that_is_read_as_a_column_warns_to_repeat_the_expression(query: str) -> None:
+    (warning,) = to_duckdb(check_query(query)).warnings
+    assert (warning.code, "b is the alias" in warning.message) == ("SQL_TRANSLATION_DIFFERS", True)
+    assert "repeat the expression" in (warning.hint or "")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select a + 1 as b from t order by b",
+        "select upper(a) as a from t group by a",
+        "select a as b from t where t.b = 1",
+        "select a + 1 as b, (select max(b) from u) as c from t",
+        "select upper(a) as b from (select a, b from t) as s group by b",
+        "with s as (select a, b from t) select upper(a) as b from s group by b",
+        "select upper(a) as b from unnest(array['x'], array['y']) as t (a, b) where b = 'y'",
+        "select a as b, transform(array[1], b -> b + 1) as c from t",
+    ],
+)
+def test_a_name_that_is_plainly_a_column_does_not_warn(query: str) -> None:
+    assert to_duckdb(check_query(query)).warnings == ()
+
+
 def test_at_time_zone_warns_except_inside_a_cast() -> None:
     assert to_duckdb(check_query("select a at time zone 'UTC' from t")).warnings
     assert not to_duckdb(check_query("select cast(a at time zone 'UTC' as timestamp(6)) from t")).warnings
