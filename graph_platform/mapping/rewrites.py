@@ -23,7 +23,6 @@ _SPACES = (
     )
     + "\u2029\u205f\u3000"
 )
-_WHOLE = r"\s*[+-]?[0-9]+\s*"
 PRELUDE = f"""
 CREATE OR REPLACE TEMP MACRO trino_text_of_parts(sign, digits, exponent) AS
     sign || left(digits, 1) || '.' || coalesce(nullif(substr(digits, 2), ''), '0') || 'E' || CAST(exponent AS VARCHAR);
@@ -68,9 +67,8 @@ CREATE OR REPLACE TEMP MACRO trino_element(given, place) AS CASE
 CREATE OR REPLACE TEMP MACRO trino_element_at(given, place) AS CASE
     WHEN typeof(given) LIKE '%]' AND trino_index(place) = 0 THEN error('array indices start at 1: ' || place)
     ELSE given[place] END;
-CREATE OR REPLACE TEMP MACRO trino_try_whole(given) AS CASE WHEN regexp_full_match(given, '{_WHOLE}') THEN given END;
-CREATE OR REPLACE TEMP MACRO trino_whole(given) AS CASE
-    WHEN NOT regexp_full_match(given, '{_WHOLE}') THEN error('not a whole number: ' || given) ELSE given END;
+CREATE OR REPLACE TEMP MACRO trino_whole(given) AS
+    regexp_replace(given, '(?s)^(.*[^0-9\\s+-].*)$', 'not a whole number: \\1');
 CREATE OR REPLACE TEMP MACRO trino_trim(given) AS trim(given, '{_SPACES}');
 CREATE OR REPLACE TEMP MACRO trino_ltrim(given) AS ltrim(given, '{_SPACES}');
 CREATE OR REPLACE TEMP MACRO trino_rtrim(given) AS rtrim(given, '{_SPACES}');
@@ -232,14 +230,14 @@ def _to_integer(node: exp.Cast) -> exp.Expr:
     rounded, whole = node.copy(), node.copy()
     rounded.set("this", exp.Round(this=node.this.copy() if kind else _as_double(node.this)))
     text = node.this.copy() if kind else exp.cast(node.this.copy(), "varchar")
-    whole.set("this", _call("trino_try_whole" if isinstance(node, exp.TryCast) else "trino_whole", text))
+    whole.set("this", _call("trino_whole", text))
     if kind is not None:
         return {"double": rounded, "text": whole}.get(kind, node)
-    given = _call("typeof", node.this)
-    is_double = exp.In(this=given, expressions=[exp.Literal.string(name) for name in _DOUBLES])
-    is_text = exp.EQ(this=given.copy(), expression=exp.Literal.string("VARCHAR"))
-    cases = [exp.If(this=is_double, true=rounded), exp.If(this=is_text, true=whole)]
-    return exp.Paren(this=exp.Case(ifs=cases, default=node.copy()))
+    # Each use of the argument is a copy, and copies of copies soon are many: the fewer the better.
+    type_name = _call("replace", _call("typeof", node.this), *map(exp.Literal.string, ("FLOAT", "DOUBLE")))
+    ways = (("DOUBLE", rounded), ("VARCHAR", whole))
+    cases = [exp.If(this=exp.Literal.string(name), true=way) for name, way in ways]
+    return exp.Paren(this=exp.Case(this=type_name, ifs=cases, default=node.copy()))
 
 
 def _is_bare_timestamp(kind: exp.DataType) -> bool:
