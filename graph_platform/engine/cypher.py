@@ -16,6 +16,7 @@ from typing import Literal
 
 from graph_platform.engine.functions import FUNCTIONS, TABLE_FUNCTIONS, TYPES, words
 from graph_platform.engine.lexer import Kind, Token, tokens
+from graph_platform.engine.limits import check_limits
 from graph_platform.errors import ErrorCode, PlatformError
 
 Access = Literal["read", "write"]
@@ -78,7 +79,7 @@ def check_statement(text: str, access: Access) -> Statement:
 
     Raises:
         PlatformError: PERMISSION_DENIED for a clause, function or setting that is not allowed; QUERY_ERROR for text
-            that is empty, several statements, or not Cypher at all.
+            that is empty, several statements, not Cypher at all, or too much for a planner.
     """
     found = list(tokens(text))
     if found and found[-1].text == ";":
@@ -98,6 +99,7 @@ def check_statement(text: str, access: Access) -> Statement:
     writes = False
     for index, token in enumerate(subject):
         writes |= _check_token(subject, index, token, access)
+    check_limits(subject)
     parameters = frozenset(token.text[1:] for token in subject if token.kind is Kind.PARAMETER)
     return Statement(_text(found), _text(subject), writes, parameters)
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from graph_platform.engine.connect import load_engine
 from graph_platform.engine.cypher import check_operators, check_statement
 from graph_platform.engine.lexer import MAX_DEPTH, MAX_TOKENS, Kind, tokens
+from graph_platform.engine.limits import MAX_CASES, MAX_EDGES, MAX_OPERATORS, MAX_PATTERNS
 from graph_platform.errors import ErrorCode, PlatformError
 
 NAMES_NOT_CLAUSES = [
@@ -84,6 +85,68 @@ def test_what_is_not_one_statement_is_refused_with_its_position(text: str, code:
     assert refused.value.code is code
     if text.strip("; \n") and "nothing" not in text:
         assert refused.value.details["line"] == 1
+
+
+def _cases(depth: int, inner: str = "1") -> str:
+    return "RETURN " + "CASE WHEN true THEN " * depth + inner + " ELSE 0 END" * depth
+
+
+def _edges(count: int, edge: str = "-[:KNOWS]->") -> str:
+    return "MATCH (a)" + "".join(f"{edge}(b{i})" for i in range(count)) + " RETURN count(*)"
+
+
+TOO_MUCH = [
+    (_cases(MAX_CASES + 1), "nested more than"),
+    (_cases(1000), "nested more than"),
+    ("RETURN " + "(CASE WHEN true THEN " * (MAX_CASES + 1) + "1" + " ELSE 0 END)" * (MAX_CASES + 1), "nested"),
+    ("RETURN " + "(" * 80 + _cases(MAX_CASES).removeprefix("RETURN ") + ")" * 80, "too deep"),
+    ("RETURN " + "{a: CASE WHEN true THEN " * (MAX_CASES + 1) + "1" + " END}" * (MAX_CASES + 1), "nested"),
+    ("WITH 1 AS end RETURN " + "CASE end WHEN end THEN " * 20 + "end" + " END" * 20, "nested more than"),
+    ("RETURN 1" + "+1" * (MAX_OPERATORS + 1), "operators"),
+    ("MATCH (n) WHERE n.id = 0" + " OR n.id = 1" * MAX_OPERATORS + " RETURN n", "operators"),
+    ("RETURN " + "(" * 5 + "1" + ("+1" * 300 + ")") * 5, "operators"),
+    ("MATCH " + ", ".join(f"(n{i})" for i in range(MAX_PATTERNS + 1)) + " RETURN count(*)", "patterns"),
+    ("MATCH (n) " * (MAX_PATTERNS + 1) + "RETURN count(*)", "patterns"),
+    (_edges(MAX_EDGES + 1), "edges"),
+    (_edges(MAX_EDGES + 1, "<-[:KNOWS]-"), "edges"),
+    (_edges(MAX_EDGES + 1, "--"), "edges"),
+    ("RETURN range(1, 1000000000)", "elements"),
+    ("UNWIND `range`(1000000000, (-1), -1) AS x RETURN x", "elements"),
+    ("RETURN range(1, 1000000000, 2)", "elements"),
+    ("RETURN repeat('x', 2000000000)", "elements"),
+    ("RETURN repeat('0123456789', 2000000)", "elements"),
+    ("RETURN lpad('x', 2000000000, 'y')", "elements"),
+]
+
+
+@pytest.mark.parametrize(("text", "reason"), TOO_MUCH, ids=lambda value: value[:30])
+def test_what_a_planner_would_choke_on_is_refused_with_a_hint(text: str, reason: str) -> None:
+    with pytest.raises(PlatformError, match=reason) as refused:
+        check_statement(text, "read")
+    assert refused.value.code is ErrorCode.QUERY_ERROR
+    assert refused.value.hint
+    assert refused.value.details["line"] == 1
+
+
+ENOUGH = [
+    _cases(MAX_CASES),
+    "RETURN " + ", ".join(["CASE WHEN true THEN 1 END"] * 100),
+    "RETURN " + " + ".join(["CASE WHEN true THEN 'end' ELSE 'x' END"] * 100),
+    "RETURN 1" + "+1" * (MAX_OPERATORS - 1),
+    "RETURN [" + ", ".join(["-1"] * 3000) + "]",
+    "UNWIND range(1, 1000000) AS x RETURN count(x)",
+    "UNWIND range(1, 1000000000, 1000) AS x RETURN count(x)",
+    "RETURN repeat('x', 1000000)",
+]
+
+
+@pytest.mark.parametrize("text", ENOUGH, ids=lambda value: value[:30])
+def test_what_is_within_the_limits_is_let_through(text: str) -> None:
+    assert check_statement(text, "read").text
+
+
+def test_names_like_case_and_end_are_not_counted() -> None:
+    check_statement("MATCH (n:Case) RETURN n.case, n.end AS end" + ", n.case" * 20, "read")
 
 
 def test_a_refused_name_comes_with_the_way_to_write_it() -> None:

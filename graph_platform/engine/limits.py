@@ -1,0 +1,171 @@
+"""How much a statement may ask of an engine's planner, which no time limit interrupts and some text crashes.
+
+Decided from the tokens alone, so values that come as parameters are not seen. Whether the statement may be run at all
+is `cypher.py`'s to say. The numbers were found by trying: at each of them an engine plans in well under a second or,
+for edges, in a few.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from graph_platform.engine.functions import words
+from graph_platform.engine.lexer import Kind, Token
+from graph_platform.errors import ErrorCode, PlatformError
+
+MAX_CASES = 10  # 16 nested take a second to plan, 32 a minute, and 1,000 overflow the stack
+MAX_NESTING = 120  # of brackets, where each CASE around or inside them counts for ten
+MAX_OPERATORS = 1_000  # 2,000 take seconds, 5,000 half a minute
+MAX_PATTERNS = 50
+MAX_EDGES = 20  # the planner tries orders of them: each further one costs more than the one before
+MAX_LITERAL_SIZE = 10_000_000
+
+_OPERATOR_SIGNS = frozenset("+-*/%^=<>")
+_OPERATOR_WORDS = words("AND OR XOR")
+_OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
+_NO_CASE_BEFORE = frozenset(".:,)]}|")
+_BEFORE_AN_OPERAND = words(
+    "CASE WHEN THEN ELSE AND OR XOR NOT IN CONTAINS STARTS ENDS WITH RETURN WHERE BY DISTINCT UNWIND AS IS LIMIT SKIP"
+)
+_AFTER_PATTERNS = words("WHERE RETURN WITH UNWIND HINT CREATE MERGE SET DELETE DETACH CALL UNION")
+_SIZED_FUNCTIONS = words("RANGE REPEAT LPAD RPAD")
+
+
+@dataclass
+class _Level:
+    """What has been seen between a bracket and its end. `operators` are those since the last comma."""
+
+    cases: int = 0
+    operators: int = 0
+    most_operators: int = 0
+    matching: bool = False
+
+
+def check_limits(found: Sequence[Token]) -> None:
+    """Refuse a statement that an engine would plan for too long, or that asks for a value of an absurd size.
+
+    Raises:
+        PlatformError: QUERY_ERROR with line and column.
+    """
+    levels = [_Level()]
+    patterns = edges = cases = 0
+    for index, token in enumerate(found):
+        before = found[index - 1] if index else None
+        after = found[index + 1] if index + 1 < len(found) else None
+        level = levels[-1]
+        if token.kind is Kind.SIGN and token.text in _OPENING:
+            edges += _begins_edge(token, before)
+            _check_size(found, index)
+            levels.append(_Level())
+        elif token.kind is Kind.SIGN and token.text in _CLOSING:
+            cases -= levels.pop().cases
+            levels[-1].operators += max(level.operators, level.most_operators)
+        elif token.text == "," and token.kind is Kind.SIGN:
+            patterns += level.matching
+            level.operators, level.most_operators = 0, max(level.operators, level.most_operators)
+        elif token.word == "MATCH":
+            level.matching = True
+            patterns += 1
+        elif token.word in _AFTER_PATTERNS:
+            level.matching = False
+        elif _begins_case(token, before, after):
+            level.cases += 1
+            cases += 1
+        elif level.cases and _ends_case(token, before):
+            level.cases -= 1
+            cases -= 1
+        elif token.word in _OPERATOR_WORDS or (token.kind is Kind.SIGN and token.text in _OPERATOR_SIGNS):
+            levels[-1].operators += not level.matching  # the signs of a pattern are arrows
+            edges += _begins_edge(token, before)
+        _check_count(token, cases, MAX_CASES, "CASE … END is nested more than {} deep", "use a list or a map instead")
+        nesting = len(levels) - 1 + 10 * cases if cases else 0
+        _check_count(token, nesting, MAX_NESTING, "CASE … END and brackets are nested too deep", "nest less")
+        hint = "pass the values as one list: `x IN $values`"
+        _check_count(token, levels[-1].operators, MAX_OPERATORS, "an expression has more than {} operators", hint)
+        hint = "ask in several statements"
+        _check_count(token, patterns, MAX_PATTERNS, "the statement has more than {} patterns", hint)
+        _check_count(token, edges, MAX_EDGES, "the statement has more than {} edges in its patterns", hint)
+
+
+def _begins_edge(token: Token, before: Token | None) -> bool:
+    """`-[` and `--`; a minus before a list is no arithmetic."""
+    return before is not None and before.text == "-" and token.text in ("[", "-")
+
+
+def _begins_case(token: Token, before: Token | None, after: Token | None) -> bool:
+    """A name that is taken for one ends with its bracket; a CASE must never be taken for a name."""
+    if token.word != "CASE" or after is None or (before is not None and before.text == "."):
+        return False
+    return not (after.kind is Kind.SIGN and after.text in _NO_CASE_BEFORE)
+
+
+def _ends_case(token: Token, before: Token | None) -> bool:
+    """END after an operand can be no variable, so nothing but a CASE can end with it."""
+    if token.word != "END" or before is None:
+        return False
+    if before.kind is Kind.SIGN:
+        return before.text in _CLOSING
+    return before.word not in _BEFORE_AN_OPERAND
+
+
+def _check_count(token: Token, count: int, limit: int, message: str, hint: str) -> None:
+    if count > limit:
+        raise _refusal(token, message.format(f"{limit:,}"), hint)
+
+
+def _check_size(found: Sequence[Token], bracket: int) -> None:
+    function = found[bracket - 1] if bracket else None
+    name = function.text.strip("`").upper() if function and function.kind in (Kind.WORD, Kind.QUOTED) else ""
+    if function is None or name not in _SIZED_FUNCTIONS:
+        return
+    arguments = list(_arguments(found, bracket))
+    if _size(name, arguments) > MAX_LITERAL_SIZE:
+        message = f"{function.text} would make a value of more than {MAX_LITERAL_SIZE:,} elements"
+        raise _refusal(function, message, "the engine holds it in memory as a whole: ask for less")
+
+
+def _arguments(found: Sequence[Token], bracket: int) -> Iterator[list[Token]]:
+    depth, argument = 0, list[Token]()
+    for token in found[bracket + 1 :]:
+        sign = token.text if token.kind is Kind.SIGN else ""
+        if depth == 0 and (sign == "," or sign in _CLOSING):
+            yield argument
+            argument = []
+            if sign != ",":
+                return
+            continue
+        depth += (sign in _OPENING) - (sign in _CLOSING)
+        argument.append(token)
+
+
+def _size(name: str, arguments: Sequence[Sequence[Token]]) -> float:
+    """The length of what a call with literal arguments makes, 0 if that cannot be told."""
+    numbers = [_number(argument) for argument in arguments]
+    if name == "RANGE":
+        start, end, step = (*numbers, None, None, None)[:3]
+        return 0 if start is None or end is None else abs(end - start) / max(1, abs(step or 1))
+    times = numbers[1] if len(numbers) > 1 else None
+    text = arguments[0]
+    literal = len(text) == 1 and text[0].kind is Kind.STRING and name == "REPEAT"
+    return (times or 0) * (max(1, len(text[0].text) - 2) if literal else 1)
+
+
+def _number(argument: Sequence[Token]) -> float | None:
+    """The number that an argument is, with signs and brackets around it; None for anything else."""
+    kept = [token for token in argument if token.text not in ("(", ")", "+")]
+    minus = 0
+    while kept and kept[0].text == "-":
+        kept, minus = kept[1:], minus + 1
+    if len(kept) != 1 or kept[0].kind is not Kind.NUMBER:
+        return None
+    return float(kept[0].text) * (-1) ** minus
+
+
+def _refusal(token: Token, message: str, hint: str) -> PlatformError:
+    return PlatformError(
+        ErrorCode.QUERY_ERROR,
+        f"{message}, at line {token.line}, column {token.column}",
+        hint,
+        {"line": token.line, "column": token.column},
+    )
