@@ -56,11 +56,15 @@ class Settings:
     dagster_storage: str = _setting(
         "", "Postgres URL of Dagster's own database; empty: beside the catalog, named <catalog>_dagster", secret=True
     )
-    storage: str = _setting("", "where snapshots are kept: file:///FOLDER, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX")
-    runtime: str = _setting("local:", "where instances run: local: for processes on loopback")
+    storage: str = _setting(
+        "", "where snapshots are kept: file:///FOLDER, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX", secret=True
+    )
+    runtime: str = _setting("local:", "where instances run: local: for processes on loopback", secret=True)
     engine: str = _setting("ladybug", "the graph database engine: ladybug or ryugraph")
     user: str = _setting("", "who is written on what is created, and in the audit; empty: the login name")
-    dagster_url: str = _setting("", "a running Dagster to submit jobs to, http://HOST:PORT; empty: run them here")
+    dagster_url: str = _setting(
+        "", "a running Dagster to submit jobs to, http://HOST:PORT; empty: run them here", secret=True
+    )
 
     validation_concurrency: int = _setting(16, "statements of one mapping described at once: none of them reads data")
     export_concurrency: int = _setting(4, "definitions of one mapping exported, or their data looked at, at once")
@@ -125,17 +129,28 @@ class Settings:
         return f"Settings({shown})"
 
 
-_SECRET_PARAMETER = re.compile(r"([?&][^=&#]*(?:pass|pwd|token|secret|key|auth|jwt)[^=&#]*=)[^&#]+", re.I)
+_NAME_OF_ONE = r"[^=&#\s]*(?:pass|pwd|token|secret|key|auth|jwt)[^=&#\s]*"
+# A password that was not percent-encoded may hold a # itself.
+_SECRET_PARAMETER = re.compile(rf"([?&]{_NAME_OF_ONE}=)[^&]+", re.IGNORECASE)
+# libpq's other form, host=… password=…, which is no URL and is easily given for one.
+_SECRET_WORD = re.compile(rf"((?:^|\s){_NAME_OF_ONE}\s*=\s*)(?:'(?:[^'\\]|\\.)*'|(?:(?!\s+\w+\s*=).)+)", re.IGNORECASE)
+# To the last @, since a password that was not percent-encoded may have one itself.
+_PASSWORD = re.compile(r"^([^@]*?:(?!//)).*@", re.DOTALL)
 
 
 def redacted(settings: Settings, name: str) -> str:
     """The value of a setting as it may be shown: a secret, or the password inside a URL, is replaced by `***`."""
     value = str(getattr(settings, name))
-    if value and next(spec for spec in fields(settings) if spec.name == name).metadata.get("hidden"):
+    metadata = next(spec for spec in fields(settings) if spec.name == name).metadata
+    if value and metadata.get("hidden"):
         return "***"
-    # To the last @, since a password that was not percent-encoded may have one itself.
-    value = re.sub(r"(://[^:/@\s]*):.*@", r"\1:***@", value)
-    return _SECRET_PARAMETER.sub(r"\1***", value)
+    return masked(value) if metadata.get("secret") else value
+
+
+def masked(url: str) -> str:
+    """A URL, or what was given for one, as it may be shown: without the password that may be in it."""
+    shown = _PASSWORD.sub(r"\1***@", url)
+    return _SECRET_WORD.sub(r"\1***", _SECRET_PARAMETER.sub(r"\1***", shown))
 
 
 def _parse(variable: str, text: str, default: Any) -> Any:

@@ -10,13 +10,15 @@ from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, func, make_url, select, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, ProgrammingError
 
+from graph_platform.catalog.address import FORM, check_postgres_url
 from graph_platform.catalog.tables import installation
 from graph_platform.catalog.transition import Session
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.settings import Settings
+from graph_platform.settings import Settings, masked
 
+CATALOG_VARIABLE = "GRAPH_PLATFORM_CATALOG"
 HEAD = "0001"
 """The newest migration. A constant, because asking Alembic takes longer than a whole `mapping list`."""
 
@@ -86,6 +88,8 @@ class Catalog:
                 if time.monotonic() >= deadline:
                     raise self._unreachable(error) from error
                 time.sleep(0.25)
+            except ProgrammingError:  # the driver knows no such parameter, or cannot read the value of one
+                raise _wrong_url() from None
         self._has_answered = True
         try:
             with connection, connection.begin():
@@ -113,7 +117,7 @@ class Catalog:
 
     def _unreachable(self, error: Exception) -> PlatformError:
         cause = str(getattr(error, "orig", error)).strip().splitlines()
-        where = self._engine.url.render_as_string(hide_password=True)
+        where = masked(self._engine.url.render_as_string(hide_password=True))
         return PlatformError(
             ErrorCode.BACKEND_UNREACHABLE,
             f"the catalog at {where} could not be reached: {cause[0] if cause else error}",
@@ -131,14 +135,15 @@ def catalog_url(settings: Settings) -> str:
         from graph_platform.catalog.embedded import EmbeddedPostgres  # noqa: PLC0415 - only this kind needs it
 
         return EmbeddedPostgres(settings.home).ensure()
+    check_postgres_url(settings.catalog, CATALOG_VARIABLE)
     return settings.catalog
 
 
 def _engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
-        raise _wrong_url() from error
+    except (ArgumentError, ValueError):
+        raise _wrong_url() from None  # the cause may quote the password
     if parsed.get_backend_name() != "postgresql":
         raise _wrong_url()
     return create_engine(
@@ -153,6 +158,6 @@ def _engine(url: str) -> Engine:
 def _wrong_url() -> PlatformError:
     return PlatformError(
         ErrorCode.VALIDATION_FAILED,
-        "GRAPH_PLATFORM_CATALOG is neither `embedded:` nor the URL of a Postgres database",
-        "e.g. GRAPH_PLATFORM_CATALOG=postgresql+psycopg://user:password@host/database",
+        f"{CATALOG_VARIABLE} is neither `embedded:` nor the URL of a Postgres database",
+        f"e.g. {CATALOG_VARIABLE}={FORM}",
     )

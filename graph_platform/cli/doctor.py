@@ -174,7 +174,7 @@ def _warehouse(settings: Settings) -> Iterator[Check]:
     with Platform.open(settings) as platform:
         if settings.warehouse.startswith("duckdb:") and not Path(settings.warehouse.removeprefix("duckdb://")).exists():
             hint = "graph-platform demo loads one, or set GRAPH_PLATFORM_WAREHOUSE"
-            yield Check("warehouse", _WARN, f"{settings.warehouse} does not exist yet", hint)
+            yield Check("warehouse", _WARN, f"{redacted(settings, 'warehouse')} does not exist yet", hint)
             return
         if platform.warehouse.export_warning:
             said, _, hint = platform.warehouse.export_warning.partition("; ")

@@ -15,7 +15,7 @@ import httpx
 from graph_platform.cli.output import Output
 from graph_platform.cli.runs import export_line
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.settings import Settings
+from graph_platform.settings import Settings, masked
 
 _POLL_SECONDS = 0.5
 _PATIENCE_SECONDS = 60.0
@@ -145,6 +145,7 @@ class _Dagster:
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
+        self._shown = masked(self._url)
         self._client = httpx.Client(timeout=httpx.Timeout(30, connect=5), follow_redirects=True)
 
     def __enter__(self) -> _Dagster:
@@ -155,7 +156,7 @@ class _Dagster:
 
     def run_url(self, run_id: str) -> str:
         """The run's page."""
-        return f"{self._url}/runs/{run_id}"
+        return f"{self._shown}/runs/{run_id}"
 
     def launch(self, job: str, config: Mapping[str, Any], tags: Mapping[str, str]) -> str:
         """Queue a run and return its id.
@@ -242,6 +243,6 @@ class _Dagster:
     def _unusable(self, what: str) -> PlatformError:
         return PlatformError(
             ErrorCode.BACKEND_UNREACHABLE,
-            f"the Dagster at {self._url} {what}",
+            f"the Dagster at {self._shown} {what}",
             "check GRAPH_PLATFORM_DAGSTER_URL, e.g. http://127.0.0.1:3000, or unset it to run jobs in this process",
         )

@@ -88,6 +88,7 @@ def show_instance(instance: str, output: Output) -> None:
     observed = document["observed"]
     if observed:
         output.fields({"server": observed["presence"], "phase": observed["phase"]}, ["server", "phase"])
+        _show_failure({"error": observed["failure"]}, output)
     _show_failure(document, output)
     _show_events(document, output)
 

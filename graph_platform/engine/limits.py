@@ -159,7 +159,8 @@ def _number(argument: Sequence[Token]) -> float | None:
         kept, minus = kept[1:], minus + 1
     if len(kept) != 1 or kept[0].kind is not Kind.NUMBER:
         return None
-    return float(kept[0].text) * (-1) ** minus
+    value = float(kept[0].text)
+    return -value if minus % 2 else value
 
 
 def _refusal(token: Token, message: str, hint: str) -> PlatformError:

@@ -71,7 +71,8 @@ def termination(status: int, log_tail: str, doing: str) -> PlatformError:
         return PlatformError(
             ErrorCode.OOM_KILLED,
             f"the process {doing} was killed, most likely for want of memory",
-            "lower GRAPH_PLATFORM_ENGINE_MEMORY_BYTES, or use a machine with more memory",
+            "lower GRAPH_PLATFORM_ENGINE_MEMORY_BYTES, or use a machine with more memory; "
+            "if something else killed it, trying again is enough",
             details,
         )
     how = signal.Signals(-status).name if status < 0 else f"status {status}"

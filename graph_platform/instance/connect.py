@@ -7,7 +7,7 @@ from collections.abc import Callable
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.instance.local import LocalRuntime
 from graph_platform.instance.protocol import Runtime
-from graph_platform.settings import Settings
+from graph_platform.settings import Settings, redacted
 
 ADAPTERS: dict[str, Callable[[Settings, str], Runtime]] = {
     "local": lambda settings, installation: LocalRuntime(settings.home, installation),
@@ -23,12 +23,12 @@ def open_runtime(settings: Settings, installation: str) -> Runtime:
     Raises:
         PlatformError: VALIDATION_FAILED, for a URL without an adapter.
     """
-    scheme = settings.runtime.partition(":")[0]
+    scheme, colon, rest = settings.runtime.partition(":")
     adapter = ADAPTERS.get(scheme)
-    if adapter is None or ":" not in settings.runtime:
+    if adapter is None or not colon or rest:
         raise PlatformError(
             ErrorCode.VALIDATION_FAILED,
-            f"no runtime for {settings.runtime!r}",
+            f"no runtime for {redacted(settings, 'runtime')!r}",
             f"there is: {', '.join(f'{name}:' for name in ADAPTERS)} (GRAPH_PLATFORM_RUNTIME)",
         )
     return adapter(settings, installation)

@@ -6,6 +6,7 @@ mended by the next launch. Starting and stopping are both repeatable, so a run k
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -66,6 +67,7 @@ class InstanceService:
             PlatformError: RESOURCE_NOT_FOUND, INVALID_STATE, ALREADY_EXISTS, CONCURRENCY_LIMIT_EXCEEDED, or the code
                 with which the start failed.
         """
+        _ = self._runtime  # one that there is not is refused before its URL is written anywhere
         request = InstanceRequest(
             name,
             self._settings.runtime,
@@ -161,7 +163,7 @@ class InstanceService:
         """Ask a running instance, over HTTP; returns the server's answer.
 
         Raises:
-            PlatformError: RESOURCE_NOT_FOUND, INVALID_STATE, or whatever the server answered.
+            PlatformError: RESOURCE_NOT_FOUND, INVALID_STATE, whatever the server answered, or what it ended with.
         """
         with self._catalog.transaction() as session:
             instance = instances.get_instance(session, reference)
@@ -172,7 +174,11 @@ class InstanceService:
             raise PlatformError(
                 ErrorCode.INVALID_STATE, f"instance {reference} is {instance.status}, not running", f"`{hint}`"
             )
-        connection = self._runtime.connect(instance.id)
+        try:
+            connection = self._runtime.connect(instance.id)
+        except PlatformError:
+            self._refuse_ended(instance)
+            raise
         body = {
             "cypher": cypher,
             "parameters": dict(parameters or {}),
@@ -190,6 +196,7 @@ class InstanceService:
             )
             document: dict[str, Any] = answer.json()
         except (httpx.HTTPError, ValueError) as error:
+            self._refuse_ended(instance)  # the query may have been what ended it
             raise PlatformError(
                 ErrorCode.BACKEND_UNREACHABLE,
                 f"instance {instance.id} at {connection.url} did not answer: {error}",
@@ -202,6 +209,19 @@ class InstanceService:
     def observe(self, instance: InstanceRecord) -> Observation:
         """What the runtime sees of an instance right now."""
         return self._runtime.observe(instance.id)
+
+    def _refuse_ended(self, instance: InstanceRecord) -> None:
+        seen = self._runtime.observe(instance.id)
+        if seen.presence != Presence.ENDED:
+            return
+        failure = PlatformError.from_document(seen.failure) if seen.failure else _vanished(instance)
+        name = f" --name {shlex.quote(instance.name)}" if instance.name else ""
+        raise PlatformError(
+            failure.code,
+            f"the server of instance {instance.name or instance.id} has ended: {failure.code}: {failure.message}",
+            f"`graph-platform instance launch {instance.snapshot_id}{name}` starts it again",
+            failure.details,
+        )
 
     def _get(self, reference: str, report: Reporter) -> InstanceRecord:
         with self._catalog.transaction() as session:

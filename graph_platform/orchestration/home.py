@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from graph_platform.catalog.address import FORM, check_postgres_url
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.settings import Settings
 
@@ -64,28 +65,22 @@ def _storage_url(settings: Settings) -> str:
     A bare `postgresql://` means psycopg 3 since SQLAlchemy 2.1, and Dagster's NOTIFY only works with psycopg2.
     """
     if settings.dagster_storage:
-        return _with_driver(settings.dagster_storage)
+        return _with_driver(settings.dagster_storage, "GRAPH_PLATFORM_DAGSTER_STORAGE")
     if settings.catalog == "embedded:":
         from graph_platform.catalog.embedded import DAGSTER_DATABASE, EmbeddedPostgres  # noqa: PLC0415
 
         server = EmbeddedPostgres(settings.home)
         server.ensure()
         return server.url(DAGSTER_DATABASE, _DRIVER)
-    catalog = urlsplit(_with_driver(settings.catalog))
+    catalog = urlsplit(_with_driver(settings.catalog, "GRAPH_PLATFORM_CATALOG"))
     path = catalog.path.lstrip("/") or "postgres"
     _create_database(urlunsplit(catalog._replace(scheme="postgresql")), f"{unquote(path)}_dagster")
     return urlunsplit(catalog._replace(path=f"/{path}_dagster"))
 
 
-def _with_driver(url: str) -> str:
-    scheme, _, rest = url.partition("://")
-    if scheme.partition("+")[0] not in {"postgresql", "postgres"} or not rest:
-        raise PlatformError(
-            ErrorCode.VALIDATION_FAILED,
-            "GRAPH_PLATFORM_CATALOG or GRAPH_PLATFORM_DAGSTER_STORAGE is not the URL of a Postgres database",
-            "e.g. postgresql+psycopg://user:password@host/database, or embedded: for the catalog",
-        )
-    return f"{_DRIVER}://{rest}"
+def _with_driver(url: str, variable: str) -> str:
+    check_postgres_url(url, variable)
+    return f"{_DRIVER}://{url.partition('://')[2]}"
 
 
 def _create_database(url: str, name: str) -> None:
@@ -106,6 +101,12 @@ def _create_database(url: str, name: str) -> None:
             f"the database {name} for Dagster's runs does not exist, and this user may not create it",
             f'have it created (CREATE DATABASE "{name}"), or name another in GRAPH_PLATFORM_DAGSTER_STORAGE',
         ) from error
+    except psycopg.ProgrammingError:  # libpq cannot read the URL, and may quote the password to say so
+        raise PlatformError(
+            ErrorCode.VALIDATION_FAILED,
+            "GRAPH_PLATFORM_CATALOG is not a URL that Postgres can read",
+            f"write GRAPH_PLATFORM_CATALOG={FORM}, signs like @ : / % # ? of the password percent-encoded",
+        ) from None
     except psycopg.Error as error:
         said = str(error).strip().splitlines()
         raise PlatformError(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.settings import masked
 from graph_platform.storage.file import FileStorage
 from graph_platform.storage.protocol import Storage
 
@@ -33,12 +33,19 @@ def open_storage(url: str) -> Storage:
     Raises:
         PlatformError: VALIDATION_FAILED, for a scheme without an adapter or a URL that the adapter cannot use.
     """
-    scheme = urlsplit(url).scheme
+    scheme = url.partition(":")[0].lower() if ":" in url else ""
     adapter = ADAPTERS.get(scheme)
     if adapter is None:
         raise PlatformError(
             ErrorCode.VALIDATION_FAILED,
-            f"no storage adapter for a URL of the scheme {scheme!r}",  # the rest may hold a password
+            f"no storage adapter for a URL of the scheme {masked(scheme)!r}",  # the rest may hold a password
             f"there is one for: {', '.join(f'{scheme}:' for scheme in ADAPTERS)}",
         )
-    return adapter(url)
+    try:
+        return adapter(url)
+    except ValueError:  # a host that cannot be read; the cause may quote what is secret
+        raise PlatformError(
+            ErrorCode.VALIDATION_FAILED,
+            f"the storage URL {masked(url)!r} cannot be read",
+            "write file:///FOLDER, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX",
+        ) from None

@@ -18,6 +18,7 @@ from typing import IO
 from urllib.parse import quote, unquote, urlsplit
 
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.settings import masked
 from graph_platform.storage.keys import PARTIAL, check_key, check_prefix, key_below
 from graph_platform.storage.protocol import StoredObject
 
@@ -50,10 +51,12 @@ class FileStorage:
         path = unquote(url[len("file://") + len(parts.netloc) :]) if url.startswith("file://") else ""
         if parts.scheme != "file" or parts.netloc not in ("", "localhost") or not path.startswith("/"):
             raise PlatformError(
-                ErrorCode.VALIDATION_FAILED, f"{url!r} is not a file storage URL", "e.g. file:///var/lib/graph-platform"
+                ErrorCode.VALIDATION_FAILED,
+                f"{masked(url)!r} is not a file storage URL",
+                "e.g. file:///var/lib/graph-platform",
             )
         if "\0" in path:
-            raise PlatformError(ErrorCode.VALIDATION_FAILED, f"{url!r} holds a NUL character")
+            raise PlatformError(ErrorCode.VALIDATION_FAILED, f"{masked(url)!r} holds a NUL character")
         self.root = Path(os.path.normpath(path))
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.settings import Settings, redacted
@@ -22,7 +22,7 @@ def open_warehouse(settings: Settings) -> Warehouse:
     Raises:
         PlatformError: VALIDATION_FAILED for a URL that no adapter takes, BACKEND_UNREACHABLE if it does not answer.
     """
-    scheme = urlsplit(settings.warehouse).scheme
+    scheme = settings.warehouse.partition(":")[0].lower()
     opener = _ADAPTERS.get(scheme)
     if opener is None:
         known = ", ".join(f"{name}://" for name in _ADAPTERS)
@@ -35,9 +35,9 @@ def _duckdb(settings: Settings) -> Warehouse:
     # Both duckdb:///abs/path and, as people write it for a path of this folder, duckdb://./file.
     path = Path(unquote(settings.warehouse.removeprefix("duckdb://"))).expanduser()
     if not path.name:
-        message = f"the warehouse URL {settings.warehouse!r} names no file"
+        message = f"the warehouse URL {redacted(settings, 'warehouse')!r} names no file"
         raise PlatformError(ErrorCode.VALIDATION_FAILED, message, "write duckdb:///path/to/file.duckdb")
-    if urlsplit(settings.storage).scheme == "file":
+    if settings.storage.startswith("file:"):
         return DuckDBWarehouse(path.absolute(), storage=local_folder(settings.storage))
     scratch = settings.home / "scratch" / "exports"
     return DuckDBWarehouse(path.absolute(), storage=scratch, bucket=open_storage(settings.storage))

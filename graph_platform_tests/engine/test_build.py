@@ -20,7 +20,7 @@ from graph_platform.engine.build import BuildProgress, BuildRequest
 from graph_platform.engine.connect import load_engine
 from graph_platform.engine.files import file_sha256
 from graph_platform.engine.load import copy_statement
-from graph_platform.engine.process import build_database
+from graph_platform.engine.process import build_database, termination
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.instance.identity import process_identity
 from graph_platform.snapshot.manifest import Manifest, ManifestColumn, ManifestTable
@@ -323,3 +323,9 @@ def test_a_column_that_copy_cannot_cast_is_converted_on_the_way(engine_name: str
     result = database.query("MATCH (i:Item) RETURN i.prices ORDER BY i.id", timeout_seconds=5, row_limit=5)
     assert result.rows == (({"a": Decimal("1.50"), "b": None},), (None,))
     database.close()
+
+
+def test_a_killed_process_may_be_tried_again() -> None:
+    error = termination(-signal.SIGKILL, "", "building the database")
+    assert error.hint
+    assert "trying again is enough" in error.hint

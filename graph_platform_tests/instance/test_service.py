@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -125,6 +126,20 @@ def test_a_server_that_was_killed_is_noticed_and_replaced(platform: Platform, ho
     assert replaced.id != instance.id
     assert platform.show_instance(instance.id)["status"] == "failed"
     assert platform.query_instance("mine", "RETURN 1 AS one")["rows"] == [[1]]
+
+
+def test_a_query_to_a_server_that_ended_says_so_and_how_to_start_it_again(platform: Platform, home: Path) -> None:
+    instance = launch(platform, "my graph")
+    (server,) = servers(home)
+    server.send_signal(signal.SIGSEGV)
+    server.wait(10)
+    with pytest.raises(PlatformError, match=r"my graph has ended: UNEXPECTED_TERMINATION: .*SIGSEGV") as refused:
+        platform.query_instance("my graph", "RETURN 1")
+    assert refused.value.code == ErrorCode.UNEXPECTED_TERMINATION
+    assert refused.value.hint
+    assert f"instance launch {instance.snapshot_id} --name 'my graph'" in refused.value.hint
+    observed = platform.show_instance("my graph")["observed"]
+    assert observed["failure"]["code"] == "UNEXPECTED_TERMINATION"
 
 
 def test_a_snapshot_in_use_is_not_deleted_and_the_error_names_the_instance(platform: Platform) -> None:

@@ -165,6 +165,13 @@ def test_a_missing_file_is_unreachable_and_says_what_to_set(tmp_path: Path) -> N
     assert "GRAPH_PLATFORM_WAREHOUSE" in (failure.value.hint or "")
 
 
+@pytest.mark.parametrize("place", ["/", "/dev/null"])
+def test_a_folder_or_a_device_is_no_file(place: str) -> None:
+    with pytest.raises(PlatformError, match=f"the warehouse {place} is no file") as refused:
+        DuckDBWarehouse(Path(place))
+    assert refused.value.code == ErrorCode.BACKEND_UNREACHABLE
+
+
 def test_a_file_that_is_no_database_is_unreachable(tmp_path: Path) -> None:
     (tmp_path / "text.duckdb").write_text("hello " * 1000)
     with pytest.raises(PlatformError) as failure:

@@ -24,7 +24,8 @@ def connected(path: Path) -> duckdb.DuckDBPyConnection:
         PlatformError: BACKEND_UNREACHABLE, if it is missing, locked by another process, or no database.
     """
     if not path.is_file():
-        message = f"the warehouse {path} does not exist"
+        there = "is no file" if path.exists() else "does not exist"
+        message = f"the warehouse {path} {there}"
         hint = "set GRAPH_PLATFORM_WAREHOUSE to duckdb:///FILE, or create the file"
         raise PlatformError(ErrorCode.BACKEND_UNREACHABLE, message, hint)
     try:
