@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, func, make_url, select, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, InterfaceError, OperationalError, ProgrammingError
 
 from graph_platform.catalog.address import FORM, check_postgres_url
 from graph_platform.catalog.tables import installation
@@ -77,7 +77,7 @@ class Catalog:
         took an hour does not fail for a restart of Postgres. Inside a transaction its loss is an error.
 
         Raises:
-            PlatformError: BACKEND_UNREACHABLE.
+            PlatformError: BACKEND_UNREACHABLE; VALIDATION_FAILED for a text that Postgres cannot keep.
         """
         deadline = time.monotonic() + (self._patience_seconds if self._has_answered else 0)
         while True:
@@ -94,6 +94,14 @@ class Catalog:
         try:
             with connection, connection.begin():
                 yield connection
+        except DataError as error:
+            if "NUL" not in str(error.orig) and "\\u0000" not in str(error.orig):
+                raise
+            raise PlatformError(
+                ErrorCode.VALIDATION_FAILED,
+                "a name or a text has a NUL character, which nothing that is kept can have",
+                "write it without the character U+0000",
+            ) from None
         except DBAPIError as error:
             if error.connection_invalidated or isinstance(error, OperationalError):
                 raise self._unreachable(error) from error

@@ -63,6 +63,8 @@ def list_mappings(session: Session) -> list[MappingRecord]:
 
 def find_mapping(session: Session, name: str) -> MappingRecord | None:
     """The living mapping of exactly that name."""
+    if "\0" in name:  # Postgres refuses even the question, and what is wrong with the name is validation's to say
+        return None
     row = session.execute(_query().where(mappings.c.name == name, mappings.c.status == _LIVING)).first()
     return _record(row) if row else None
 

@@ -56,6 +56,7 @@ def read_mapping(text: str) -> MappingDefinition:
     except _Refused as refused:
         problems.append(refused.args[0])
     name = data["name"] if isinstance(data, dict) and isinstance(data.get("name"), str) else "mapping"
+    name = name.replace("\0", "\ufffd")
     if data is not None:
         try:
             mapping = MappingDefinition.model_validate(data)
@@ -146,11 +147,22 @@ class _Reader:
         if isinstance(node, yaml.MappingNode):
             return self.group(node, place)
         if node.tag == "tag:yaml.org,2002:str":
+            self.refuse_nul(node, place)
             return str(node.value)
         if node.tag == "tag:yaml.org,2002:null":
             return None
         # `type: NO` and `name: 2024` are a boolean and a number to YAML; the model says that text is wanted.
         return _Scalar(str(node.value), node.tag.rpartition(":")[2])
+
+    def refuse_nul(self, node: yaml.ScalarNode, place: _Place) -> None:
+        if "\0" in node.value:
+            field = ".".join(str(part) for part in place if not isinstance(part, int))
+            message = f"{field} has a NUL character"
+            hint = "write it without \\0, which no database keeps"
+            position = self.marks[place]
+            self.problems.append(
+                problem(ProblemCode.DOCUMENT_VALUE, "mapping", message, field=field, hint=hint, position=position)
+            )
 
     def group(self, node: yaml.MappingNode, place: _Place) -> dict[str, Any]:
         found: dict[str, Any] = {}

@@ -40,6 +40,7 @@ def check_structure(
     """
     return (
         *_name(mapping),
+        *_description(mapping),
         *_durations(mapping, ceilings),
         *_definitions_exist(mapping),
         *(found for node in mapping.node_definitions for found in _node(node)),
@@ -72,6 +73,13 @@ def _name(mapping: MappingDefinition) -> Iterator[Problem]:
     elif _FORBIDDEN_CHARACTER.search(name):
         message = f"the mapping's name {name!r} has a control character or a backtick"
         yield problem(ProblemCode.NAME_INVALID, repr(name), message, field="name")
+
+
+def _description(mapping: MappingDefinition) -> Iterator[Problem]:
+    if "\0" in mapping.description:
+        hint = "write it without the character U+0000"
+        message = "the description has a NUL character"
+        yield problem(ProblemCode.DOCUMENT_VALUE, mapping.name, message, field="description", hint=hint)
 
 
 def _durations(mapping: MappingDefinition, ceilings: Mapping[str, timedelta]) -> Iterator[Problem]:

@@ -78,7 +78,8 @@ class RunReporter:
 
     def touched(self, kind: str, identifier: str) -> None:
         """A tag on the run, so that the runs of one mapping, snapshot or instance can be found."""
-        self._context.instance.add_run_tags(self._context.run_id, {kind: identifier})
+        if "\0" not in identifier:  # Dagster's database takes none; what has one is refused soon
+            self._context.instance.add_run_tags(self._context.run_id, {kind: identifier})
 
 
 def carry_out(

@@ -1,5 +1,6 @@
 """Commands that run jobs in their own process: the whole way of a small graph, and what goes wrong on it."""
 
+import json
 import os
 import signal
 import subprocess
@@ -156,3 +157,17 @@ def test_plain_dagster_executes_a_job_with_the_variables_of_env(cli: CommandLine
     )
     assert executed.returncode == 0, executed.stderr
     assert "RUN_SUCCESS" in executed.stderr + executed.stdout
+
+
+def test_a_name_with_a_nul_character_is_refused_by_plain_dagster_too(cli: CommandLine) -> None:
+    variables = cli.variables(**cli.json("env"))
+    definition = {"name": "peo\0ple", "node_definitions": []}
+    for job, config in (("create_snapshot", {"mapping": "people\0x"}), ("create_mapping", {"mapping": definition})):
+        file = cli.home / "run.json"
+        file.write_text(json.dumps({"ops": {job: {"config": config}}}))
+        command = ["-m", "dagster", "job", "execute", "-m", "graph_platform.definitions", "-j", job, "-c", str(file)]
+        ran = subprocess.run(
+            [sys.executable, *command], env=variables, cwd=cli.home, capture_output=True, text=True, check=False
+        )
+        assert "VALIDATION_FAILED" in ran.stdout + ran.stderr
+        assert "ValueError" not in ran.stdout + ran.stderr

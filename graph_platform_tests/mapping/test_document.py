@@ -180,3 +180,10 @@ def test_the_json_schema_names_every_key_with_a_description() -> None:
     assert set(schema["required"]) == {"name", "node_definitions"}
     assert schema["additionalProperties"] is False
     assert all(value.get("description") for value in schema["$defs"]["EdgeDefinition"]["properties"].values())
+
+
+def test_a_nul_character_is_a_problem_with_its_place() -> None:
+    (name,) = problems(GOOD.replace("name: flights", 'name: "a\\0b"'))
+    assert (name["code"], name["field"], at(name)) == ("DOCUMENT_VALUE", "name", (1, 7))
+    (sql,) = problems(GOOD.replace("sql: SELECT origin, dest FROM flights", "sql: \"SELECT '\\0'\""))
+    assert (sql["field"], at(sql)) == ("edge_definitions.sql", (16, 10))

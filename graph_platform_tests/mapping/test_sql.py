@@ -136,3 +136,10 @@ def test_a_word_is_found_with_or_without_quotes() -> None:
 def test_any_text_is_a_query_or_has_problems(sql: str) -> None:
     checked = check_query(sql)
     assert (checked.tree is None) == bool(checked.problems)
+
+
+def test_a_nul_character_is_found_where_it_stands() -> None:
+    (found,) = check_query("SELECT 1,\n 'a\0b'").problems
+    assert found.code == "SQL_SYNTAX"
+    assert found.position
+    assert (found.position.line, found.position.column) == (2, 4)

@@ -166,3 +166,7 @@ def test_the_name_that_comes_nearest_to_a_refused_one_is_allowed(name: str) -> N
 @pytest.mark.parametrize("name", ["order", "a b", "1a", "日本", "x" * 255])
 def test_an_allowed_name_is_the_nearest_to_itself(name: str) -> None:
     assert property_name(name) == name
+
+
+def test_a_description_with_a_nul_character_is_found() -> None:
+    assert codes(mapping(description="a\0b")) == [("DOCUMENT_VALUE", "flights", "description")]

@@ -91,3 +91,16 @@ def test_what_is_wrong_is_kept_nowhere_neither_new_nor_as_a_version(run: Run) ->
     run("create_mapping", mapping=AIRLINES)
     assert run("update_mapping", mapping=WRONG, change_description="")[ERROR]["code"] == "VALIDATION_FAILED"
     assert run("show_mapping", mapping="airlines")["version"] == 1
+
+
+def test_a_nul_character_is_a_problem_of_the_input(run: Run) -> None:
+    for mapping in (
+        {**AIRLINES, "name": "air\0lines"},
+        {**AIRLINES, "description": "a\0b"},
+        _airlines("SELECT carrier, 'a\0b' AS name FROM airlines", "name"),
+    ):
+        refused = run("create_mapping", mapping=mapping)[ERROR]
+        assert refused["code"] == "VALIDATION_FAILED"
+        assert "NUL" in refused["message"] or "control character" in refused["message"]
+    assert run("create_snapshot", mapping="airlines\0x")[ERROR]["code"] == "VALIDATION_FAILED"
+    assert run("delete_mapping", mapping="airlines\0x")[ERROR]["code"] == "VALIDATION_FAILED"
