@@ -154,8 +154,8 @@ class _Reader:
         # `type: NO` and `name: 2024` are a boolean and a number to YAML; the model says that text is wanted.
         return _Scalar(str(node.value), node.tag.rpartition(":")[2])
 
-    def refuse_nul(self, node: yaml.ScalarNode, place: _Place) -> None:
-        if "\0" in node.value:
+    def refuse_nul(self, node: yaml.Node, place: _Place) -> None:
+        if "\0" in str(node.value):
             field = ".".join(str(part) for part in place if not isinstance(part, int))
             message = f"{field} has a NUL character"
             hint = "write it without \\0, which no database keeps"

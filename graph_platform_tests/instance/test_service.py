@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
 
@@ -140,6 +141,13 @@ def test_a_query_to_a_server_that_ended_says_so_and_how_to_start_it_again(platfo
     assert f"instance launch {instance.snapshot_id} --name 'my graph'" in refused.value.hint
     observed = platform.show_instance("my graph")["observed"]
     assert observed["failure"]["code"] == "UNEXPECTED_TERMINATION"
+
+
+def test_a_launch_on_a_runtime_that_there_is_not_leaves_nothing(platform: Platform) -> None:
+    wrong = replace(platform.settings, runtime="k8s://u:HUNTER2@h")
+    with Platform.open(wrong) as other, pytest.raises(PlatformError, match="no runtime for"):
+        launch(other)
+    assert platform.list_instances() == []
 
 
 def test_a_snapshot_in_use_is_not_deleted_and_the_error_names_the_instance(platform: Platform) -> None:
