@@ -22,7 +22,7 @@ def open_warehouse(settings: Settings) -> Warehouse:
     Raises:
         PlatformError: VALIDATION_FAILED for a URL that no adapter takes, BACKEND_UNREACHABLE if it does not answer.
     """
-    scheme = settings.warehouse.partition(":")[0].lower()
+    scheme = settings.warehouse.partition(":")[0].lower() if ":" in settings.warehouse else ""
     opener = _ADAPTERS.get(scheme)
     if opener is None:
         known = ", ".join(f"{name}://" for name in _ADAPTERS)

@@ -256,7 +256,9 @@ def test_the_settings_url_opens_the_file(path: Path, tmp_path: Path) -> None:
     warehouse.close()
 
 
-@pytest.mark.parametrize("url", ["snow://a:secret@b/c", "postgresql://x", "nonsense", "duckdb://", "duckdb:///"])
+@pytest.mark.parametrize(
+    "url", ["snow://a:secret@b/c", "postgresql://x", "nonsense", "duckdb", "duckdb://", "duckdb:///"]
+)
 def test_an_unknown_url_is_refused_and_names_what_there_is(url: str, tmp_path: Path) -> None:
     with pytest.raises(PlatformError) as failure:
         open_warehouse(settings(warehouse=url, home=str(tmp_path)))
