@@ -90,7 +90,7 @@ def check_query(sql: str, entity: str = "query") -> CheckedQuery:
         message = f"the SQL has {len(sql)} characters, more than {MAX_SQL_CHARACTERS}"
         return CheckedQuery(sql, None, (problem(ProblemCode.SQL_TOO_COMPLEX, entity, message, field="sql"),))
     if "\0" in sql:
-        message, at = "the SQL has a NUL character", _line_and_column(sql, sql.index("\0"))
+        message, at = "the SQL has a NUL character", line_and_column(sql, sql.index("\0"))
         hint = "write it without the character U+0000, which no database keeps"
         found_nul = problem(ProblemCode.SQL_SYNTAX, entity, message, field="sql", hint=hint, position=at)
         return CheckedQuery(sql, None, (found_nul,))

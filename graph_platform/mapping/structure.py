@@ -27,6 +27,7 @@ MAX_PROPERTIES = 100
 RESERVED_PREFIXES = ("_internal_", "_system_", "_")
 # Backticks quote names in the engines' DDL and only one of the engines can escape one; the rest cannot be typed.
 _FORBIDDEN_CHARACTER = re.compile(r"[\x00-\x1f\x7f\x80-\x9f`\u2028\u2029]")
+_FORBIDDEN_IN_A_COLUMN = re.compile(f"{_FORBIDDEN_CHARACTER.pattern}|,")  # a Hive table has no comma in a name
 _FIELDS_WITH_A_LIFE = ("ttl", "inactivity_timeout")
 
 
@@ -60,7 +61,7 @@ def suggestion(name: str, known: Iterable[str]) -> str | None:
 
 def property_name(name: str) -> str:
     """The name itself if a property may have it, else the nearest that one may have."""
-    return _FORBIDDEN_CHARACTER.sub("_", name).lstrip("_")[:MAX_PROPERTY_NAME] or "column"
+    return _FORBIDDEN_IN_A_COLUMN.sub("_", name).lstrip("_")[:MAX_PROPERTY_NAME] or "column"
 
 
 def _name(mapping: MappingDefinition) -> Iterator[Problem]:
@@ -184,7 +185,7 @@ def _columns(
         yield problem(ProblemCode.TOO_MANY_PROPERTIES, entity, message, field="properties")
     for place, name in columns:
         field = place if place in ("primary_key", "from_key", "to_key") else name or place
-        if not name or len(name) > MAX_PROPERTY_NAME or _FORBIDDEN_CHARACTER.search(name) or "," in name:
+        if not name or len(name) > MAX_PROPERTY_NAME or _FORBIDDEN_IN_A_COLUMN.search(name):
             yield problem(
                 ProblemCode.PROPERTY_NAME_INVALID,
                 entity,

@@ -158,7 +158,9 @@ def test_every_problem_is_reported_at_once() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["", "_", "__id", "a`b", "`", "_`x", "a\nb", "x" * 300, "_" + "x" * 300, "\u2028"])
+@pytest.mark.parametrize(
+    "name", ["", "_", "__id", "a`b", "a,b", "`", "_`x", "a\nb", "x" * 300, "_" + "x" * 300, "\u2028"]
+)
 def test_the_name_that_comes_nearest_to_a_refused_one_is_allowed(name: str) -> None:
     assert codes(mapping([node(properties=[(property_name(name), "STRING")])])) == []
 

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 import duckdb
+import httpx
 import pyarrow.parquet as pq
 import pytest
 
@@ -290,7 +291,8 @@ def test_an_export_that_an_operator_killed_is_not_begun_again(files_exporter: Ex
     warehouse.submit_export("killed-1", LONG, files_exporter.uri("killed-1"), kept.append)
     _written(warehouse, files_exporter, "killed-1")
     query = json.loads(kept[-1])["query"]
-    files_exporter.server.run(f"CALL system.runtime.kill_query(query_id => '{query}', message => 'too dear')")
+    url = f"http://127.0.0.1:{files_exporter.server.port}/v1/query/{query}/killed"
+    httpx.put(url, content="too dear", headers={"X-Trino-User": "tester"}, trust_env=False).raise_for_status()
     ended = _ended(warehouse, "killed-1")
     assert ended.state is ExportState.FAILED
     assert "too dear" in (ended.error or "")
