@@ -27,7 +27,10 @@ def _of_select(select: exp.Select, in_common: set[str]) -> Iterator[str]:
         yield from sorted(read & aliases)
         columns |= read - aliases
         if isinstance(item, exp.Alias):
-            aliases |= {item.alias.lower()} - columns
+            name = item.alias.lower()
+            # `t.x AS x` may be read as `x`: it is the column's own name.
+            is_own = isinstance(item.this, exp.Column) and item.this.name.lower() == name
+            (columns if is_own or name in columns else aliases).add(name)
     for clause in ("where", "group", "having"):
         part = select.args.get(clause)
         if part is not None:

@@ -517,6 +517,7 @@ def test_an_alias_that_is_read_as_a_column_warns_to_repeat_the_expression(query:
     [
         "select a + 1 as b from t order by b",
         "select upper(a) as a from t group by a",
+        "select t.b as b from t where b > 1 group by b",
         "select a as b from t where t.b = 1",
         "select a + 1 as b, (select max(b) from u) as c from t",
         "select upper(a) as b from (select a, b from t) as s group by b",
