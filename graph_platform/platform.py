@@ -233,6 +233,8 @@ class Platform:
         if sql:
             made = suggest_from_query(self.warehouse, name, sql, edge, self.settings)
         else:
+            if not refresh and self._schemas.known(schema) is not None:
+                report.progress("the tables are those that were known lately; with --refresh they are asked for anew")
             ask = self._schemas.refresh if refresh else self._schemas.relations
             relations = ask(self.warehouse, schema)
             made = suggest_from_schema(

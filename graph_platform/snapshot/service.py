@@ -131,6 +131,7 @@ class SnapshotService:
             if claim.attempt is not None:
                 break
             if snapshot.status == SnapshotStatus.READY:
+                _require_manifest(snapshot)
                 report.progress(f"snapshot {snapshot.id} is ready already")
                 return snapshot
             run = purpose(snapshot.lease_owner) if snapshot.lease_owner else "another process"
@@ -441,6 +442,19 @@ class SnapshotService:
             reached(Failpoint.SNAPSHOT_GIVEN_UP)
             self._clear_scratch(snapshot, holder.attempt)
             remove_attempts(self._storage, snapshot.folder, holder.attempt, last_round)
+
+
+def _require_manifest(snapshot: SnapshotRecord) -> None:
+    try:
+        open_storage(snapshot.storage_url).read(snapshot.manifest_key or "")
+    except PlatformError as error:
+        if error.code is not ErrorCode.RESOURCE_NOT_FOUND:
+            raise
+        raise PlatformError(
+            ErrorCode.INVALID_STATE,
+            f"snapshot {snapshot.id} is ready, but its files are gone from {snapshot.storage_url}",
+            f"end its instances, delete it with `graph-platform snapshot delete {snapshot.id}`, and make it again",
+        ) from error
 
 
 def _tell(report: Reporter, step: BuildProgress) -> None:

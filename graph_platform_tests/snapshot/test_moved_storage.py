@@ -61,6 +61,18 @@ def test_one_that_failed_for_its_storage_is_tried_again_in_another(
         assert (snapshot.status, snapshot.storage_url) == ("ready", platform.storage.url)
 
 
+def test_a_ready_snapshot_whose_files_are_gone_is_not_passed_off_as_one(home: Path, catalog_url: str) -> None:
+    with Platform.open(make_settings(home, catalog_url)) as platform:
+        platform.create_mapping(people(), BY, Recorder())
+        snapshot = platform.create_snapshot("people", "s", None, None, BY, Recorder())
+        platform.storage.delete(snapshot.folder)
+        with pytest.raises(PlatformError, match="its files are gone") as gone:
+            platform.create_snapshot("people", "s", None, None, BY, Recorder())
+        assert f"snapshot delete {snapshot.id}" in (gone.value.hint or "")
+        platform.delete_snapshot(snapshot.id, BY)
+        assert platform.create_snapshot("people", "s", None, None, BY, Recorder()).status == "ready"
+
+
 # Valid by its types, and without the nodes that an edge names: the load fails, after the exports.
 BROKEN_LATER = """
 CREATE TABLE person AS SELECT 1::BIGINT AS id, 'a' AS name, DATE '2000-01-01' AS born, 1::DECIMAL(12, 4) AS score;

@@ -191,15 +191,20 @@ def test_only_the_failing_definitions_own_sql_is_read_for_its_nearest_name(
 def test_a_suggestion_uses_what_is_kept_and_a_refresh_asks_anew(home: Path, catalog_url: str) -> None:
     settings = make_settings(home, catalog_url)
 
+    told = Recorder()
+
     def labels(*, refresh: bool = False) -> list[str]:
+        told.lines.clear()
         with Platform.open(settings) as platform:
-            found = platform.suggest_mapping(None, None, False, None, Recorder(), refresh)
+            found = platform.suggest_mapping(None, None, False, None, told, refresh)
         return [node["label"] for node in found["mapping"]["node_definitions"]]
 
     before = labels()
     with duckdb.connect(settings.warehouse.removeprefix("duckdb://")) as connection:
         connection.execute("CREATE TABLE planets AS SELECT i AS id FROM range(8) t(i)")
+    assert "--refresh" not in " ".join(told.lines)
     assert labels() == before
+    assert "with --refresh they are asked for anew" in told.lines[0]
     with Platform.open(settings) as platform:
         assert platform.refresh_schema_cache(None)["relations"] == 5
     assert "Planet" in labels()
