@@ -59,13 +59,20 @@ def drift(
         for column in each["columns"]
     }
     queries = queries_by_name(definition, report)
-    changes = [change for found in report.errors for change in _of_error(found, types, queries, relations)]
+    today = {
+        (result.name, column.name.lower()): column.warehouse_type
+        for result in (*report.node_results, *report.edge_results)
+        for column in result.columns
+    }
+    changes = [change for found in report.errors for change in _of_error(found, types, today, queries, relations)]
     told = {(change.entity, change.field) for change in changes}
     for result in (*report.node_results, *report.edge_results):
         for column in result.columns:
             was = types.get((result.name, column.name.lower()))
             if was is not None and was != column.warehouse_type and (result.name, column.name) not in told:
-                changes.append(_retyped(result.name, column.name, was, column.warehouse_type, breaks=False))
+                message = f"{result.name}: {column.name} was {was} and is {column.warehouse_type}"
+                name, now = column.name, column.warehouse_type
+                changes.append(Change(ChangeKind.TYPE_CHANGED, result.name, message, name, was, now, False))
     # With a mapping that was valid once, every error has its cause in the warehouse; the order is that of the report.
     return tuple(dict.fromkeys(changes))
 
@@ -86,6 +93,7 @@ def queries_by_name(definition: MappingDefinition, report: ValidationReport) -> 
 def _of_error(
     found: Problem,
     types: Mapping[tuple[str, str], str],
+    today: Mapping[tuple[str, str], str],
     queries: Mapping[str, str],
     relations: Sequence[Relation],
 ) -> Iterator[Change]:
@@ -104,14 +112,12 @@ def _of_error(
         message = f"{where}: the columns come in another order than they did"
         yield Change(ChangeKind.COLUMNS_REORDERED, where, message, field, None, None, True)
     elif found.code in _TYPE_CODES and field is not None and (where, field.lower()) in types:
-        yield _retyped(where, field, types[where, field.lower()], found.message, breaks=True)
+        was = types[where, field.lower()]
+        message = f"{where}: {field} was {was}; {found.message}"
+        now = today.get((where, field.lower()))
+        yield Change(ChangeKind.TYPE_CHANGED, where, message, field, was, now, True)
     else:
         yield Change(ChangeKind.NO_LONGER_HOLDS, where, f"{where}: {found.message}", field, breaks=True)
-
-
-def _retyped(entity: str, field: str, was: str, now: str, *, breaks: bool) -> Change:
-    message = f"{entity}: {field} was {was}; {now}" if breaks else f"{entity}: {field} was {was} and is {now}"
-    return Change(ChangeKind.TYPE_CHANGED, entity, message, field, was, now, breaks)
 
 
 def _table(found: Problem, sql: str, relations: Sequence[Relation]) -> Change:
