@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from graph_platform.mapping.sql import identifier
 from graph_platform.mapping.type_text import EngineType, WarehouseType, parse_engine_type, parse_warehouse_type
 
 MAX_DECIMAL_PRECISION = 38
@@ -336,6 +335,8 @@ def can_be_ordered(trino: WarehouseType) -> bool:
 
 def sql_field(name: str) -> str:
     """A row's field as SQL names it: in quotes also where a keyword would be read instead, such as `from`."""
+    from graph_platform.mapping.sql import identifier  # noqa: PLC0415  the parser, which a server of graphs has no use for
+
     return identifier(name) if name == name.lower() else '"' + name.replace('"', '""') + '"'
 
 
