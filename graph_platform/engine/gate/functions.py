@@ -58,5 +58,15 @@ FUNCTIONS = words(
 )
 """Scalar and aggregate functions that work on their arguments alone."""
 
+LAMBDA_FUNCTIONS = words("LIST_FILTER LIST_TRANSFORM LIST_REDUCE ALL ANY NONE SINGLE")
+"""Functions that take a lambda, always after their first argument; ALL and the like only as quoted names."""
+
 TYPES = words("DECIMAL NUMERIC STRUCT MAP UNION TIMESTAMP DATE UUID INTERVAL")
 """Types that may be followed by a bracket, as in `CAST(x AS DECIMAL(10, 2))`."""
+
+KEYWORDS_BEFORE_BRACKET = words(
+    "MATCH WHERE AND OR XOR NOT IN RETURN WITH UNWIND BY WHEN THEN ELSE CASE DISTINCT ON CONTAINS HINT JOIN LIMIT SKIP "
+    "EXISTS SHORTEST WSHORTEST TRAIL ACYCLIC ALL AS CREATE MERGE SET DELETE IS UNION YIELD END"
+)
+"""Keywords after which a bracket may open that calls nothing. No engine has a function of such a name that is refused,
+so it does not matter whether one of them is a name where it stands."""
