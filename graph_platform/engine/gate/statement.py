@@ -20,6 +20,7 @@ from graph_platform.engine.gate.clauses import (
     begins_pattern,
     may_begin_clause,
 )
+from graph_platform.engine.gate.crashes import check_crashes
 from graph_platform.engine.gate.definitions import check_definition
 from graph_platform.engine.gate.functions import words
 from graph_platform.engine.gate.lexer import Kind, Token, tokens
@@ -52,8 +53,11 @@ class Statement:
     parameters: frozenset[str]
 
 
-def check_statement(text: str, access: Access) -> Statement:
+def check_statement(text: str, access: Access, engine: str | None = None) -> Statement:
     """Decide whether a reader or a writer may send this text.
+
+    Args:
+        engine: the name of the one that is to run it: what crashes that one is refused, too.
 
     Raises:
         PlatformError: PERMISSION_DENIED for a clause, function, setting or definition that is not allowed; QUERY_ERROR
@@ -83,6 +87,8 @@ def check_statement(text: str, access: Access) -> Statement:
                 writes |= token.word in WRITING_CLAUSES
         check_calls(subject)
     check_limits(subject)
+    if engine:
+        check_crashes(subject, engine)
     statement = Statement(
         _text(found),
         _text(subject),

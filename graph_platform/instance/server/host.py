@@ -101,7 +101,7 @@ class Host:
                 INVALID_STATE while the server starts or ends, CONCURRENCY_LIMIT_EXCEEDED.
         """
         database = self._ready_database()
-        statement = check_statement(query.cypher, "read")
+        statement = check_statement(query.cypher, "read", database.version.name)
         missing = sorted(statement.parameters - query.parameters.keys())
         if missing:
             raise PlatformError(
