@@ -1,8 +1,6 @@
-"""Statements for the fuzz of the gate, made at random from a model of the engines' dialect. Same seed, same statement.
+"""Statements at random from a model of the engines' dialect, made so that an engine would bind them on `fuzz_graph.py`.
 
-A statement is made so that an engine would bind it on the tables of `TABLES`: then something is left that is put where
-it is least expected. Keywords are names of everything that can have a name, and hostile clauses, with paths and
-addresses of bait in them, begin wherever a clause can begin, and before and after every sign. Not here: running them.
+Keywords are names of everything that can have a name. Not here: anything hostile (`hostile.py`), nor running them.
 """
 
 from __future__ import annotations
@@ -13,44 +11,7 @@ from dataclasses import dataclass
 
 from graph_platform.engine.gate.clauses import Access
 from graph_platform.engine.gate.functions import words
-
-TABLES = (
-    "CREATE NODE TABLE Person(id INT64, name STRING, age INT64, score DOUBLE, tags STRING[], born DATE, "
-    "`load` INT64, `set` STRING, PRIMARY KEY(id))",
-    "CREATE NODE TABLE City(code STRING, name STRING, size INT64, `call` STRING, PRIMARY KEY(code))",
-    "CREATE NODE TABLE `Load`(id INT64, `delete` STRING, PRIMARY KEY(id))",
-    "CREATE REL TABLE KNOWS(FROM Person TO Person, since INT64, `merge` STRING)",
-    "CREATE REL TABLE LIVES(FROM Person TO City, since INT64)",
-    "CREATE REL TABLE `CALL`(FROM Person TO `Load`, FROM `Load` TO Person, km DOUBLE)",
-    "UNWIND range(1, 12) AS i CREATE (:Person {id: i, name: 'p' + CAST(i AS STRING), age: i * 7 % 50, score: i / 3.0, "
-    "tags: ['a', 'b'], born: date('2000-01-01'), `load`: i, `set`: 'x'})",
-    "UNWIND range(1, 4) AS i CREATE (:City {code: 'c' + CAST(i AS STRING), name: 'n', size: i})",
-    "UNWIND range(1, 3) AS i CREATE (:`Load` {id: i, `delete`: 'd'})",
-    "MATCH (a:Person), (b:Person) WHERE (a.id * 5 + b.id) % 7 = 0 CREATE (a)-[:KNOWS {since: a.id}]->(b)",
-    "MATCH (a:Person), (b:City) WHERE a.id % 4 + 1 = b.size CREATE (a)-[:LIVES {since: 1}]->(b)",
-    "MATCH (a:Person), (b:`Load`) WHERE a.id % 3 + 1 = b.id CREATE (a)-[:`CALL` {km: 1.5}]->(b)",
-)
-"""What makes the tables, and the little that is in them."""
-
-NODES: dict[str, dict[str, str]] = {
-    "Person": {
-        "id": "int",
-        "name": "string",
-        "age": "int",
-        "score": "double",
-        "tags": "list",
-        "born": "date",
-        "load": "int",
-        "set": "string",
-    },
-    "City": {"code": "string", "name": "string", "size": "int", "call": "string"},
-    "Load": {"id": "int", "delete": "string"},
-}
-EDGES: dict[str, tuple[str, str, dict[str, str]]] = {
-    "KNOWS": ("Person", "Person", {"since": "int", "merge": "string"}),
-    "LIVES": ("Person", "City", {"since": "int"}),
-    "CALL": ("Person", "Load", {"km": "double"}),
-}
+from graph_platform_tests.engine.fuzz_graph import EDGES, NODES
 
 NAMES = words(
     "ADD ALTER ANALYZE AS ATTACH BEGIN BY CALL CHECKPOINT COMMENT COMMIT CONTAINS COPY COUNT CYCLE DATABASE DECIMAL "
@@ -68,46 +29,6 @@ RESERVED = words(
     "SINGLE STARTS TABLE THEN TRAIL TRUE UNION UNWIND WHEN WHERE WITH WSHORTEST XOR"
 )
 KEYWORDS = tuple(sorted(NAMES | RESERVED))
-SIGNS = (
-    *[
-        ".",
-        ":",
-        "|",
-        ",",
-        "=",
-        "+",
-        "-",
-        "/",
-        "%",
-        "^",
-        "<",
-        ">",
-        "&",
-        "[",
-        "(",
-        "{",
-        "*",
-        "!",
-        ")",
-        "]",
-        "}",
-        "..",
-        "<>",
-        "<=",
-        ">=",
-        "=~",
-        "->",
-        "<-",
-        "!=",
-        ";",
-        "$",
-    ],
-    "'",
-    "`",
-    "//",
-    "/*",
-    "*/",
-)
 GLUE = "\x00"
 """Between two tokens that have no space between them."""
 
@@ -183,56 +104,26 @@ _OPERATORS = {"int": ["+", "-", "*", "/", "%", "^"], "double": ["+", "-", "*"], 
 
 
 @dataclass(frozen=True)
-class Bait:
-    """What must never be opened, listed, written or connected to."""
-
-    folder: str
-    url: str
-
-    def paths(self) -> tuple[str, ...]:
-        """Paths and addresses, as text between single quotes."""
-        files = ("bait.csv", "bait.parquet", "bait.json", "bait.npy", "bait", "*.csv", "*", "", "out.csv", "inner")
-        return (*(f"{self.folder}/{name}" for name in files), "bait.csv", "*.csv", self.url, f"{self.url}bait.parquet")
-
-
-@dataclass(frozen=True)
 class _Variable:
     name: str
     kind: str
     table: str = ""
 
 
-class Generator:
-    """Makes one statement at a time from a random number generator."""
+class Dialect:
+    """Makes the tokens of one query or definition at a time from a random number generator."""
 
-    def __init__(self, chance: random.Random, access: Access, bait: Bait) -> None:
+    def __init__(self, chance: random.Random, access: Access) -> None:
         self._chance = chance
         self._access = access
-        self._bait = bait
         self._scope: list[_Variable] = []
         self._fresh = 0
         self._depth = 1
         """How deep expressions are nested: parsing deep ones takes an engine most of the time, so few are."""
 
-    def statement(self) -> str:
-        """A statement: as an engine would take it, with something hostile in it, or mutilated."""
-        self._depth = self._chance.choices((0, 1, 2, 3), (55, 35, 9, 1))[0]
-        roll = self._chance.random()
-        if roll < 0.4:
-            return self._joined(self._framed())
-        tokens = self._definition() if self._access == "write" and roll < 0.6 else self._query()
-        roll = self._chance.random()
-        if roll < 0.2:
-            tokens = self._with_hostile(tokens)
-        elif roll < 0.4:
-            tokens = self._mutated(tokens)
-        if self._chance.random() < 0.08:
-            tokens = [self._one("EXPLAIN", "PROFILE", "EXPLAIN LOGICAL"), *tokens]
-        return self._joined(tokens)
-
     # Queries
 
-    def _query(self) -> list[str]:
+    def query(self) -> list[str]:
         self._scope = []
         tokens = self._single_query(self._chance.choice((0, 0, 1, 1, 1, 2, 3)))
         while self._chance.random() < 0.06:
@@ -391,7 +282,7 @@ class Generator:
             "show_tables()", "table_info('Person')", "show_connection('KNOWS')", "db_version()", "show_functions()",
             "show_indexes()", "show_warnings()", "catalog_version()", "storage_version()",
         )  # fmt: skip
-        yields = {"show_tables()": "name", "table_info('Person')": "name", "db_version()": "version"}
+        yields = {"db_version()": "version", "catalog_version()": "version"}
         tokens = ["CALL", called]
         if called in yields and self._chance.random() < 0.5:
             name = self._name()
@@ -426,7 +317,7 @@ class Generator:
         key, kind = self._chance.choice(tuple(NODES[node.table].items())[1:])
         return ["SET", node.name, GLUE, ".", GLUE, self._spelled(key), "=", *self._expression(kind, 1)]
 
-    def _definition(self) -> list[str]:
+    def definition(self) -> list[str]:
         name = self._name()
         roll = self._chance.random()
         if roll < 0.4:
@@ -436,14 +327,13 @@ class Generator:
                 columns += [",", *self._column()]
             if not has_key:
                 columns += [",", "PRIMARY KEY", "(", columns[0], ")"]
-            tokens = ["CREATE NODE TABLE", *self._maybe("IF NOT EXISTS"), name, "(", *columns, ")"]
-            return [*tokens, *(self._options() if self._chance.random() < 0.15 else [])]
+            return ["CREATE NODE TABLE", *self._maybe("IF NOT EXISTS"), name, "(", *columns, ")"]
         if roll < 0.6:
             tokens = ["CREATE REL TABLE", *self._maybe("IF NOT EXISTS"), name, "(", "FROM", "Person", "TO"]
             tokens += [self._one("Person", "City")]
             tokens += [",", *self._column()] if self._chance.random() < 0.5 else []
             tokens += [",", self._one("ONE_ONE", "MANY_ONE", "MANY_MANY")] if self._chance.random() < 0.3 else []
-            return [*tokens, ")", *(self._options() if self._chance.random() < 0.15 else [])]
+            return [*tokens, ")"]
         if roll < 0.7:
             return ["DROP TABLE", *self._maybe("IF EXISTS"), self._one("Person", "LIVES", name)]
         change = self._chance.random()
@@ -465,10 +355,6 @@ class Generator:
             hostile = self._one("random()", "nextval('s')", "current_setting('threads')", "size(x -> x)", "upper('a')")
             tokens += ["DEFAULT", hostile if self._chance.random() < 0.15 else default]
         return tokens
-
-    def _options(self) -> list[str]:
-        path = self._chance.choice(self._bait.paths())
-        return ["WITH", "(", f"storage='{path}'", *self._one_of([",", "format='icebug-disk'"], []), ")"]
 
     # Expressions
 
@@ -585,112 +471,6 @@ class Generator:
             tokens += [*([","] if index else []), *self._expression(inner, depth)]
         return [*tokens, "]"]
 
-    # What is hostile
-
-    def _hostile(self) -> list[str]:
-        path = self._chance.choice(self._bait.paths())
-        options = self._one(
-            "", "", " (file_format='csv', header=true, delim='|')", " (header=true)", "(file_format='parquet')"
-        )
-        source = self._one(
-            f"'{path}'", f"'{path}'", f"'{path}'", f'"{path}"', f"['{path}']", f"GLOB('{path}')", "$p", "df",
-            f"read_csv_serial('{path}')", f"read_parquet('{path}')",
-        )  # fmt: skip
-        load = [self._one("LOAD FROM", "LOAD FROM", "LOAD FROM", "LOAD WITH HEADERS (h STRING) FROM"), source + options]
-        load += self._maybe(self._one("WHERE false", "WHERE true"), 0.3)
-        function = self._one(
-            "read_csv_serial", "read_csv_parallel", "read_parquet", "read_npy", "file_info", "`read_parquet`"
-        )
-        return self._one_of(
-            load, load, load, load, load, load,
-            ["CALL", f"{function}('{path}')"],
-            ["CALL", f"{function}('{path}')"],
-            ["CALL", "current_setting('threads')"],
-            ["CALL", f"project_graph_cypher('g', 'LOAD FROM \"{path}\" RETURN *')"],
-            ["CALL", "threads", "=", "1"],
-            ["CALL", "home_directory", "=", f"'{path}'"],
-            ["CREATE", "(", ":", "Person", "{", "id", ":", "77", "}", ")"],
-            ["MERGE", "(", ":", "Person", "{", "id", ":", "78", "}", ")"],
-            ["SET", "n.age", "=", "1"],
-            ["DETACH", "DELETE", "n"],
-            ["DELETE", "n"],
-            ["COPY", "(", "MATCH (n) RETURN n.*", ")", "TO", f"'{path}'"],
-            ["COPY", "Person", "FROM", f"'{path}'"],
-            ["EXPORT", "DATABASE", f"'{path}'"],
-            ["IMPORT", "DATABASE", f"'{path}'"],
-            ["LOAD", "EXTENSION", f"'{path}'"],
-            ["ATTACH", f"'{path}'", "AS", "z", "(", "dbtype", self._one("lbug", "kuzu", "duckdb"), ")"],
-            ["CREATE NODE TABLE T(id INT64, PRIMARY KEY(id)) WITH (storage =", f"'{path}'", ")"],
-            ["CREATE NODE TABLE T AS", *load, "RETURN *"],
-            ["CREATE MACRO f(x) AS x"],
-        )  # fmt: skip
-
-    def _with_hostile(self, tokens: list[str]) -> list[str]:
-        """A hostile clause in a good statement: where a clause can begin, or anywhere."""
-        begins = [
-            index for index, token in enumerate(tokens) if token in ("MATCH", "UNWIND", "WITH", "RETURN", "UNION")
-        ]
-        at = self._chance.choice(begins or [0])
-        if self._chance.random() < 0.2:
-            at = self._chance.randint(0, len(tokens))
-        joint = self._maybe(self._one("UNION ALL", "RETURN 1 AS", "AS", "WITH 1 AS AS", "*", "!", "WITH *"), 0.3)
-        if self._chance.random() < 0.15:
-            joint = [self._chance.choice(SIGNS)]
-        return [*tokens[:at], *joint, *self._hostile(), *tokens[at:]]
-
-    def _framed(self) -> list[str]:
-        """A short statement whose end, of every kind, is followed by a hostile clause, with or without a sign."""
-        name = self._cased(self._chance.choice(KEYWORDS)) if self._chance.random() < 0.7 else self._name()
-        frame = self._one_of(
-            ["WITH", "1", "AS", name],
-            ["UNWIND", "[1]", "AS", name],
-            ["MATCH", "(", name, ":", "Person", ")"],
-            ["MATCH", "(", name, ":", "Person", ")", "WITH", name],
-            ["MATCH", "(", "n", ":", name, ")", "WITH", "n", ".", name],
-            ["MATCH", "(", "n", ":", "Person", ")", "WHERE", "n", ".", "age", self._one("<", ">", "=", "+"), name],
-            ["MATCH", "(", "n", ")", "-", "[", name, ":", self._one("KNOWS", name), "]", "-", GLUE, ">", "(", ")"],
-            ["MATCH", name, "=", "(", ":", "Person", ")"],
-            ["MATCH", "(", "n", ":", "Person", "{", name, ":", "1", "}", ")"],
-            ["WITH", "{", name, ":", "1", "}", "AS", name],
-            ["WITH", "$", GLUE, name, "AS", "x"],
-            ["WITH", "[", name, "]", "AS", "x"],
-            ["WITH", "CASE", "WHEN", "true", "THEN", "1", "END", "AS", name],
-            ["WITH", "3", "!", "AS", name],
-            ["WITH", "1", "AS", "x", "ORDER BY", "x", self._one("DESC", "ASC", name)],
-            ["WITH", "1", "AS", "x", "WHERE", "x", "IN", name],
-            ["MATCH", "(", "n", ":", "Person", ")", "WITH", "*"],
-            ["MATCH", "(", "n", ":", "Person", ")", "WITH", "n", ".", "*"],
-            ["CALL", "show_tables()", "YIELD", "name", "AS", name],
-            ["RETURN", "1", "AS", name, "UNION ALL"],
-            ["RETURN", "1", "AS", name, "UNION"],
-            ["WITH", "1", "AS", name, "WHERE", "EXISTS", "{"],
-            ["UNWIND", "[1]", "AS", "x", "WITH", "x", "LIMIT", "1"],
-            ["RETURN", name, "(", "1", ")"],
-            ["RETURN", "1", "+"],
-            ["RETURN", "("],
-            [],
-        )  # fmt: skip
-        between = [self._chance.choice((*SIGNS, *KEYWORDS))] if self._chance.random() < 0.35 else []
-        return [*frame, *between, *self._hostile(), *self._one_of(["RETURN", "*"], ["RETURN", "1"], [], ["AS", name])]
-
-    def _mutated(self, tokens: list[str]) -> list[str]:
-        """One to three changes: a keyword or sign put in, a token left out, doubled or replaced by a keyword."""
-        changed = list(tokens)
-        for _ in range(self._chance.choice((1, 1, 1, 2, 3))):
-            at = self._chance.randrange(len(changed)) if changed else 0
-            roll = self._chance.random()
-            if roll < 0.35:
-                changed.insert(at, self._cased(self._chance.choice(KEYWORDS)))
-            elif roll < 0.55:
-                changed.insert(at, self._chance.choice(SIGNS))
-            elif roll < 0.7 and len(changed) > 1:
-                del changed[at]
-            elif roll < 0.8 and changed:
-                changed.insert(at, changed[at])
-            elif changed:
-                changed[at] = self._cased(self._chance.choice(KEYWORDS))
-        return changed
-
     # Words and spaces
 
     def _name(self) -> str:
@@ -720,13 +500,3 @@ class Generator:
 
     def _maybe(self, token: str, probability: float = 0.5) -> list[str]:
         return [token] if self._chance.random() < probability else []
-
-    def _joined(self, tokens: Sequence[str]) -> str:
-        pieces: list[str] = []
-        for index, token in enumerate(tokens):
-            if index and GLUE not in (token, tokens[index - 1]):
-                roll = self._chance.random()
-                pieces.append(" " if roll < 0.97 else self._one("\n", "\t", "\u00a0", " /* LOAD */ ", "/**/", "  ", ""))
-            if token != GLUE:
-                pieces.append(self._cased(token) if token in KEYWORDS and self._chance.random() < 0.2 else token)
-        return "".join(pieces)

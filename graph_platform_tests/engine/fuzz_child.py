@@ -15,16 +15,18 @@ import socket
 import struct
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from graph_platform.engine.connect import load_engine
-from graph_platform.engine.gate import calls, statement
+from graph_platform.engine.gate import calls, clauses, statement
+from graph_platform.engine.gate.lexer import Token
 from graph_platform.engine.gate.operators import check_operators, plan_operators
 from graph_platform.engine.protocol import EngineVersion
 from graph_platform.errors import PlatformError
-from graph_platform_tests.engine.dialect import TABLES, Bait, Generator
+from graph_platform_tests.engine.fuzz_graph import TABLES
+from graph_platform_tests.engine.hostile import Bait, Generator
 
 STATEMENTS_PER_DATABASE = 500
 MILLISECONDS = 250  # for one statement; the model makes none that needs them
@@ -70,29 +72,28 @@ class Watch:
         return found
 
 
-def _names_after_as() -> None:
-    """The rule that the gate once had: what stands after AS is a name."""
-    decided = statement.may_begin_clause
-    statement.may_begin_clause = lambda found, at: not (at and found[at - 1].word == "AS") and decided(found, at)  # type: ignore[assignment]
+def _names_after(text: str) -> Callable[[], None]:
+    """The rule that the gate once had, for AS: what stands after this is a name."""
 
-
-def _lambdas_anywhere() -> None:
-    calls._is_lambda_arrow = lambda found, at: False  # type: ignore[assignment]
-
-
-def _names_after(sign: str) -> Callable[[], None]:
     def weaken() -> None:
-        decided = statement.may_begin_clause
-        statement.may_begin_clause = lambda found, at: not (at and found[at - 1].text == sign) and decided(found, at)  # type: ignore[assignment]
+        decided = clauses.may_begin_clause
+
+        def weakened(found: Sequence[Token], at: int) -> bool:
+            return not (at and found[at - 1].text.upper() == text) and decided(found, at)
+
+        vars(statement)["may_begin_clause"] = weakened
 
     return weaken
 
 
+def _lambdas_anywhere() -> None:
+    vars(calls)["_is_lambda_arrow"] = lambda found, at: False
+
+
 WEAKENED: dict[str, Callable[[], None]] = {
     "": lambda: None,
-    "names after AS": _names_after_as,
     "lambdas anywhere": _lambdas_anywhere,
-    **{f"names after {sign}": _names_after(sign) for sign in ")]}*!"},
+    **{f"names after {text}": _names_after(text) for text in ("AS", ")", "]", "}", "*", "!")},
 }
 """Holes to put into the gate, so that a fuzz that finds nothing can be seen to find something."""
 
@@ -199,7 +200,7 @@ class Child:
         result = self._connection.execute(text, parameters) if parameters else self._connection.execute(text)
         if isinstance(result, list):
             raise AssertionError(f"several statements: {text}")
-        rows = []
+        rows: list[Any] = []
         while result.has_next() and len(rows) < 20:
             rows.append(result.get_next())
         result.close()

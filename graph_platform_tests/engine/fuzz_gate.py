@@ -2,7 +2,7 @@
 
     python -m graph_platform_tests.engine.fuzz_gate --count 100000 --seed 7
 
-Statements come from `dialect.py`; an engine runs in a child process (`fuzz_child.py`), which is started again behind
+Statements come from `hostile.py`; an engine runs in a child process (`fuzz_child.py`), which is started again behind
 the statement that it died of. The seed is printed, and each failure with its number, so that `--seed S --start N
 --count 1` does it again.
 """
@@ -21,10 +21,11 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from graph_platform.engine.gate.clauses import Access
-from graph_platform_tests.engine.dialect import Bait
 from graph_platform_tests.engine.fuzz_child import WEAKENED, generated
+from graph_platform_tests.engine.hostile import Bait
 
 ENGINES = ("ladybug", "ryugraph")
 SILENCE_SECONDS = 120
@@ -114,7 +115,7 @@ def fuzz(
     return report
 
 
-def _child(spec: dict[str, object], progress: Path, said: Path, most: int) -> tuple[int, bool, list[dict[str, object]]]:
+def _child(spec: dict[str, object], progress: Path, said: Path, most: int) -> tuple[int, bool, list[dict[str, Any]]]:
     """Exit status, whether it had to be ended for its silence, and what it said."""
     with said.open("w") as output:
         process = subprocess.Popen(

@@ -83,7 +83,7 @@ class Grammar:
     def cut(self, text: str) -> list[tuple[int, str]]:
         """The tokens of a text, spaces and comments among them, as (type, text)."""
         self._lexer.inputStream = InputStream(text)
-        found = []
+        found: list[tuple[int, str]] = []
         while True:
             token = self._lexer.nextToken()
             if token.type == AntlrToken.EOF:
@@ -155,7 +155,8 @@ class Grammar:
         return max(rules, key=lambda rule: len(rules[rule]))
 
     def _kinds_of_statement(self) -> list[Any]:
-        kinds, todo, seen = [], [self._parser.ruleToStartState[_STATEMENT_RULE]], set()
+        kinds: list[Any] = []
+        todo, seen = [self._parser.ruleToStartState[_STATEMENT_RULE]], set()
         while todo:
             state = todo.pop()
             if state in seen:
