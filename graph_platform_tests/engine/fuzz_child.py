@@ -29,6 +29,7 @@ from graph_platform_tests.engine.fuzz_graph import TABLES
 from graph_platform_tests.engine.hostile import Bait, Generator
 
 STATEMENTS_PER_DATABASE = 500
+STATEMENTS_PER_REPORT = 200
 MILLISECONDS = 250  # for one statement; the model makes none that needs them
 RUN_EACH = 4  # binding opens files and planning crashes; running is tried, too
 RUN_EACH_DEFINITION = 40  # a database whose tables were changed is made anew
@@ -105,6 +106,7 @@ class Child:
         self._spec = spec
         self._access = spec["access"]
         self._counts: Counter[str] = Counter()
+        self._tried = 0
         WEAKENED[spec["weakened"]]()
         folder = Path(spec["folder"])
         engine = load_engine(spec["engine"])
@@ -125,6 +127,8 @@ class Child:
         """Every statement from `start` to `end`."""
         for index in range(self._spec["start"], self._spec["end"]):
             self._progress[:8] = struct.pack("q", index)
+            if index % STATEMENTS_PER_REPORT == 0:
+                self._report()
             text = generated(self._spec["seed"], index, self._access, self._bait)
             self._counts["generated"] += 1
             try:
@@ -132,12 +136,18 @@ class Child:
             except PlatformError:
                 continue
             self._counts["let through"] += 1
-            if self._counts["let through"] % STATEMENTS_PER_DATABASE == 0:
+            self._tried += 1
+            if self._tried % STATEMENTS_PER_DATABASE == 0:
                 self._open()
             self._try(index, allowed)
             for event in self._watch.seen():
                 self._say(index, event, allowed.text)
+        self._report()
+
+    def _report(self) -> None:
+        """Say what was counted since the last time: a crash takes the rest with it."""
         print(json.dumps({"counts": self._counts}), flush=True)
+        self._counts.clear()
 
     def _open(self) -> None:
         """A new connection for a reader, to a file that is opened read-only; a new database in memory for a writer."""

@@ -33,14 +33,22 @@ SILENCE_SECONDS = 120
 
 MAX_FAILURES = 30
 
-KNOWN_CRASHES: tuple[tuple[Access, re.Pattern[str], str], ...] = (
+KNOWN_CRASHES: tuple[tuple[re.Pattern[str], str], ...] = (
     (
-        "write",
-        re.compile(r"CREATE\s*\(\s*[^\s():]+\s*\)\s*-\s*\[", re.IGNORECASE),
-        "an edge at a node whose label is not written: the engine may take it for one of another table",
+        re.compile(r"\bALL\s+SHORTEST\b", re.IGNORECASE),
+        "all shortest paths from or to nodes of which a filter leaves none, on both engines",
+    ),
+    (
+        re.compile(r"\b(count|sum|avg|min|max|collect)`?\s*\(\s*DISTINCT\b", re.IGNORECASE),
+        "a DISTINCT aggregate of a list, or beside a grouping key that is a list or NaN, sometimes, on both engines",
+    ),
+    (
+        re.compile(r"\bCREATE\s*\(\s*[^\s():]+\s*\)\s*-\s*\[", re.IGNORECASE),
+        "an edge made at a node whose label is not written: it may be taken for one of another table, on both engines",
     ),
 )
-"""Who may send it, shape and cause of crashes that no rule of the gate prevents. They cost a worker its process."""
+"""Shape and cause of crashes that depend on the data, so that no rule of the gate can tell them from what is wanted.
+They cost the process of a worker. Only a crash is forgiven, nothing else that such a statement does."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +63,7 @@ class Failure:
 
     def known(self) -> bool:
         """Whether it is a crash that is in the table."""
-        return self.what.startswith("the process died") and any(
-            access == self.access and shape.search(self.text) for access, shape, _ in KNOWN_CRASHES
-        )
+        return self.what.startswith("the process died") and any(shape.search(self.text) for shape, _ in KNOWN_CRASHES)
 
 
 @dataclass
@@ -104,7 +110,6 @@ def fuzz(
                 break
             what = "the process was silent" if silent else f"the process died with status {status}"
             failure = Failure(engine, access, reached, what, generated(seed, reached, access, bait))
-            report.counts["generated"] += reached - start + 1
             if failure.known():
                 report.counts["known crashes"] += 1
             else:

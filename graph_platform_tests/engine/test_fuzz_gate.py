@@ -11,13 +11,13 @@ from graph_platform_tests.engine.conftest import ENGINES
 from graph_platform_tests.engine.fuzz_gate import fuzz
 
 SEED = 20_261_126  # the same each time: what a change of the gate lets through must not depend on luck
-COUNTS: dict[Access, int] = {"read": 6000, "write": 4000}
+COUNTS: dict[Access, int] = {"read": 9000, "write": 6000}
 
 
 def test_what_the_gate_lets_through_opens_no_file_connects_to_nothing_and_crashes_no_engine() -> None:
     kinds = [(engine, access) for access in COUNTS for engine in ENGINES]
     with ThreadPoolExecutor(2) as pool:
-        reports = list(pool.map(lambda kind: fuzz(*kind, SEED, 0, COUNTS[kind[1]]), kinds))
+        reports = list(pool.map(lambda kind: fuzz(kind[0], kind[1], SEED, 0, COUNTS[kind[1]]), kinds))
     for kind, report in zip(kinds, reports, strict=True):
         print(f"seed {SEED}", *kind, report)
         assert not report.failures, (kind, report.failures)
@@ -31,11 +31,11 @@ def test_what_the_gate_lets_through_opens_no_file_connects_to_nothing_and_crashe
     ("weakened", "what"),
     [
         ("names after AS", "file"),
-        ("names after )", "file"),
         ("names after *", "file"),
+        ("names after !", "file"),
         ("lambdas anywhere", "the process died"),
     ],
 )
 def test_the_fuzz_finds_a_hole_that_is_put_into_the_gate(engine: str, weakened: str, what: str) -> None:
     report = fuzz(engine, "read", SEED, 0, 20_000, weakened=weakened, most=1)
-    assert report.failures and report.failures[0].what.startswith(what)
+    assert any(failure.what.startswith(what) for failure in report.failures), report

@@ -305,6 +305,15 @@ ATTACKS = [
     "RETURN nullif([1], x /**/ -> x)",
     "MATCH (n) WHERE keys(n -> n) RETURN n",
     "CALL table_info(x -> x) RETURN *",
+    "RETURN list_filter([1, 2], (x, y) -> x > y)",
+    "RETURN list_reduce([1, 2], x -> x)",
+    # a reduction to another type: an engine takes a number for the address of a text
+    "RETURN list_reduce(range(1, 3), (x, y) -> 'a')",
+    "RETURN list_reduce(range(1, 3), (x, y) -> [x])",
+    "RETURN list_reduce(range(1, 3), (x, y) -> concat(x, y))",
+    "RETURN list_reduce(range(1, 3), (x, y) -> x + $p)",
+    "RETURN list_reduce(range(1, 3), (x, y) -> (x + y).a)",
+    "MATCH (n:City) RETURN list_reduce(range(1, 3), (x, y) -> n)",
 ]
 
 
@@ -387,6 +396,7 @@ LAMBDAS = [
     "RETURN list_transform([1, 2], x -> x + 1)",
     "RETURN list_filter([1, 2], load->load > 1)",
     "RETURN list_reduce([1, 2], (x, y) -> x + y)",
+    "RETURN list_reduce([1, 2], (`set`, y) -> greatest(set, y) + (y * 2)), 'a'",
     "RETURN `list_transform`([[1]], x -> list_transform(x, y -> y * 2))",
     "RETURN `any`([1, 2], x -> x > 1)",
 ]
@@ -407,8 +417,9 @@ def test_the_functions_that_take_a_lambda_do(engine_name: str, tmp_path: Path) -
     database = load_engine(engine_name).open(
         tmp_path / "graph.db", read_only=False, memory_bytes=128 * 1024**2, threads=1
     )
-    for name in LAMBDA_FUNCTIONS:
-        database.query(f"RETURN `{name}`([1, 2], x -> x > 1)", timeout_seconds=5, row_limit=1)
+    for name, variables in LAMBDA_FUNCTIONS.items():
+        body = "x -> x > 1" if variables == 1 else "(x, y) -> x + y"
+        database.query(f"RETURN `{name}`([1, 2], {body})", timeout_seconds=5, row_limit=1)
     for text in LAMBDAS:
         database.query(text, timeout_seconds=5, row_limit=1)
     database.close()

@@ -7,6 +7,7 @@ bracket is looked at wherever it stands, so that nothing depends on whether the 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 from graph_platform.engine.gate.functions import (
     FUNCTIONS,
@@ -20,6 +21,7 @@ from graph_platform.errors import ErrorCode
 
 _CALLABLE = FUNCTIONS | TABLE_FUNCTIONS | TYPES
 _OPENING, _CLOSING = "([{", ")]}"
+_KEEP_THE_TYPE = frozenset({"GREATEST", "LEAST"})
 
 
 def check_calls(statement: Sequence[Token]) -> None:
@@ -40,15 +42,8 @@ def check_calls(statement: Sequence[Token]) -> None:
         elif token.is_sign(_CLOSING):
             last_opened = opened.pop()
         elif _is_lambda_arrow(statement, index):
-            variables = last_opened if statement[index - 1].text == ")" else index - 1
-            called = _name(statement, opened[-1]) if opened else ""
-            if called not in LAMBDA_FUNCTIONS or not statement[variables - 1].is_sign(","):
-                raise token.error(
-                    ErrorCode.QUERY_ERROR,
-                    "a lambda, `x -> …`, may not stand here",
-                    f"only after the first argument of {', '.join(sorted(LAMBDA_FUNCTIONS)).lower()}; "
-                    "an edge is written (a)-[e]->(b) or (a)-->(b)",
-                )
+            first = last_opened if statement[index - 1].is_sign(")") else index - 1
+            _check_lambda(statement, first, index, _name(statement, opened[-1]) if opened else "")
 
 
 def check_call(statement: Sequence[Token], index: int) -> None:
@@ -72,7 +67,7 @@ def check_call(statement: Sequence[Token], index: int) -> None:
 def _name(statement: Sequence[Token], bracket: int) -> str:
     """The name before a bracket in capitals, "" if there is none."""
     token = statement[bracket - 1] if bracket and statement[bracket].text == "(" else None
-    return token.text.strip("`").upper() if token and token.kind in (Kind.WORD, Kind.QUOTED) else ""
+    return _plain(token) if token and token.kind in (Kind.WORD, Kind.QUOTED) else ""
 
 
 def _check_name(statement: Sequence[Token], bracket: int) -> None:
@@ -84,6 +79,43 @@ def _check_name(statement: Sequence[Token], bracket: int) -> None:
         raise token.error(
             ErrorCode.PERMISSION_DENIED, f"the function {token.text} is not among those that may be called here"
         )
+
+
+def _check_lambda(statement: Sequence[Token], first: int, arrow: int, called: str) -> None:
+    """Refuse the lambda whose variables begin at `first`, directly inside the brackets of the function `called`."""
+    variables = [one for one in statement[first:arrow] if one.kind in (Kind.WORD, Kind.QUOTED)]
+    if len(variables) != LAMBDA_FUNCTIONS.get(called) or not statement[first - 1].is_sign(","):
+        takers = ", ".join(sorted(name for name in LAMBDA_FUNCTIONS if name.startswith("LIST"))).lower()
+        raise statement[arrow].error(
+            ErrorCode.QUERY_ERROR,
+            "a lambda, `x -> …`, may not stand here, or not with so many variables",
+            f"only after the first argument of {takers}, with one variable, list_reduce with two: `(x, y) -> x + y`; "
+            "an edge is written (a)-[e]->(b) or (a)-->(b)",
+        )
+    if called == "LIST_REDUCE":
+        _check_reduction(statement, arrow + 2, {_plain(one) for one in variables})
+
+
+def _check_reduction(statement: Sequence[Token], start: int, variables: AbstractSet[str]) -> None:
+    """Refuse what could give a value of another type than the list has: the engines take its bytes for one of the
+    list's, so that a number is read as the address of a text."""
+    depth = 0
+    for token in statement[start:]:
+        if depth == 0 and token.is_sign("),"):
+            return
+        depth += token.is_sign("(") - token.is_sign(")")
+        named = token.kind in (Kind.WORD, Kind.QUOTED) and _plain(token) in variables | _KEEP_THE_TYPE
+        if not named and token.kind is not Kind.NUMBER and not token.is_sign("+*(),"):
+            raise token.error(
+                ErrorCode.QUERY_ERROR,
+                f"{token.text} may not stand in the lambda of list_reduce",
+                "it is made of its variables, numbers, +, *, greatest() and least(), so that it keeps the type of the "
+                "list; for anything else UNWIND the list and aggregate",
+            )
+
+
+def _plain(token: Token) -> str:
+    return token.text.strip("`").upper()
 
 
 def _is_lambda_arrow(statement: Sequence[Token], index: int) -> bool:

@@ -32,9 +32,7 @@ def _filter_before_reading(statement: Sequence[Token]) -> None:
             continue
         if token.word == "UNION":
             reading = False
-        elif token.word == "UNWIND" or (token.word in _BEFORE_PATTERNS and begins_pattern(statement, index + 1)):
-            reading = True
-        elif token.word == "CALL" and statement[index + 2 : index + 3] and statement[index + 2].is_sign("("):
+        elif _reads(statement, index):
             reading = True
         elif token.word == "WHERE" and not reading:
             raise token.error(
@@ -42,6 +40,13 @@ def _filter_before_reading(statement: Sequence[Token]) -> None:
                 "this engine cannot filter with WHERE before anything was read",
                 "begin with MATCH or UNWIND: UNWIND [1] AS x WITH x WHERE …",
             )
+
+
+def _reads(statement: Sequence[Token], index: int) -> bool:
+    word = statement[index].word
+    if word == "CALL":
+        return index + 2 < len(statement) and statement[index + 2].is_sign("(")
+    return word == "UNWIND" or (word in _BEFORE_PATTERNS and begins_pattern(statement, index + 1))
 
 
 _BEFORE_PATTERNS = frozenset({"MATCH", "CREATE", "MERGE"})

@@ -6,6 +6,8 @@ names every function that is neither here nor refused, so that somebody decides 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 def words(text: str) -> frozenset[str]:
     """The words of a text as a set: a table of names that is read as prose, not one name a line."""
@@ -60,8 +62,17 @@ FUNCTIONS = words(
 )
 """Scalar and aggregate functions that work on their arguments alone."""
 
-LAMBDA_FUNCTIONS = words("LIST_FILTER LIST_TRANSFORM LIST_REDUCE ALL ANY NONE SINGLE")
-"""Functions that take a lambda, always after their first argument; ALL and the like only as quoted names."""
+LAMBDA_FUNCTIONS: Mapping[str, int] = {
+    "LIST_FILTER": 1,
+    "LIST_TRANSFORM": 1,
+    "LIST_REDUCE": 2,
+    "ALL": 1,
+    "ANY": 1,
+    "NONE": 1,
+    "SINGLE": 1,
+}
+"""Functions that take a lambda, always after their first argument, and of how many variables; ALL and the like only as
+quoted names."""
 
 TYPES = words("DECIMAL NUMERIC STRUCT MAP UNION TIMESTAMP DATE UUID INTERVAL")
 """Types that may be followed by a bracket, as in `CAST(x AS DECIMAL(10, 2))`."""
