@@ -42,8 +42,6 @@ _SCALARS: dict[str, tuple[str, ...]] = {
         "size list",
         "to_int64 int",
         "coalesce int int",
-        "greatest int int",
-        "least int int",
         "levenshtein string string",
         "bitwise_and int int",
         "factorial small",
@@ -413,7 +411,7 @@ class Dialect:
         arguments: list[str] = []
         for argument in kinds:
             arguments += [",", *self._expression(argument, depth)]
-        if self._chance.random() < 0.01:
+        if self._chance.random() < 0.03:
             variable = self._name()
             arguments = [",", variable, "-", GLUE, ">", variable]
         spelled = f"`{name}`" if self._chance.random() < 0.05 else self._cased(name)

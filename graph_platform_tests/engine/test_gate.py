@@ -396,7 +396,7 @@ LAMBDAS = [
     "RETURN list_transform([1, 2], x -> x + 1)",
     "RETURN list_filter([1, 2], load->load > 1)",
     "RETURN list_reduce([1, 2], (x, y) -> x + y)",
-    "RETURN list_reduce([1, 2], (`set`, y) -> greatest(set, y) + (y * 2)), 'a'",
+    "RETURN list_reduce([1, 2], (`set`, y) -> (set + y) * 2 + `y`), 'a'",
     "RETURN `list_transform`([[1]], x -> list_transform(x, y -> y * 2))",
     "RETURN `any`([1, 2], x -> x > 1)",
 ]

@@ -21,7 +21,6 @@ from graph_platform.errors import ErrorCode
 
 _CALLABLE = FUNCTIONS | TABLE_FUNCTIONS | TYPES
 _OPENING, _CLOSING = "([{", ")]}"
-_KEEP_THE_TYPE = frozenset({"GREATEST", "LEAST"})
 
 
 def check_calls(statement: Sequence[Token]) -> None:
@@ -104,13 +103,13 @@ def _check_reduction(statement: Sequence[Token], start: int, variables: Abstract
         if depth == 0 and token.is_sign("),"):
             return
         depth += token.is_sign("(") - token.is_sign(")")
-        named = token.kind in (Kind.WORD, Kind.QUOTED) and _plain(token) in variables | _KEEP_THE_TYPE
-        if not named and token.kind is not Kind.NUMBER and not token.is_sign("+*(),"):
+        named = token.kind in (Kind.WORD, Kind.QUOTED) and _plain(token) in variables
+        if not named and token.kind is not Kind.NUMBER and not token.is_sign("+*()"):
             raise token.error(
                 ErrorCode.QUERY_ERROR,
                 f"{token.text} may not stand in the lambda of list_reduce",
-                "it is made of its variables, numbers, +, *, greatest() and least(), so that it keeps the type of the "
-                "list; for anything else UNWIND the list and aggregate",
+                "it is made of its variables, numbers, + and *, so that it keeps the type of the list; "
+                "for anything else UNWIND the list and aggregate",
             )
 
 
