@@ -3,13 +3,14 @@
 #   make demo    from tables to an answered Cypher query, every step a Dagster run
 #   make test    the tests
 #   make lint    style, format and strict types
+#   make fuzz-gate   what the gate in front of the graph engines lets through; COUNT=… and SEED=… as you like
 #   make bench   what is claimed to be fast, as ratios in one run
 #   make lock    requirements.lock, again from pyproject.toml
 #
 # All paths are relative: the folder's own may have spaces, which make cannot quote.
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format bench lock install
+.PHONY: help demo test lint format fuzz-gate bench lock install
 
 export PYTHON
 
@@ -26,6 +27,9 @@ lint: install
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
+
+fuzz-gate: install
+	.venv/bin/python -m graph_platform_tests.engine.fuzz_gate $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED))
 
 bench: install
 	.venv/bin/python -m benchmarks

@@ -1,6 +1,6 @@
 """What the two descendants of Kuzu have in common, over the Python module that each of them brings.
 
-Not here: which module that is (`ladybug.py`, `ryugraph.py`), and what may be asked (`cypher.py`).
+Not here: which module that is (`ladybug.py`, `ryugraph.py`), and what may be asked (`gate`).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from graph_platform.engine.cypher import plan_operators
 from graph_platform.engine.far_dates import allow_far_dates
+from graph_platform.engine.gate.operators import plan_operators
 from graph_platform.engine.protocol import EngineVersion, QueryResult, TableSchema
 from graph_platform.errors import ErrorCode, PlatformError
 
@@ -59,14 +59,14 @@ class KuzuFamilyEngine:
             raise PlatformError(
                 ErrorCode.DATABASE_ERROR, f"{self._name} cannot open {path}: {error}", _open_hint(str(error))
             ) from error
-        return KuzuFamilyDatabase(self._name, self._module, database)
+        return KuzuFamilyDatabase(self.version, self._module, database)
 
 
 class KuzuFamilyDatabase:
     """An open database with a pool of connections: one per statement at a time, kept for the next one."""
 
-    def __init__(self, name: str, module: ModuleType, database: Any) -> None:
-        self._name = name
+    def __init__(self, version: EngineVersion, module: ModuleType, database: Any) -> None:
+        self._version = version
         self._module = module
         self._database = database
         self._idle: list[tuple[Any, int]] = []
@@ -74,9 +74,14 @@ class KuzuFamilyDatabase:
         self._closed = False
 
     @property
+    def version(self) -> EngineVersion:
+        """The engine that it is open in."""
+        return self._version
+
+    @property
     def keeps_nan(self) -> bool:
         """Whether a NaN beside numbers in one column leaves both as they are."""
-        return self._name not in LOSES_NAN
+        return self._version.name not in LOSES_NAN
 
     def execute(self, statement: str) -> None:
         """Run one statement of DDL or COPY, without a time limit."""

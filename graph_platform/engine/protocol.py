@@ -52,6 +52,10 @@ class Database(Protocol):
     """An open database. `query` may be called from several threads."""
 
     @property
+    def version(self) -> EngineVersion:
+        """The engine that it is open in."""
+
+    @property
     def keeps_nan(self) -> bool:
         """Whether a NaN beside numbers in one column leaves both as they are."""
 
@@ -87,7 +91,7 @@ class Database(Protocol):
         """The physical operators (`SCAN_NODE_TABLE`, `INSERT` …) of a statement, without running it.
 
         A call of a table function is there twice, as `TABLE_FUNCTION_CALL` and with `:NAME`. Binding opens the files
-        that a statement names, so only what `cypher.check_statement` let through may be given.
+        that a statement names, so only what `gate.statement.check_statement` let through may be given.
 
         Raises:
             PlatformError: QUERY_ERROR.

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from graph_platform.engine.connect import load_engine
-from graph_platform.engine.cypher import check_operators, check_statement, plan_operators
-from graph_platform.engine.functions import FUNCTIONS, REFUSED_FUNCTIONS, TABLE_FUNCTIONS
+from graph_platform.engine.gate.functions import FUNCTIONS, REFUSED_FUNCTIONS, TABLE_FUNCTIONS
+from graph_platform.engine.gate.operators import check_operators, plan_operators
+from graph_platform.engine.gate.statement import check_statement
 from graph_platform.engine.protocol import Database, TableSchema
 from graph_platform.engine.values import json_rows
 from graph_platform.errors import ErrorCode, PlatformError
@@ -261,7 +262,7 @@ def test_what_a_reader_needs_passes_both_gates(engine_name: str, tmp_path: Path)
     database = small_graph(engine_name, tmp_path / "graph.db")
     for text in READING:
         statement = check_statement(text, "read")
-        check_operators(database.operators(statement.subject), "read")
+        check_operators(database.operators(statement.subject), "read", database.version)
         database.query(statement.text, timeout_seconds=10, row_limit=10)
         for prefix in ("EXPLAIN", "PROFILE", "explain logical"):
             assert check_statement(f"{prefix} {text};", "read").subject == text
@@ -289,9 +290,9 @@ def test_writing_is_let_through_for_a_writer_only(engine_name: str, tmp_path: Pa
             check_statement(text, "read")
         assert refused.value.code is ErrorCode.PERMISSION_DENIED
         operators = database.operators(check_statement(text, "write").subject)
-        check_operators(operators, "write")
+        check_operators(operators, "write", database.version)
         with pytest.raises(PlatformError):
-            check_operators(operators, "read")
+            check_operators(operators, "read", database.version)
         database.query(text, timeout_seconds=10, row_limit=10)
     database.close()
 
@@ -319,7 +320,7 @@ def test_the_second_line_sees_what_would_touch_files(engine_name: str, tmp_path:
         "CALL show_attached_databases() RETURN *",
     ):
         with pytest.raises(PlatformError) as refused:
-            check_operators(database.operators(text), "read")
+            check_operators(database.operators(text), "read", database.version)
         assert refused.value.code in (ErrorCode.PERMISSION_DENIED, ErrorCode.QUERY_ERROR), text
     forged = database.operators("RETURN 'SCAN_NODE_TABLE[0]' AS `COPY_TO[1]`, 'Function: READ_CSV_SERIAL' AS x")
     assert forged >= {"RESULT_COLLECTOR"}

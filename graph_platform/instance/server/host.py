@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from graph_platform.engine.cypher import check_operators, check_statement
+from graph_platform.engine.gate.operators import check_operators
+from graph_platform.engine.gate.statement import check_statement
 from graph_platform.engine.protocol import Database, Engine, QueryResult
 from graph_platform.engine.values import json_rows
 from graph_platform.errors import ErrorCode, PlatformError
@@ -100,7 +101,7 @@ class Host:
                 INVALID_STATE while the server starts or ends, CONCURRENCY_LIMIT_EXCEEDED.
         """
         database = self._ready_database()
-        statement = check_statement(query.cypher, "read")
+        statement = check_statement(query.cypher, "read", database.version.name)
         missing = sorted(statement.parameters - query.parameters.keys())
         if missing:
             raise PlatformError(
@@ -115,7 +116,7 @@ class Host:
             try:
                 running.check()
                 begun = time.monotonic()
-                check_operators(database.operators(statement.subject, parameters), "read")
+                check_operators(database.operators(statement.subject, parameters), "read", database.version)
                 running.check()
                 result = database.query(
                     statement.text,

@@ -1,7 +1,8 @@
-"""Cut Cypher text into tokens, strictly. What a token means, and what is allowed, is `cypher.py`'s to say.
+"""Cut Cypher text into tokens, strictly. What a token means, and what is allowed, is the rest of the gate's to say.
 
 It is stricter than the engines' own lexers on purpose: where theirs and ours could disagree about where a comment or a
-string ends, text could hide from the gate. Such text is refused, and comments never reach the engine.
+string ends, text could hide from the gate. Such text is refused, and comments never reach the engine. The tests cut the
+same text with the tables of the engines' own lexers, read out of their wheels.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from graph_platform.errors import ErrorCode, PlatformError
 MAX_TOKENS = 10_000
 MAX_DEPTH = 100  # both engines' parsers overflow the stack, and the process dies, somewhere between 300 and 1,000
 
-_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_NUMBER = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE]-?[0-9]+)?")
 _PARAMETER = re.compile(r"\$(?:[A-Za-z_][A-Za-z0-9_]*|[0-9]+)")
-_STRING_ESCAPE = re.compile(r"""\\(?:[\\'"bBfFnNrRtTxX]|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8})""")
+_STRING_ESCAPE = re.compile(r"""\\(?:[\\'"bBfFnNrRtT]|[xX][0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8})""")
 _OPENING = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -46,6 +47,19 @@ class Token:
     def word(self) -> str:
         """The word in capitals, or "" for anything else. ASCII only: no homoglyph is a keyword."""
         return self.text.upper() if self.kind is Kind.WORD and self.text.isascii() else ""
+
+    def is_sign(self, signs: str) -> bool:
+        """Whether it is one of these signs, each a single character."""
+        return self.kind is Kind.SIGN and self.text in signs
+
+    def error(self, code: ErrorCode, message: str, hint: str | None = None) -> PlatformError:
+        """An error that names the place of this token."""
+        return PlatformError(
+            code,
+            f"{message}, at line {self.line}, column {self.column}",
+            hint,
+            {"line": self.line, "column": self.column},
+        )
 
 
 class _Reader:
@@ -145,10 +159,10 @@ def _token(reader: _Reader) -> tuple[Kind, int]:
     number = _NUMBER.match(text, at)
     if number:
         return Kind.NUMBER, number.end() - at
-    end = at
-    while end < len(text) and ("a" + text[end]).isidentifier():
-        end += 1
-    if end > at:
+    if character.isidentifier():
+        end = at + 1
+        while end < len(text) and ("a" + text[end]).isidentifier():
+            end += 1
         return Kind.WORD, end - at
     if character > "\x7e" or character == "\\":
         raise reader.refuse(

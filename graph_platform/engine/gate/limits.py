@@ -1,8 +1,8 @@
 """How much a statement may ask of an engine's planner, which no time limit interrupts and some text crashes.
 
 Decided from the tokens alone, so values that come as parameters are not seen. Whether the statement may be run at all
-is `cypher.py`'s to say. The numbers were found by trying: at each of them an engine plans in well under a second or,
-for edges, in a few.
+is the rest of the gate's to say. The numbers were found by trying: at each of them an engine plans in well under a
+second or, for edges, in a few.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from graph_platform.engine.functions import words
-from graph_platform.engine.lexer import Kind, Token
-from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.engine.gate.clauses import begins_pattern, may_begin_clause
+from graph_platform.engine.gate.functions import words
+from graph_platform.engine.gate.lexer import Kind, Token
+from graph_platform.errors import ErrorCode
 
 MAX_CASES = 10  # 16 nested take a second to plan, 32 a minute, and 1,000 overflow the stack
 MAX_NESTING = 120  # of brackets, where each CASE around or inside them counts for ten
@@ -64,10 +65,10 @@ def check_limits(found: Sequence[Token]) -> None:
         elif token.text == "," and token.kind is Kind.SIGN:
             patterns += level.matching
             level.operators, level.most_operators = 0, max(level.operators, level.most_operators)
-        elif token.word == "MATCH":
+        elif token.word == "MATCH" and begins_pattern(found, index + 1):
             level.matching = True
             patterns += 1
-        elif token.word in _AFTER_PATTERNS:
+        elif token.word in _AFTER_PATTERNS and may_begin_clause(found, index):
             level.matching = False
         elif _begins_case(token, before, after):
             level.cases += 1
@@ -76,7 +77,7 @@ def check_limits(found: Sequence[Token]) -> None:
             level.cases -= 1
             cases -= 1
         elif token.word in _OPERATOR_WORDS or (token.kind is Kind.SIGN and token.text in _OPERATOR_SIGNS):
-            levels[-1].operators += not level.matching  # the signs of a pattern are arrows
+            level.operators += 1  # arrows too: a word that makes a pattern may be a name
             edges += _begins_edge(token, before)
         _check_count(token, cases, MAX_CASES, "CASE … END is nested more than {} deep", "use a list or a map instead")
         nesting = len(levels) - 1 + 10 * cases if cases else 0
@@ -111,7 +112,7 @@ def _ends_case(token: Token, before: Token | None) -> bool:
 
 def _check_count(token: Token, count: int, limit: int, message: str, hint: str) -> None:
     if count > limit:
-        raise _refusal(token, message.format(f"{limit:,}"), hint)
+        raise token.error(ErrorCode.QUERY_ERROR, message.format(f"{limit:,}"), hint)
 
 
 def _check_size(found: Sequence[Token], bracket: int) -> None:
@@ -122,7 +123,7 @@ def _check_size(found: Sequence[Token], bracket: int) -> None:
     arguments = list(_arguments(found, bracket))
     if _size(name, arguments) > MAX_LITERAL_SIZE:
         message = f"{function.text} would make a value of more than {MAX_LITERAL_SIZE:,} elements"
-        raise _refusal(function, message, "the engine holds it in memory as a whole: ask for less")
+        raise function.error(ErrorCode.QUERY_ERROR, message, "the engine holds it in memory as a whole: ask for less")
 
 
 def _arguments(found: Sequence[Token], bracket: int) -> Iterator[list[Token]]:
@@ -161,12 +162,3 @@ def _number(argument: Sequence[Token]) -> float | None:
         return None
     value = float(kept[0].text)
     return -value if minus % 2 else value
-
-
-def _refusal(token: Token, message: str, hint: str) -> PlatformError:
-    return PlatformError(
-        ErrorCode.QUERY_ERROR,
-        f"{message}, at line {token.line}, column {token.column}",
-        hint,
-        {"line": token.line, "column": token.column},
-    )

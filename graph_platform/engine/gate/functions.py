@@ -6,6 +6,8 @@ names every function that is neither here nor refused, so that somebody decides 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 def words(text: str) -> frozenset[str]:
     """The words of a text as a set: a table of names that is read as prose, not one name a line."""
@@ -14,7 +16,7 @@ def words(text: str) -> frozenset[str]:
 
 TABLE_FUNCTIONS = words(
     "SHOW_TABLES TABLE_INFO SHOW_CONNECTION SHOW_FUNCTIONS SHOW_INDEXES SHOW_MACROS SHOW_SEQUENCES SHOW_WARNINGS "
-    "DB_VERSION CATALOG_VERSION STORAGE_VERSION STATS_INFO"
+    "DB_VERSION CATALOG_VERSION STORAGE_VERSION"
 )
 """What `CALL` may name. None reads a file, a setting or another database."""
 
@@ -26,6 +28,8 @@ REFUSED_FUNCTIONS = words(
     "SHOW_ATTACHED_DATABASES SHOW_LOADED_EXTENSIONS SHOW_OFFICIAL_EXTENSIONS CLEAR_WARNINGS "
     # they read and write files, or Python objects of this process
     "COPY_CSV COPY_PARQUET READ_CSV_PARALLEL READ_CSV_SERIAL READ_NPY READ_PANDAS READ_PARQUET "
+    # it crashes both engines, sometimes, after a write that was rolled back
+    "STATS_INFO "
     # they keep state on a connection, which is shared, or run Cypher from a string
     "PROJECT_GRAPH PROJECT_GRAPH_CYPHER DROP_PROJECTED_GRAPH PROJECTED_GRAPH_INFO SHOW_PROJECTED_GRAPHS SHOW_GRAPHS "
     "_CACHE_ARRAY_COLUMN_LOCALLY"
@@ -58,5 +62,24 @@ FUNCTIONS = words(
 )
 """Scalar and aggregate functions that work on their arguments alone."""
 
+LAMBDA_FUNCTIONS: Mapping[str, int] = {
+    "LIST_FILTER": 1,
+    "LIST_TRANSFORM": 1,
+    "LIST_REDUCE": 2,
+    "ALL": 1,
+    "ANY": 1,
+    "NONE": 1,
+    "SINGLE": 1,
+}
+"""Functions that take a lambda, always after their first argument, and of how many variables; ALL and the like only as
+quoted names."""
+
 TYPES = words("DECIMAL NUMERIC STRUCT MAP UNION TIMESTAMP DATE UUID INTERVAL")
 """Types that may be followed by a bracket, as in `CAST(x AS DECIMAL(10, 2))`."""
+
+KEYWORDS_BEFORE_BRACKET = words(
+    "MATCH WHERE AND OR XOR NOT IN RETURN WITH UNWIND BY WHEN THEN ELSE CASE DISTINCT ON CONTAINS HINT JOIN LIMIT SKIP "
+    "EXISTS SHORTEST WSHORTEST TRAIL ACYCLIC ALL AS CREATE MERGE SET DELETE IS UNION YIELD END"
+)
+"""Keywords after which a bracket may open that calls nothing. No engine has a function of such a name that is refused,
+so it does not matter whether one of them is a name where it stands."""
