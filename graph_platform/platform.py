@@ -17,6 +17,7 @@ from graph_platform.catalog import audit, export_jobs, instances, mappings, snap
 from graph_platform.catalog.catalog import Catalog
 from graph_platform.catalog.records import InstanceRecord, MappingRecord, SnapshotRecord
 from graph_platform.catalog.states import InstanceStatus
+from graph_platform.engine.parameters import check_question
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.instance.connect import open_runtime
 from graph_platform.instance.protocol import Runtime
@@ -330,7 +331,8 @@ class Platform:
         timeout_seconds: float | None = None,
         row_limit: int | None = None,
     ) -> dict[str, Any]:
-        """See `InstanceService.query`."""
+        """See `InstanceService.query`. What no JSON can carry is refused as VALIDATION_FAILED."""
+        check_question(cypher, parameters or {})
         return self._instances.query(
             reference, cypher, parameters=parameters, timeout_seconds=timeout_seconds, row_limit=row_limit
         )

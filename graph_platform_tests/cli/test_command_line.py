@@ -114,6 +114,29 @@ def test_a_backend_that_does_not_answer_is_status_3_and_names_its_setting(
     assert "secret" not in answer.out + answer.err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "status", "word"),
+    [
+        (["RETURN $a", "-p", "a=1e999"], 1, "$a"),
+        (["RETURN $a", "-p", "a=[1, NaN]"], 1, "$a[1]"),
+        (["RETURN $a", "-p", 'a={"x": 1, "x": 2}'], 1, "$a.x"),
+        (["RETURN $a", "-p", 'a="\\ud800"'], 1, "surrogate"),
+        (["RETURN $a", "-p", "a=\udcff"], 1, "surrogate"),
+        (["RETURN '\udcff'"], 1, "surrogate"),
+        (["RETURN $a", "-p", "a=1", "-p", "$a=2"], 2, "twice"),
+        (["RETURN 1", "--timeout", "inf"], 2, "inf"),
+        (["RETURN 1", "--timeout", "nan"], 2, "nan"),
+    ],
+)
+def test_a_question_that_cannot_be_sent_is_refused_by_name_and_no_server_is_blamed(
+    cli: CommandLine, arguments: list[str], status: int, word: str
+) -> None:
+    answer = cli.run("instance", "query", "nowhere", *arguments, "-o", "json")
+    assert answer.status == status, answer.out + answer.err
+    assert answer.json()["code"] == "VALIDATION_FAILED"
+    assert word in answer.json()["message"]
+
+
 def test_what_is_not_there_is_status_1_with_a_hint(cli: CommandLine) -> None:
     answer = cli.run("mapping", "show", "nothing", "-o", "json")
     assert answer.status == 1
