@@ -95,7 +95,7 @@ def check_json(name: str, value: Any) -> None:
                 if not isinstance(key, str):
                     raise _refusal(place, f"a key is a {type(key).__name__} and not text")
                 _check_text(place, key)
-            waiting += [((place, key), depth + 1, child) for key, child in reversed(item.items())]
+            waiting += [((place, key), depth + 1, child) for key, child in reversed(list(item.items()))]
         elif isinstance(item, (list, tuple)):
             waiting += [((place, i), depth + 1, item[i]) for i in reversed(range(len(item)))]
 
@@ -234,16 +234,15 @@ def _joined(kind: _Kind, other: _Kind, first: _Place, here: _Place) -> _Kind:
         known, null = (kind, here) if other == _NULL else (other, first)
         if isinstance(known, (_List, _Object)):
             # The bindings take the null for a list or an object: Ryugraph answers an empty one, or crashes.
-            hint = "send [] in its place" if isinstance(known, _List) else "leave it out"
-            raise _refusal(null, f"a null where {_named(known)} stands elsewhere in the list is not kept", hint)
+            better = "send [] in its place" if isinstance(known, _List) else "leave it out"
+            raise _refusal(null, f"a null where {_named(known)} stands elsewhere in the list is not kept", better)
         return known
     if isinstance(kind, _List) and isinstance(other, _List):
         return _List(_joined(kind.item, other.item, (first, None), (here, None)))
     if isinstance(kind, _Object) and isinstance(other, _Object):
         return _joined_objects(kind, other, first, here)
-    hint = None
-    if {kind, other} == {_WHOLE, _FRACTION}:
-        hint = "write all of them with a point (1.0), or all of them whole"
+    numbers = {kind, other} == {_WHOLE, _FRACTION}
+    hint = "write all of them with a point (1.0), or all of them whole" if numbers else None
     problem = f"{_named(other)} in one list with {_named(kind)} ({_text(first)}): the engine would change one of them"
     raise _refusal(here, problem, hint)
 

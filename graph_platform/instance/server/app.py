@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph_platform.engine.parameters import Unreadable, check_json, read_json
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.instance.server.connections import trust
 from graph_platform.instance.server.host import Host, Query, RunningQuery
 
 BODY_BYTES = 1024**2
@@ -142,12 +143,16 @@ async def _body(request: Request) -> bytes:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise _HttpError(415, "the Content-Type has to be application/json")
+    too_large = _HttpError(413, f"the body is larger than {BODY_BYTES} bytes")
+    declared = request.headers.get("content-length", "0")
+    if not declared.isdecimal() or int(declared[:20]) > BODY_BYTES:
+        raise too_large
     content = bytearray()
     try:
         async for chunk in request.stream():
             content += chunk
             if len(content) > BODY_BYTES:
-                raise _HttpError(413, f"the body is larger than {BODY_BYTES} bytes")
+                raise too_large
     except ClientDisconnect as error:
         raise _HttpError(400, "the client went away before the request was whole") from error
     return bytes(content)
@@ -205,9 +210,10 @@ def _guarded(app: ASGIApp, token: str, log: Callable[[str], None]) -> ASGIApp:
 
         given = [value for name, value in scope["headers"] if name == b"authorization"]
         if len(given) == 1 and hmac.compare_digest(given[0], expected):
+            trust(scope)
             await app(scope, receive, noting)
         else:
-            refusal = _json(unauthorized.document(), 401, {"WWW-Authenticate": "Bearer"})
+            refusal = _json(unauthorized.document(), 401, {"WWW-Authenticate": "Bearer", "Connection": "close"})
             await refusal(scope, receive, noting)
         path = scope["path"] if scope["path"] in ("/health", "/ready", "/status", "/schema", "/query") else "(other)"
         log(f"{scope['method']} {path} {status} {(time.monotonic() - begun) * 1000:.1f}ms")
