@@ -367,13 +367,13 @@ class Platform:
         """The columns to be kept with the version, if it is valid."""
         found = self.validate_mapping(definition, report, data_checks)
         if not found.valid:
-            count = len(found.errors)
+            count = len(found.errors) + found.more_errors
             raise PlatformError(
                 ErrorCode.VALIDATION_FAILED,
-                f"mapping {definition.name!r} has {count} problem{'s' if count != 1 else ''}: "
+                f"mapping {definition.name!r} has {count:,} problem{'s' if count != 1 else ''}: "
                 + "; ".join(f"{problem.entity}: {problem.message}" for problem in found.errors[:3])
                 + ("; …" if count > 3 else ""),
-                "the report lists all of them; nothing was kept",
+                "the report lists them; nothing was kept",
                 {"report": found.model_dump(mode="json")},
             )
         for warning in found.warnings:

@@ -137,6 +137,30 @@ def test_a_question_that_cannot_be_sent_is_refused_by_name_and_no_server_is_blam
     assert word in answer.json()["message"]
 
 
+def test_a_file_that_is_no_mapping_is_a_short_report_whatever_is_in_it(cli: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "broken.yaml"
+    file.write_bytes(b"name: m\nnode_definitions:\n" + b"- {}\n" * 1200)
+    report = cli.run("mapping", "validate", file, "-o", "json")
+    assert report.status == 1
+    assert (len(report.json()["errors"]), report.json()["more_errors"]) == (100, 3500)
+    person = cli.run("mapping", "validate", file)
+    assert "and 3,500 more errors" in person.out and "3,600 errors" in person.out
+    for content, word in (
+        ("name: x".encode("utf-16"), "UTF-16"),
+        (b'{"name": "\\ud800"}', "surrogate"),
+        (b"name: \xff", "UTF-8"),
+        (b"#" * 3_000_000, "3,000,000 bytes, more than the 1,048,576"),
+    ):
+        file.write_bytes(content)
+        found = cli.run("mapping", "create", file, "-o", "json")
+        assert (found.status, found.json()["code"]) == (1, "VALIDATION_FAILED")
+        (error,) = found.json()["details"]["report"]["errors"]
+        assert word in f"{error['message']} {error['hint']}"
+        assert error["position"] or "bytes" in error["message"]
+    endless = cli.run("mapping", "validate", "/dev/zero", "-o", "json")
+    assert "more than the 1,048,576 bytes" in endless.json()["errors"][0]["message"]
+
+
 def test_what_is_not_there_is_status_1_with_a_hint(cli: CommandLine) -> None:
     answer = cli.run("mapping", "show", "nothing", "-o", "json")
     assert answer.status == 1
