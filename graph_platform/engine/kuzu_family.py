@@ -29,6 +29,8 @@ MAGIC: Mapping[str, bytes] = {"ladybug": b"LBUG", "ryugraph": b"RYU"}
 _OF_NO_TYPE = ("ANY", "Assertion failed")
 """What an engine's message has where it met a value of no type: it takes such for a defect of its own."""
 
+_OF_NO_MEMORY = ("buffer pool is full", "bad_alloc", "cannot allocate memory")
+
 LOSES_NAN = frozenset({"ryugraph"})
 """Engines that take a column for constant when its first value is NaN, and give NaN for all of it."""
 
@@ -110,7 +112,7 @@ class KuzuFamilyDatabase:
             try:
                 result = connection.execute(cypher, dict(parameters)) if parameters else connection.execute(cypher)
                 return _rows(result, row_limit)
-            except (RuntimeError, ValueError, TypeError, OverflowError, IndexError, KeyError) as error:
+            except (RuntimeError, ValueError, TypeError, OverflowError, IndexError, KeyError, MemoryError) as error:
                 raise _query_error(error, time.monotonic() - begun, timeout_seconds, parameters or {}) from error
             finally:
                 if result is not None:
@@ -211,7 +213,7 @@ def _query_error(
                 "narrow it, add a LIMIT, or ask for a longer timeout",
             )
         return PlatformError(ErrorCode.QUERY_ERROR, "the query was interrupted")
-    if "buffer pool is full" in message.lower():
+    if isinstance(error, MemoryError) or any(word in message.lower() for word in _OF_NO_MEMORY):
         return PlatformError(
             ErrorCode.QUERY_ERROR, f"the query needs more memory than the instance has: {message}", "narrow the query"
         )

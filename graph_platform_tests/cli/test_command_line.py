@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from graph_platform.cli import main
 from graph_platform.cli.commands import COMMANDS, Noun
 from graph_platform.cli.failures import wants_json
 from graph_platform_tests.cli.conftest import CommandLine
@@ -118,9 +119,8 @@ def test_a_backend_that_does_not_answer_is_status_3_and_names_its_setting(
     ("arguments", "status", "word"),
     [
         (["RETURN $a", "-p", "a=1e999"], 1, "$a"),
-        (["RETURN $a", "-p", "a=[1, NaN]"], 1, "$a[1]"),
+        (["RETURN $a", "-p", 'a={"x": [1, NaN]}'], 1, "$a.x[1]"),
         (["RETURN $a", "-p", 'a={"x": 1, "x": 2}'], 1, "$a.x"),
-        (["RETURN $a", "-p", 'a="\\ud800"'], 1, "surrogate"),
         (["RETURN $a", "-p", "a=\udcff"], 1, "surrogate"),
         (["RETURN '\udcff'"], 1, "surrogate"),
         (["RETURN $a", "-p", "a=1", "-p", "$a=2"], 2, "twice"),
@@ -129,12 +129,18 @@ def test_a_backend_that_does_not_answer_is_status_3_and_names_its_setting(
     ],
 )
 def test_a_question_that_cannot_be_sent_is_refused_by_name_and_no_server_is_blamed(
-    cli: CommandLine, arguments: list[str], status: int, word: str
+    arguments: list[str],
+    status: int,
+    word: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    answer = cli.run("instance", "query", "nowhere", *arguments, "-o", "json")
-    assert answer.status == status, answer.out + answer.err
-    assert answer.json()["code"] == "VALIDATION_FAILED"
-    assert word in answer.json()["message"]
+    monkeypatch.setenv("GRAPH_PLATFORM_HOME", str(tmp_path))
+    assert main.run(["instance", "query", "nowhere", *arguments, "-o", "json"]) == status
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["code"] == "VALIDATION_FAILED"
+    assert word in answer["message"]
 
 
 def test_a_file_that_is_no_mapping_is_a_short_report_whatever_is_in_it(cli: CommandLine, tmp_path: Path) -> None:
@@ -146,9 +152,7 @@ def test_a_file_that_is_no_mapping_is_a_short_report_whatever_is_in_it(cli: Comm
     person = cli.run("mapping", "validate", file)
     assert "and 3,500 more errors" in person.out and "3,600 errors" in person.out
     for content, word in (
-        ("name: x".encode("utf-16"), "UTF-16"),
         (b'{"name": "\\ud800"}', "surrogate"),
-        (b"name: \xff", "UTF-8"),
         (b"#" * 3_000_000, "3,000,000 bytes, more than the 1,048,576"),
     ):
         file.write_bytes(content)
