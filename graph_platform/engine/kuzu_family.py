@@ -200,7 +200,7 @@ def _query_error(
     untyped = next((name for name, value in parameters.items() if is_untyped(value)), None)
     if untyped is not None and any(word in message for word in _OF_NO_TYPE):
         return PlatformError(
-            ErrorCode.VALIDATION_FAILED,
+            ErrorCode.QUERY_ERROR,
             f"parameter ${untyped}: the engine cannot tell of what type a list without values is here",
             f"say it: CAST(${untyped} AS STRING[]), or INT64[] …, in place of ${untyped}",
             {"parameter": f"${untyped}"},
