@@ -17,6 +17,7 @@ from graph_platform.catalog import audit, export_jobs, instances, mappings, snap
 from graph_platform.catalog.catalog import Catalog
 from graph_platform.catalog.records import InstanceRecord, MappingRecord, SnapshotRecord
 from graph_platform.catalog.states import InstanceStatus
+from graph_platform.engine.parameters import check_question
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.instance.connect import open_runtime
 from graph_platform.instance.protocol import Runtime
@@ -330,7 +331,8 @@ class Platform:
         timeout_seconds: float | None = None,
         row_limit: int | None = None,
     ) -> dict[str, Any]:
-        """See `InstanceService.query`."""
+        """See `InstanceService.query`. What no JSON can carry is refused as VALIDATION_FAILED."""
+        check_question(cypher, parameters or {})
         return self._instances.query(
             reference, cypher, parameters=parameters, timeout_seconds=timeout_seconds, row_limit=row_limit
         )
@@ -365,13 +367,13 @@ class Platform:
         """The columns to be kept with the version, if it is valid."""
         found = self.validate_mapping(definition, report, data_checks)
         if not found.valid:
-            count = len(found.errors)
+            count = len(found.errors) + found.more_errors
             raise PlatformError(
                 ErrorCode.VALIDATION_FAILED,
-                f"mapping {definition.name!r} has {count} problem{'s' if count != 1 else ''}: "
+                f"mapping {definition.name!r} has {count:,} problem{'s' if count != 1 else ''}: "
                 + "; ".join(f"{problem.entity}: {problem.message}" for problem in found.errors[:3])
                 + ("; …" if count > 3 else ""),
-                "the report lists all of them; nothing was kept",
+                "the report lists them; nothing was kept",
                 {"report": found.model_dump(mode="json")},
             )
         for warning in found.warnings:

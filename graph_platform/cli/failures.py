@@ -62,6 +62,9 @@ def show_problems(report: Mapping[str, Any], console: Console, source: str = "")
             console.print(line, soft_wrap=True)
             if problem.get("hint"):
                 console.print(Text(f"  = help: {problem['hint']}", style="cyan"), soft_wrap=True)
+        more = report.get(f"more_{key}") or 0
+        if more:
+            console.print(Text(f"… and {more:,} more {severity}{'' if more == 1 else 's'}", style=style))
 
 
 def _show(error: PlatformError) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 from rich.text import Text
@@ -18,7 +20,13 @@ from graph_platform.cli.reading import reading
 from graph_platform.cli.runs import run_job
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.mapping.diff import change_lines, compare
-from graph_platform.mapping.document import mapping_json_schema, read_mapping, write_mapping
+from graph_platform.mapping.document import (
+    MAX_DOCUMENT_BYTES,
+    check_document_size,
+    mapping_json_schema,
+    read_mapping,
+    write_mapping,
+)
 from graph_platform.mapping.model import MappingDefinition
 from graph_platform.mapping.report import ValidationReport
 
@@ -29,19 +37,24 @@ def read_file(file: str) -> MappingDefinition:
     """The mapping in a file; `-` is standard input.
 
     Raises:
-        PlatformError: RESOURCE_NOT_FOUND, or VALIDATION_FAILED with every problem's line.
+        PlatformError: RESOURCE_NOT_FOUND, or VALIDATION_FAILED with the problems and their lines.
     """
     try:
-        text = sys.stdin.buffer.read().decode() if file == "-" else Path(file).read_bytes().decode()
-    except UnicodeDecodeError as error:
+        if file == "-":
+            return read_mapping(_content(sys.stdin.buffer))
+        with Path(file).open("rb") as opened:
+            return read_mapping(_content(opened))
+    except (OSError, ValueError) as error:  # ValueError: a name that no file has
+        reason = error.strerror if isinstance(error, OSError) else str(error)
         raise PlatformError(
-            ErrorCode.VALIDATION_FAILED, f"{file} is not UTF-8 text: {error.reason} at byte {error.start}"
+            ErrorCode.RESOURCE_NOT_FOUND, f"{file} cannot be read: {reason}", "name a YAML or JSON file, or -"
         ) from error
-    except OSError as error:
-        raise PlatformError(
-            ErrorCode.RESOURCE_NOT_FOUND, f"{file} cannot be read: {error.strerror}", "name a YAML or JSON file, or -"
-        ) from error
-    return read_mapping(text)
+
+
+def _content(opened: BinaryIO) -> bytes:
+    """All of a file, unless it is larger than a mapping may be: then it is not read, if it tells its size."""
+    check_document_size(os.fstat(opened.fileno()).st_size)
+    return opened.read(MAX_DOCUMENT_BYTES + 1)
 
 
 @click.command

@@ -122,7 +122,7 @@ def _show(document: dict[str, Any], output: Output) -> None:
 
 def _show_report(report: dict[str, Any], file: str, output: Output) -> None:
     show_problems(report, output.person)
-    errors, warnings = len(report["errors"]), len(report["warnings"])
+    errors, warnings = (len(report[key]) + report.get(f"more_{key}", 0) for key in ("errors", "warnings"))
     if report["valid"]:
         definitions = [*report["node_results"], *report["edge_results"]]
         output.table(
@@ -150,4 +150,4 @@ def _show_report(report: dict[str, Any], file: str, output: Output) -> None:
 
 
 def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

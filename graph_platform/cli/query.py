@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 import sys
 from typing import Any
 
@@ -10,7 +10,10 @@ import click
 
 from graph_platform.cli import options
 from graph_platform.cli.output import Output
+from graph_platform.engine.parameters import read_json
 from graph_platform.platform import Platform
+
+_WORDS = ("true", "false", "null")
 
 
 def _parameters(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, Any]:
@@ -21,10 +24,20 @@ def _parameters(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -
         if not equals or not name:
             raise click.BadParameter(f"{item!r} is not NAME=VALUE")
         try:
-            parameters[name.removeprefix("$")] = json.loads(text)
+            value = text if text.strip("- ").isalpha() and text not in _WORDS else read_json(text)  # NaN is text
         except ValueError:
-            parameters[name.removeprefix("$")] = text
+            value = text
+        name = name.removeprefix("$")
+        if name in parameters:
+            raise click.BadParameter(f"{name} is given twice")
+        parameters[name] = value
     return parameters
+
+
+def _seconds(_: click.Context, __: click.Parameter, seconds: float | None) -> float | None:
+    if seconds is not None and not math.isfinite(seconds):
+        raise click.BadParameter(f"{seconds} is no time")
+    return seconds
 
 
 @click.command
@@ -40,7 +53,11 @@ def _parameters(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -
     help="A parameter of the query; the value is JSON, or text.",
 )
 @click.option(
-    "--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Stop the query after this time."
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    callback=_seconds,
+    metavar="SECONDS",
+    help="Stop the query after this time.",
 )
 @click.option("--limit", type=click.IntRange(min=1), metavar="ROWS", help="Return at most this many rows.")
 @options.output

@@ -15,6 +15,7 @@ from typing import Any
 
 from graph_platform.engine.far_dates import allow_far_dates
 from graph_platform.engine.gate.operators import plan_operators
+from graph_platform.engine.parameters import is_untyped
 from graph_platform.engine.protocol import EngineVersion, QueryResult, TableSchema
 from graph_platform.errors import ErrorCode, PlatformError
 
@@ -24,6 +25,11 @@ STATEMENTS_PER_CONNECTION = 200
 MAGIC: Mapping[str, bytes] = {"ladybug": b"LBUG", "ryugraph": b"RYU"}
 """How a database file begins. The file of another engine, or its write-ahead log, crashes the process on open."""
 
+
+_OF_NO_TYPE = ("ANY", "Assertion failed")
+"""What an engine's message has where it met a value of no type: it takes such for a defect of its own."""
+
+_OF_NO_MEMORY = ("buffer pool is full", "bad_alloc", "cannot allocate memory")
 
 LOSES_NAN = frozenset({"ryugraph"})
 """Engines that take a column for constant when its first value is NaN, and give NaN for all of it."""
@@ -35,11 +41,12 @@ def quoted(name: str) -> str:
 
 
 class KuzuFamilyEngine:
-    """An engine of the family, in this process."""
+    """An engine of the family, in this process. `connection` is the class of its connections."""
 
-    def __init__(self, name: str, module: ModuleType) -> None:
+    def __init__(self, name: str, module: ModuleType, connection: Callable[[Any], Any]) -> None:
         self._name = name
         self._module = module
+        self._connection = connection
         allow_far_dates()
 
     @property
@@ -59,15 +66,15 @@ class KuzuFamilyEngine:
             raise PlatformError(
                 ErrorCode.DATABASE_ERROR, f"{self._name} cannot open {path}: {error}", _open_hint(str(error))
             ) from error
-        return KuzuFamilyDatabase(self.version, self._module, database)
+        return KuzuFamilyDatabase(self.version, self._connection, database)
 
 
 class KuzuFamilyDatabase:
     """An open database with a pool of connections: one per statement at a time, kept for the next one."""
 
-    def __init__(self, version: EngineVersion, module: ModuleType, database: Any) -> None:
+    def __init__(self, version: EngineVersion, connection: Callable[[Any], Any], database: Any) -> None:
         self._version = version
-        self._module = module
+        self._new_connection = connection
         self._database = database
         self._idle: list[tuple[Any, int]] = []
         self._lock = threading.Lock()
@@ -110,8 +117,8 @@ class KuzuFamilyDatabase:
             try:
                 result = connection.execute(cypher, dict(parameters)) if parameters else connection.execute(cypher)
                 return _rows(result, row_limit)
-            except (RuntimeError, ValueError, TypeError, OverflowError, IndexError, KeyError) as error:
-                raise _query_error(error, time.monotonic() - begun, timeout_seconds) from error
+            except (RuntimeError, ValueError, TypeError, OverflowError, IndexError, KeyError, MemoryError) as error:
+                raise _query_error(error, time.monotonic() - begun, timeout_seconds, parameters or {}) from error
             finally:
                 if result is not None:
                     _close(result)
@@ -162,7 +169,7 @@ class KuzuFamilyDatabase:
                 raise PlatformError(ErrorCode.DATABASE_ERROR, "the database is closed")
             connection, used = self._idle.pop() if self._idle else (None, 0)
         if connection is None:
-            connection = self._module.Connection(self._database)
+            connection = self._new_connection(self._database)
         try:
             yield connection
         finally:
@@ -191,8 +198,18 @@ def _close(result: Any) -> None:
         one.close()
 
 
-def _query_error(error: Exception, elapsed: float, timeout_seconds: float) -> PlatformError:
+def _query_error(
+    error: Exception, elapsed: float, timeout_seconds: float, parameters: Mapping[str, Any]
+) -> PlatformError:
     message = str(error).strip() or type(error).__name__
+    untyped = next((name for name, value in parameters.items() if is_untyped(value)), None)
+    if untyped is not None and any(word in message for word in _OF_NO_TYPE):
+        return PlatformError(
+            ErrorCode.QUERY_ERROR,
+            f"parameter ${untyped}: the engine cannot tell of what type a list without values is here",
+            f"say it: CAST(${untyped} AS STRING[]), or INT64[] …, in place of ${untyped}",
+            {"parameter": f"${untyped}"},
+        )
     if "interrupted" in message.lower():
         if elapsed >= timeout_seconds * 0.9:
             return PlatformError(
@@ -201,7 +218,7 @@ def _query_error(error: Exception, elapsed: float, timeout_seconds: float) -> Pl
                 "narrow it, add a LIMIT, or ask for a longer timeout",
             )
         return PlatformError(ErrorCode.QUERY_ERROR, "the query was interrupted")
-    if "buffer pool is full" in message.lower():
+    if isinstance(error, MemoryError) or any(word in message.lower() for word in _OF_NO_MEMORY):
         return PlatformError(
             ErrorCode.QUERY_ERROR, f"the query needs more memory than the instance has: {message}", "narrow the query"
         )

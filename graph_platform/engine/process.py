@@ -67,10 +67,11 @@ def build_database(
 def termination(status: int, log_tail: str, doing: str) -> PlatformError:
     """The error for a process that ended without saying why, from its exit status (negative: the signal)."""
     details = {"exit_status": status, "log_tail": log_tail}
-    if status == -signal.SIGKILL:
+    if status == -signal.SIGKILL or (status == -signal.SIGABRT and "std::bad_alloc" in log_tail):
+        how = "was killed, most likely" if status == -signal.SIGKILL else "ended itself"
         return PlatformError(
             ErrorCode.OOM_KILLED,
-            f"the process {doing} was killed, most likely for want of memory",
+            f"the process {doing} {how} for want of memory",
             "lower GRAPH_PLATFORM_ENGINE_MEMORY_BYTES, or use a machine with more memory; "
             "if something else killed it, trying again is enough",
             details,

@@ -41,7 +41,7 @@ class _Mended(Decimal, metaclass=_AnyDecimal):
 def engine() -> KuzuFamilyEngine:
     """Ryugraph in this process."""
     _mend_decimals()
-    return KuzuFamilyEngine("ryugraph", ryugraph)
+    return KuzuFamilyEngine("ryugraph", ryugraph, ryugraph.Connection)
 
 
 @cache

@@ -27,9 +27,6 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-MAX_PARAMETER_DEPTH = 50
-_INT64 = range(-(2**63), 2**63)
-
 
 def json_rows(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
     """The rows of a result, JSON-ready."""
@@ -44,35 +41,6 @@ def json_value(value: Any) -> Any:
         if isinstance(value, kind):
             return convert(value)
     return str(value)
-
-
-def parameter_problem(value: Any, depth: int = 0) -> str | None:
-    """Why a value read from JSON cannot be a parameter, or None if it can.
-
-    The engines crash or answer nonsense on some of these: deep nesting overflows their stack.
-    """
-    if depth > MAX_PARAMETER_DEPTH:
-        return f"it is nested more than {MAX_PARAMETER_DEPTH} deep"
-    if isinstance(value, bool) or value is None or isinstance(value, float):
-        return None
-    if isinstance(value, int):
-        return None if value in _INT64 else "a whole number does not fit in 64 bits; send it as a string and cast it"
-    if isinstance(value, str):
-        return _text_problem(value)
-    children: list[Any] = []
-    if isinstance(value, Mapping):
-        children = [*value.keys(), *value.values()]
-    elif isinstance(value, (list, tuple)):
-        children = list(value)
-    else:
-        return f"a {type(value).__name__} cannot be sent"
-    return next((problem for child in children if (problem := parameter_problem(child, depth + 1))), None)
-
-
-def _text_problem(text: str) -> str | None:
-    if "\0" in text:
-        return "a string holds a NUL character"
-    return "a string holds half a surrogate pair" if any("\ud800" <= letter <= "\udfff" for letter in text) else None
 
 
 def _number(value: float) -> float | str:

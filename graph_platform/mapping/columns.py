@@ -16,7 +16,7 @@ from graph_platform.mapping.problems import ProblemCode, problem
 from graph_platform.mapping.report import ColumnReport, Problem
 from graph_platform.mapping.resolved import ResolvedColumn, column_reference
 from graph_platform.mapping.sql import identifier
-from graph_platform.mapping.structure import suggestion
+from graph_platform.mapping.structure import Suggestions, names
 from graph_platform.mapping.type_text import EngineType, WarehouseType, parse_warehouse_type
 from graph_platform.mapping.types import (
     PRIMARY_KEY_TYPES,
@@ -97,17 +97,17 @@ def check_columns(
 def _column_problems(
     entity: str, expected: Sequence[Expected], described: Sequence[Column], places: Sequence[Place]
 ) -> Iterator[Problem]:
-    order = ", ".join(column.name for column in expected)
+    order = names([column.name for column in expected])
     wanted = {column.name.lower(): column.name for column in expected}
     found = [column.name for column in described]
+    counts = Counter(name.lower() for name in found if name)
+    missing = [column.name for column in expected if column.name.lower() not in counts]
     for index, name in enumerate(found, start=1):
         if not name:
             message = f"column {index} of the SQL has no name"
-            missing = [e.name for e in expected if e.name.lower() not in {n.lower() for n in found}]
             hint = f"give it one: … AS {missing[0] if missing else 'name'}; the mapping wants {order}"
             at = places[index - 1]
             yield problem(ProblemCode.COLUMN_UNNAMED, entity, message, field="sql", hint=hint, position=at)
-    counts = Counter(name.lower() for name in found if name)
     # Of a column that comes twice, the last.
     written = {name.lower(): place for name, place in zip(found, places, strict=True)}
     for lowered, count in counts.items():
@@ -117,15 +117,15 @@ def _column_problems(
             hint = f"give the others an alias, or leave them out; the mapping wants {order}"
             at = written[lowered]
             yield problem(ProblemCode.COLUMN_DUPLICATE, entity, message, field=shown, hint=hint, position=at)
-    missing = [column.name for column in expected if column.name.lower() not in counts]
     extra = [name for name in dict.fromkeys(found) if name and name.lower() not in wanted]
+    of_the_sql, of_the_mapping = Suggestions(extra), Suggestions(missing)
     for name in missing:
-        meant = suggestion(name, extra)
+        meant = of_the_sql.meant(name)
         hint = f"did you mean {meant}? Write {meant} AS {name}" if meant else f"the mapping wants {order}"
         message = f"the SQL does not return {name}"
         yield problem(ProblemCode.COLUMN_MISSING, entity, message, field=name, hint=hint)
     for name in extra:
-        meant = suggestion(name, missing)
+        meant = of_the_mapping.meant(name)
         hint = f"rename it to {meant}" if meant else "leave it out of the SELECT, or add it to properties"
         message = f"the SQL returns {name}, which the mapping does not name"
         at = written[name.lower()]

@@ -6,12 +6,19 @@ Only the vocabulary is here. The rules that find a problem are in `document`, `s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
 from graph_platform.mapping.report import Position, Problem
+
+MAX_NAME_SHOWN = 255
+MAX_TEXT_SHOWN = 8000
+"""Characters of a problem's names and of its sentences: a mapping may be one long name that every problem is about."""
+
+_UNKEPT = re.compile("[\0\ud800-\udfff]")
 
 
 class ProblemCode(StrEnum):
@@ -165,14 +172,22 @@ def problem(
 ) -> Problem:
     """A problem of a known code; its hint is the code's usual fix unless a better one is given.
 
+    What the user wrote is in it as far as a person would read it, and as text that can be stored everywhere.
+
     Args:
         position: line and column from 1, in the text that the problem is about.
     """
+    hint = hint or PROBLEM_KINDS[code].fix
     return Problem(
         code=code,
-        entity=entity,
-        field=field,
-        message=message,
-        hint=hint or PROBLEM_KINDS[code].fix,
+        entity=shown(entity, MAX_NAME_SHOWN),
+        field=None if field is None else shown(field, MAX_NAME_SHOWN),
+        message=shown(message),
+        hint=None if hint is None else shown(hint),
         position=Position(line=position[0], column=position[1]) if position else None,
     )
+
+
+def shown(text: str, most: int = MAX_TEXT_SHOWN) -> str:
+    """The beginning of a text, with U+FFFD for what no database or UTF-8 keeps."""
+    return _UNKEPT.sub("\ufffd", text if len(text) <= most else f"{text[: most - 1]}…")

@@ -6,7 +6,13 @@ The same document comes from the op, the command line and a file. These are Pyda
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from collections.abc import Iterable
+from itertools import islice
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MOST_PROBLEMS = 100
+"""Of errors and of warnings that a report lists; of the rest it says how many there are."""
 
 
 class _Document(BaseModel):
@@ -61,12 +67,21 @@ class Estimate(_Document):
 
 
 class ValidationReport(_Document):
-    """Everything that validation found, all at once."""
+    """Everything that validation found, all at once: the first `MOST_PROBLEMS` of each kind, and how many more."""
 
     valid: bool
     errors: tuple[Problem, ...] = ()
+    more_errors: int = Field(default=0, description="Errors besides those that are listed.")
     warnings: tuple[Problem, ...] = ()
+    more_warnings: int = Field(default=0, description="Warnings besides those that are listed.")
     node_results: tuple[DefinitionReport, ...] = ()
     edge_results: tuple[DefinitionReport, ...] = ()
     ddl: tuple[str, ...] = ()
     estimate: Estimate | None = None
+
+
+def listed(problems: Iterable[Problem]) -> tuple[tuple[Problem, ...], int]:
+    """The problems that a report lists, and how many more there are."""
+    rest = iter(problems)
+    first = tuple(islice(rest, MOST_PROBLEMS))
+    return first, sum(1 for _ in rest)

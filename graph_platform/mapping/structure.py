@@ -6,16 +6,16 @@ Limits and forbidden names are the constants at the top. What a type or a statem
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from difflib import get_close_matches
+from itertools import islice
 from types import MappingProxyType
 
 from graph_platform.mapping.duration import format_duration, parse_duration
 from graph_platform.mapping.model import EdgeDefinition, MappingDefinition, NodeDefinition
 from graph_platform.mapping.problems import ProblemCode, problem
-from graph_platform.mapping.report import Problem
+from graph_platform.mapping.report import MOST_PROBLEMS, Problem
 from graph_platform.mapping.types import TypeRefusal, declared_type
 
 LABEL = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
@@ -28,6 +28,8 @@ RESERVED_PREFIXES = ("_internal_", "_system_", "_")
 # Backticks quote names in the engines' DDL and only one of the engines can escape one; the rest cannot be typed.
 _FORBIDDEN_CHARACTER = re.compile(r"[\x00-\x1f\x7f\x80-\x9f`\u2028\u2029]")
 _FORBIDDEN_IN_A_COLUMN = re.compile(f"{_FORBIDDEN_CHARACTER.pattern}|,")  # a Hive table has no comma in a name
+_NAMES_COMPARED = 1000
+_NAMES_LISTED = MAX_PROPERTIES + 10
 _FIELDS_WITH_A_LIFE = ("ttl", "inactivity_timeout")
 
 
@@ -45,18 +47,41 @@ def check_structure(
         *_durations(mapping, ceilings),
         *_definitions_exist(mapping),
         *(found for node in mapping.node_definitions for found in _node(node)),
-        *(found for edge in mapping.edge_definitions for found in _edge(edge, mapping)),
+        *_edges(mapping),
         *_duplicate_labels(mapping),
         *_keys_of_two_spellings(mapping),
         *_repeated_edges(mapping),
     )
 
 
+class Suggestions:
+    """The names that were probably meant, out of those that there are; for the first problems only.
+
+    Each costs a comparison with every name, and nobody reads more of them than a report lists.
+    """
+
+    def __init__(self, known: Iterable[str]) -> None:
+        few = islice((name for name in known if len(name) <= MAX_NAME), _NAMES_COMPARED)
+        self._known = {name.lower(): name for name in few}
+        self._left = MOST_PROBLEMS
+
+    def meant(self, name: str) -> str | None:
+        """The known name that is nearest, compared without regard to case; None if none is near."""
+        if self._left == 0 or len(name) > MAX_NAME:
+            return None
+        self._left -= 1
+        close = get_close_matches(name.lower(), list(self._known), n=1, cutoff=0.6)
+        return self._known[close[0]] if close else None
+
+
 def suggestion(name: str, known: Iterable[str]) -> str | None:
-    """The known name that was probably meant, compared without regard to case."""
-    lowered = {candidate.lower(): candidate for candidate in known}
-    close = get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)
-    return lowered[close[0]] if close else None
+    """The known name that was probably meant, for one name."""
+    return Suggestions(known).meant(name)
+
+
+def names(known: Sequence[str]) -> str:
+    """Names as a sentence lists them, not more than a person reads."""
+    return ", ".join(known[:_NAMES_LISTED]) + (f" and {len(known) - _NAMES_LISTED} more" * (len(known) > _NAMES_LISTED))
 
 
 def property_name(name: str) -> str:
@@ -113,33 +138,34 @@ def _node(node: NodeDefinition) -> Iterator[Problem]:
     yield from _columns(node.label, "primary_key", [("primary_key", node.primary_key.name)], node)
 
 
-def _edge(edge: EdgeDefinition, mapping: MappingDefinition) -> Iterator[Problem]:
-    rule = "capital letters, digits and _, a letter first"
-    yield from _label(edge.type, EDGE_TYPE, ProblemCode.EDGE_TYPE_INVALID, "type", rule)
+def _edges(mapping: MappingDefinition) -> Iterator[Problem]:
     labels = [node.label for node in mapping.node_definitions]
-    lowered = {label.lower() for label in labels}
-    for key in ("from_node", "to_node"):
-        wanted = getattr(edge, key)
-        if wanted.lower() not in lowered:
-            meant = suggestion(wanted, labels)
-            listed = ", ".join(labels) or "none"
-            yield problem(
-                ProblemCode.UNKNOWN_NODE,
-                edge.type,
-                f"{key} is {wanted}, but the mapping has no such node",
-                field=key,
-                hint=f"did you mean {meant}?" if meant else f"the nodes are: {listed}",
-            )
-    if edge.from_key.lower() == edge.to_key.lower():
-        message = f"from_key and to_key are both {edge.from_key}"
-        yield problem(ProblemCode.EDGE_KEYS_SAME, edge.type, message, field="to_key")
-        yield from _columns(edge.type, "from_key", [("from_key", edge.from_key)], edge)
-    else:
-        yield from _columns(edge.type, "from_key", [("from_key", edge.from_key), ("to_key", edge.to_key)], edge)
+    known = {label.lower() for label in labels}
+    nearest, listing = Suggestions(labels), names(labels) or "none"
+    for edge in mapping.edge_definitions:
+        rule = "capital letters, digits and _, a letter first"
+        yield from _label(edge.type, EDGE_TYPE, ProblemCode.EDGE_TYPE_INVALID, "type", rule)
+        for key in ("from_node", "to_node"):
+            wanted = getattr(edge, key)
+            if wanted.lower() not in known:
+                meant = nearest.meant(wanted)
+                yield problem(
+                    ProblemCode.UNKNOWN_NODE,
+                    edge.type,
+                    f"{key} is {wanted}, but the mapping has no such node",
+                    field=key,
+                    hint=f"did you mean {meant}?" if meant else f"the nodes are: {listing}",
+                )
+        if edge.from_key.lower() == edge.to_key.lower():
+            message = f"from_key and to_key are both {edge.from_key}"
+            yield problem(ProblemCode.EDGE_KEYS_SAME, edge.type, message, field="to_key")
+            yield from _columns(edge.type, "from_key", [("from_key", edge.from_key)], edge)
+        else:
+            yield from _columns(edge.type, "from_key", [("from_key", edge.from_key), ("to_key", edge.to_key)], edge)
 
 
 def _label(name: str, pattern: re.Pattern[str], code: ProblemCode, field: str, rule: str) -> Iterator[Problem]:
-    shown = name[:MAX_LABEL] or "?"
+    shown = name or "?"
     if name.lower().startswith(RESERVED_PREFIXES):
         yield problem(
             ProblemCode.NAME_RESERVED, shown, f"{name!r} begins with _, which is reserved", field=field, hint="drop it"
@@ -169,7 +195,7 @@ def _keys_of_two_spellings(mapping: MappingDefinition) -> Iterator[Problem]:
             spelt = other.primary_key.name
             yield problem(
                 ProblemCode.PROPERTY_NAME_INVALID,
-                node.label[:MAX_LABEL],
+                node.label,
                 f"the key {name} and the key {spelt} of {other.label} differ only in case, which the engines mix up",
                 field="primary_key",
                 hint=f"write {spelt} in both",
@@ -202,13 +228,11 @@ def _columns(
                 field=field,
                 hint=f"rename it in the SQL: {name} AS {better}",
             )
-    counts = Counter(name.lower() for _, name in columns)
-    for lowered in (name for name, count in counts.items() if count > 1):
-        spelt = [name for _, name in columns if name.lower() == lowered]
+    for spelt in _repeated(name for _, name in columns):
         yield problem(
             ProblemCode.COLUMN_NAME_DUPLICATE,
             entity,
-            f"{' and '.join(spelt)} are one name: case does not count",
+            f"{' and '.join(spelt[:_NAMES_LISTED])} are one name: case does not count",
             field=spelt[-1],
             hint="remove one, or give it another alias in the SQL",
         )
@@ -218,15 +242,22 @@ def _duplicate_labels(mapping: MappingDefinition) -> Iterator[Problem]:
     """Node and edge tables share the engines' one case-insensitive namespace; an edge type may repeat as spelt."""
     nodes = [node.label for node in mapping.node_definitions]
     edges = list(dict.fromkeys(edge.type for edge in mapping.edge_definitions))
-    counts = Counter(name.lower() for name in [*nodes, *edges])
-    for lowered in (name for name, count in counts.items() if count > 1):
-        spelt = [name for name in [*nodes, *edges] if name.lower() == lowered]
-        message = f"{' and '.join(spelt)} are one name for the engines, which ignore case and share names"
+    for spelt in _repeated((*nodes, *edges)):
+        together = " and ".join(spelt[:_NAMES_LISTED])
+        message = f"{together} are one name for the engines, which ignore case and share names"
         yield problem(ProblemCode.NAME_DUPLICATE, spelt[-1], message, hint="rename one of them")
 
 
+def _repeated(written: Iterable[str]) -> Iterator[list[str]]:
+    """The spellings of each name that comes more than once without regard to case."""
+    spelt: dict[str, list[str]] = {}
+    for name in written:
+        spelt.setdefault(name.lower(), []).append(name)
+    return (found for found in spelt.values() if len(found) > 1)
+
+
 def _repeated_edges(mapping: MappingDefinition) -> Iterator[Problem]:
-    first: dict[str, EdgeDefinition] = {}
+    first: dict[str, tuple[EdgeDefinition, list[tuple[str, str]]]] = {}
     pairs: set[tuple[str, str, str]] = set()
     for edge in mapping.edge_definitions:
         pair = (edge.type, edge.from_node.lower(), edge.to_node.lower())
@@ -234,9 +265,10 @@ def _repeated_edges(mapping: MappingDefinition) -> Iterator[Problem]:
             message = f"{edge.type} from {edge.from_node} to {edge.to_node} is defined twice"
             yield problem(ProblemCode.EDGE_PAIR_DUPLICATE, edge.type, message, field="to_node")
         pairs.add(pair)
-        earlier = first.setdefault(edge.type, edge)
-        if _signature(edge) != _signature(earlier):
-            there = ", ".join(f"{p.name} {p.type}" for p in earlier.properties) or "none"
+        signature = _signature(edge)
+        earlier, wanted = first.setdefault(edge.type, (edge, signature))
+        if signature != wanted:
+            there = names([f"{p.name} {p.type}" for p in earlier.properties[:MAX_PROPERTIES]]) or "none"
             yield problem(
                 ProblemCode.EDGE_PROPERTIES_DIFFER,
                 edge.type,

@@ -6,7 +6,8 @@ that definition alone, and the report says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,17 +17,25 @@ from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.mapping.columns import check_columns, check_types, expected_columns
 from graph_platform.mapping.ddl import ddl
 from graph_platform.mapping.model import EdgeDefinition, MappingDefinition, NodeDefinition
-from graph_platform.mapping.problems import ProblemCode, problem
-from graph_platform.mapping.report import ColumnReport, DefinitionReport, Problem, ValidationReport
+from graph_platform.mapping.problems import MAX_NAME_SHOWN, ProblemCode, problem, shown
+from graph_platform.mapping.report import (
+    MOST_PROBLEMS,
+    ColumnReport,
+    DefinitionReport,
+    Problem,
+    ValidationReport,
+    listed,
+)
 from graph_platform.mapping.resolved import ResolvedColumn, ResolvedDefinition
 from graph_platform.mapping.sql import check_query, item_positions, item_text
-from graph_platform.mapping.structure import check_structure
+from graph_platform.mapping.structure import MAX_PROPERTIES, check_structure
 from graph_platform.mapping.translation import to_duckdb
 from graph_platform.warehouse.protocol import Column, Refusal
 from graph_platform.workers import workers
 
 Describe = Callable[[str], tuple[Column, ...]]
 Progress = Callable[[int, int, str], None]
+_Answer = tuple[Column, ...] | Refusal
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,7 @@ class _State:
     described: tuple[Column, ...] | None = None
     columns: tuple[ResolvedColumn, ...] = ()
     reported: tuple[ColumnReport, ...] = ()
+    skipped: bool = False
 
 
 def validate(
@@ -72,27 +82,41 @@ def validate(
     """
     structure = check_structure(mapping, ceilings)
     nodes = [_State(node, node.label, [], []) for node in mapping.node_definitions]
-    edges = [_State(edge, _edge_name(edge, mapping), [], []) for edge in mapping.edge_definitions]
+    edges = [
+        _State(edge, name, [], []) for edge, name in zip(mapping.edge_definitions, _edge_names(mapping), strict=True)
+    ]
     states = [*nodes, *edges]
-    asked = {id(state): state.definition.sql for state in states if _sql(state, dialect)}
-    answers = _describe_all(list(dict.fromkeys(asked.values())), describe, concurrency, progress, states)
+    # Each further stage costs a definition milliseconds: none begins on more than a report can list.
+    left = MOST_PROBLEMS - len(structure)
+    asked: dict[int, str] = {}
+    for state in states:
+        state.skipped = left <= 0 or len(state.definition.properties) > MAX_PROPERTIES
+        if state.skipped:
+            continue
+        if _sql(state, dialect):
+            asked[id(state)] = state.definition.sql
+        left -= len(state.errors)
+    answers = _describe_all(list(dict.fromkeys(asked.values())), describe, concurrency, progress, states, left)
     for state in states:
         if id(state) in asked:
-            _take_answer(state, answers[asked[id(state)]])
+            answer = answers.get(asked[id(state)])
+            state.skipped = answer is None
+            if answer is not None:
+                _take_answer(state, answer)
     for state in nodes:
         _check_node(state)
     keys = {state.name.lower(): _key_of(state) for state in nodes}
     for state in edges:
-        _check_edge(state, keys, mapping)
+        _check_edge(state, keys)
     return _validation(structure, nodes, edges)
 
 
-def _edge_name(edge: EdgeDefinition, mapping: MappingDefinition) -> str:
-    if sum(other.type == edge.type for other in mapping.edge_definitions) == 1:
-        return edge.type
+def _edge_names(mapping: MappingDefinition) -> Iterator[str]:
+    counts = Counter(edge.type for edge in mapping.edge_definitions)
     spelt = {node.label.lower(): node.label for node in mapping.node_definitions}
-    ends = (spelt.get(label.lower(), label) for label in (edge.from_node, edge.to_node))
-    return "-".join((edge.type, *ends))
+    for edge in mapping.edge_definitions:
+        ends = (spelt.get(label.lower(), label) for label in (edge.from_node, edge.to_node))
+        yield edge.type if counts[edge.type] == 1 else "-".join((edge.type, *ends))
 
 
 def _sql(state: _State, dialect: str) -> bool:
@@ -115,34 +139,47 @@ def _describe_all(
     concurrency: int,
     progress: Progress | None,
     states: Sequence[_State],
-) -> dict[str, tuple[Column, ...] | Refusal]:
-    answers: dict[str, tuple[Column, ...] | Refusal] = {}
+    most_refusals: int,
+) -> dict[str, _Answer]:
+    """What the warehouse says of each statement; after so many refusals no more are asked, and have no answer."""
+    refusals: list[Refusal] = []
+    answers: dict[str, _Answer] = {}
     names = {state.definition.sql: state.name for state in reversed(states)}
 
-    def ask(sql: str) -> tuple[Column, ...] | Refusal:
+    def ask(sql: str) -> _Answer | None:
+        if len(refusals) >= most_refusals:
+            return None
         try:
             return describe(sql)
         except Refusal as refusal:
+            refusals.append(refusal)
             return refusal
         except PlatformError as error:
             if error.code is not ErrorCode.STARBURST_ERROR:
                 raise
             # It answers, and failed at this one: the table's file, connector or metastore, not the whole mapping.
-            return Refusal(ProblemCode.SQL_NOT_PROVED, error.message, hint=error.hint)
+            failed = Refusal(ProblemCode.SQL_NOT_PROVED, error.message, hint=error.hint)
+            refusals.append(failed)
+            return failed
 
     with workers(concurrency, "validate") as pool:
-        pending: dict[Future[tuple[Column, ...] | Refusal], str] = {pool.submit(ask, sql): sql for sql in statements}
+        pending: dict[Future[tuple[Column, ...] | Refusal | None], str] = {
+            pool.submit(ask, sql): sql for sql in statements
+        }
         waiting = set(pending)
         while waiting:
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             for future in done:
-                answers[pending[future]] = future.result()
+                answer = future.result()
+                if answer is None:
+                    continue
+                answers[pending[future]] = answer
                 if progress is not None:
                     progress(len(answers), len(statements), names[pending[future]])
     return answers
 
 
-def _take_answer(state: _State, answer: tuple[Column, ...] | Refusal) -> None:
+def _take_answer(state: _State, answer: _Answer) -> None:
     if not isinstance(answer, Refusal):
         state.described = answer
         return
@@ -166,7 +203,9 @@ def _key_of(state: _State) -> str | None:
     return state.columns[0].engine_type if state.columns and not state.errors else None
 
 
-def _check_edge(state: _State, keys: Mapping[str, str | None], mapping: MappingDefinition) -> None:
+def _check_edge(state: _State, keys: Mapping[str, str | None]) -> None:
+    if state.skipped:
+        return
     edge = state.definition
     assert isinstance(edge, EdgeDefinition)  # noqa: S101
     wanted: dict[str, str] = {}
@@ -186,6 +225,8 @@ def _check_edge(state: _State, keys: Mapping[str, str | None], mapping: MappingD
 
 
 def _check_columns_and_types(state: _State, key_types: Mapping[str, str]) -> None:
+    if state.skipped:
+        return
     expected = expected_columns(state.definition, key_types)
     if state.described is None:
         # What the mapping declares can be judged without the warehouse.
@@ -211,14 +252,17 @@ def _check_columns_and_types(state: _State, key_types: Mapping[str, str]) -> Non
 
 def _validation(structure: Sequence[Problem], nodes: Sequence[_State], edges: Sequence[_State]) -> Validation:
     states = [*nodes, *edges]
-    errors = (*structure, *(found for state in states for found in state.errors))
+    errors, more_errors = listed((*structure, *(found for state in states for found in state.errors)))
+    warnings, more_warnings = listed((*_skipped(states), *(found for state in states for found in state.warnings)))
     valid = not errors
     resolved = tuple(_resolved(state, nodes) for state in states) if valid else ()
     broken = {found.entity.lower() for found in structure}
     report = ValidationReport(
         valid=valid,
         errors=errors,
-        warnings=tuple(found for state in states for found in state.warnings),
+        more_errors=more_errors,
+        warnings=warnings,
+        more_warnings=more_warnings,
         node_results=tuple(_definition_report(state, broken) for state in nodes),
         edge_results=tuple(_definition_report(state, broken) for state in edges),
         ddl=ddl(resolved) if valid else (),
@@ -226,9 +270,17 @@ def _validation(structure: Sequence[Problem], nodes: Sequence[_State], edges: Se
     return Validation(report, resolved)
 
 
+def _skipped(states: Sequence[_State]) -> Iterator[Problem]:
+    skipped = [state for state in states if state.skipped]
+    if skipped:
+        several = f"the SQL of {len(skipped)} definitions was" if len(skipped) > 1 else "its SQL was"
+        message = f"{several} not checked, because there are too many problems without it"
+        yield problem(ProblemCode.DEPENDENCY_BROKEN, skipped[0].name, message, field="sql", hint="mend those first")
+
+
 def _definition_report(state: _State, broken: set[str]) -> DefinitionReport:
     own = state.definition.label if isinstance(state.definition, NodeDefinition) else state.definition.type
-    valid = not state.errors and own.lower() not in broken
+    valid = not state.errors and not state.skipped and shown(own, MAX_NAME_SHOWN).lower() not in broken
     return DefinitionReport(name=state.name, valid=valid, columns=state.reported)
 
 

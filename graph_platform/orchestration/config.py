@@ -14,6 +14,7 @@ from dagster import Config
 from pydantic import BaseModel, Field, create_model
 from pydantic_core import PydanticUndefined
 
+from graph_platform.mapping.document import mapping_of
 from graph_platform.mapping.model import MappingDefinition
 
 DEMO_MAPPING = Path(__file__).parents[1] / "demo" / "flights.yaml"
@@ -54,8 +55,12 @@ else:
 
 
 def mapping_definition(config: Config) -> MappingDefinition:
-    """The mapping that a config describes."""
-    return MappingDefinition.model_validate(config.model_dump())
+    """The mapping that a config describes.
+
+    Raises:
+        PlatformError: VALIDATION_FAILED with a report, as for a file.
+    """
+    return mapping_of(config.model_dump())
 
 
 @cache

@@ -42,8 +42,8 @@ def validate_mapping(
     context: OpExecutionContext, config: cfg.ValidateMappingConfig, platform: PlatformResource
 ) -> None:
     """Check a mapping against the warehouse: structure, SQL, columns, keys and types, every problem at once."""
-    definition = cfg.mapping_definition(config.mapping)
     try:
+        definition = cfg.mapping_definition(config.mapping)
         with platform.open(context.run_id) as opened:
             report = opened.validate_mapping(definition, RunReporter(context), config.data_checks)
     except PlatformError as error:
@@ -63,23 +63,23 @@ def validate_mapping(
 @op(out=_NOTHING)
 def create_mapping(context: OpExecutionContext, config: cfg.CreateMappingConfig, platform: PlatformResource) -> None:
     """Validate a mapping and keep it as version 1 under its name."""
-    definition = cfg.mapping_definition(config.mapping)
     carry_out(
         context,
         platform,
-        lambda opened, by, report: opened.create_mapping(definition, by, report, config.data_checks),
+        lambda opened, by, report: opened.create_mapping(
+            cfg.mapping_definition(config.mapping), by, report, config.data_checks
+        ),
     )
 
 
 @op(out=_NOTHING)
 def update_mapping(context: OpExecutionContext, config: cfg.UpdateMappingConfig, platform: PlatformResource) -> None:
     """Validate a changed mapping and keep it as the next version."""
-    definition = cfg.mapping_definition(config.mapping)
     carry_out(
         context,
         platform,
         lambda opened, by, report: opened.update_mapping(
-            definition, config.change_description, by, report, config.data_checks
+            cfg.mapping_definition(config.mapping), config.change_description, by, report, config.data_checks
         ),
     )
 

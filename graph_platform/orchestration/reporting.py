@@ -138,10 +138,10 @@ def failure(error: PlatformError) -> Failure:
 
 def invalid(report: Mapping[str, Any], name: str) -> PlatformError:
     """The error that an invalid mapping's report is."""
-    count = len(report["errors"])
+    count = len(report["errors"]) + report.get("more_errors", 0)
     return PlatformError(
         ErrorCode.VALIDATION_FAILED,
-        f"mapping {name!r} has {count} problem{'' if count == 1 else 's'}",
+        f"mapping {name!r} has {count:,} problem{'' if count == 1 else 's'}",
         "every problem is listed with its place and its fix",
         {"report": report},
     )
@@ -179,6 +179,8 @@ def problems_table(report: Mapping[str, Any]) -> str:
             where = f"{field} {place['line']}:{place['column']}".strip() if place else field
             cells = (severity, problem["entity"], where, problem["message"], problem.get("hint") or "")
             lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
+        if report.get(f"more_{key}"):
+            lines.append(f"| {severity} | | | and {report[f'more_{key}']:,} more | |")
     return "\n".join(lines) if len(lines) > 2 else "No problems."
 
 

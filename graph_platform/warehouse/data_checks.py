@@ -8,7 +8,7 @@ from concurrent.futures import as_completed
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.mapping.data_checks import DataCheck, DataChecks, DataFindings, data_checks, findings
 from graph_platform.mapping.problems import ProblemCode, problem
-from graph_platform.mapping.report import Estimate, Problem
+from graph_platform.mapping.report import Estimate, Problem, listed
 from graph_platform.mapping.sizes import total
 from graph_platform.mapping.validation import Validation
 from graph_platform.settings import Settings
@@ -70,12 +70,16 @@ def _completed(
 ) -> Validation:
     report = validation.report.model_copy(update={"estimate": estimate})
     if mode is not DataChecks.ENFORCED:
-        return Validation(report.model_copy(update={"warnings": (*report.warnings, *problems)}), validation.resolved)
+        warnings, more = listed((*report.warnings, *problems))
+        update = {"warnings": warnings, "more_warnings": report.more_warnings + more}
+        return Validation(report.model_copy(update=update), validation.resolved)
     broken = {found.entity for found in problems}
+    errors, more = listed((*report.errors, *problems))
     updated = report.model_copy(
         update={
             "valid": report.valid and not problems,
-            "errors": (*report.errors, *problems),
+            "errors": errors,
+            "more_errors": report.more_errors + more,
             **{
                 key: tuple(
                     each.model_copy(update={"valid": each.valid and each.name not in broken})

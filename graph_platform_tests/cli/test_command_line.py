@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from graph_platform.cli import main
 from graph_platform.cli.commands import COMMANDS, Noun
 from graph_platform.cli.failures import wants_json
 from graph_platform_tests.cli.conftest import CommandLine
@@ -112,6 +113,56 @@ def test_a_backend_that_does_not_answer_is_status_3_and_names_its_setting(
     assert answer.json()["code"] == "BACKEND_UNREACHABLE"
     assert culprit in answer.json()["hint"]
     assert "secret" not in answer.out + answer.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "word"),
+    [
+        (["RETURN $a", "-p", "a=1e999"], 1, "$a"),
+        (["RETURN $a", "-p", 'a={"x": [1, NaN]}'], 1, "$a.x[1]"),
+        (["RETURN $a", "-p", 'a={"x": 1, "x": 2}'], 1, "$a.x"),
+        (["RETURN $a", "-p", "a=\udcff"], 1, "surrogate"),
+        (["RETURN '\udcff'"], 1, "surrogate"),
+        (["RETURN $a", "-p", "a=1", "-p", "$a=2"], 2, "twice"),
+        (["RETURN 1", "--timeout", "inf"], 2, "inf"),
+        (["RETURN 1", "--timeout", "nan"], 2, "nan"),
+    ],
+)
+def test_a_question_that_cannot_be_sent_is_refused_by_name_and_no_server_is_blamed(
+    arguments: list[str],
+    status: int,
+    word: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("GRAPH_PLATFORM_HOME", str(tmp_path))
+    assert main.run(["instance", "query", "nowhere", *arguments, "-o", "json"]) == status
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["code"] == "VALIDATION_FAILED"
+    assert word in answer["message"]
+
+
+def test_a_file_that_is_no_mapping_is_a_short_report_whatever_is_in_it(cli: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "broken.yaml"
+    file.write_bytes(b"name: m\nnode_definitions:\n" + b"- {}\n" * 1200)
+    report = cli.run("mapping", "validate", file, "-o", "json")
+    assert report.status == 1
+    assert (len(report.json()["errors"]), report.json()["more_errors"]) == (100, 3500)
+    person = cli.run("mapping", "validate", file)
+    assert "and 3,500 more errors" in person.out and "3,600 errors" in person.out
+    for content, word in (
+        (b'{"name": "\\ud800"}', "surrogate"),
+        (b"#" * 3_000_000, "3,000,000 bytes, more than the 1,048,576"),
+    ):
+        file.write_bytes(content)
+        found = cli.run("mapping", "create", file, "-o", "json")
+        assert (found.status, found.json()["code"]) == (1, "VALIDATION_FAILED")
+        (error,) = found.json()["details"]["report"]["errors"]
+        assert word in f"{error['message']} {error['hint']}"
+        assert error["position"] or "bytes" in error["message"]
+    endless = cli.run("mapping", "validate", "/dev/zero", "-o", "json")
+    assert "more than the 1,048,576 bytes" in endless.json()["errors"][0]["message"]
 
 
 def test_what_is_not_there_is_status_1_with_a_hint(cli: CommandLine) -> None:

@@ -141,6 +141,12 @@ BAD_BODIES: list[tuple[bytes, int]] = [
     (b"[" * 100_000, 400),
     (b'{"cypher": ' + b"9" * 5000 + b"}", 400),
     (b'{"cypher": NaN}', 400),
+    (b'{"cypher": "RETURN 1", "cypher": "RETURN 2"}', 400),
+    (b'{"cypher": "RETURN $p", "parameters": {"p": 1e999}}', 400),
+    (b'{"cypher": "RETURN $p", "parameters": {"p": [-Infinity]}}', 400),
+    (b'{"cypher": "RETURN $p", "parameters": {"p": {"x": 1, "x": 2}}}', 400),
+    (b'{"cypher": "RETURN $p", "parameters": {"p": 1, "p": 2}}', 400),
+    (b'{"cypher": "RETURN 1", "timeout_seconds": 1e999}', 400),
     *(
         (json.dumps(body).encode(), 400)
         for body in (
@@ -163,6 +169,10 @@ BAD_BODIES: list[tuple[bytes, int]] = [
             {"cypher": "RETURN $p", "parameters": {"p": "a\0"}},
             {"cypher": "RETURN $p", "parameters": {"p": _deep(60)}},
             {"cypher": "RETURN $p", "parameters": {"p`": 1}},
+            {"cypher": "RETURN $p", "parameters": {"p": [{"x": 1}, {"y": 2}]}},
+            {"cypher": "RETURN $p", "parameters": {"p": [1, "a"]}},
+            {"cypher": "RETURN $p", "parameters": {"p": []}},
+            {"cypher": "RETURN $p", "parameters": {"p": {"x": None}}},
             {"cypher": "RETURN 1", "timeout_seconds": "1"},
             {"cypher": "RETURN 1", "timeout_seconds": 0},
             {"cypher": "RETURN 1", "timeout_seconds": -1},
@@ -188,6 +198,22 @@ def test_garbage_gets_a_clear_refusal_and_never_a_defect(server: httpx.Client, b
     assert set(answer.json()) == {"code", "message", "hint", "details"}
     assert answer.json()["message"]
     assert query(server, "RETURN 1").status_code == 200
+
+
+def test_a_parameter_that_cannot_be_kept_is_named_with_its_place(server: httpx.Client) -> None:
+    for sent, place in (
+        ('[{"x": 1}, {"y": 2}]', "$p[1]"),
+        ('{"a": [[1], [2, "x"]]}', "$p.a[1][1]"),
+        ('{"a": {"b": 1e999}}', "$p.a.b"),
+        ("[]", "$p"),
+    ):
+        body = f'{{"cypher": "RETURN $p", "parameters": {{"p": {sent}}}}}'.encode()
+        refused = server.post("/query", content=body, headers={"Content-Type": "application/json"}).json()
+        assert refused["code"] == ("QUERY_ERROR" if sent == "[]" else "VALIDATION_FAILED")
+        assert refused["details"] == {"parameter": place}
+        assert place in refused["message"]
+    kept = [{"x": 1, "y": "a"}, {"y": None, "x": 2}]
+    assert query(server, "RETURN $p", parameters={"p": kept}).json()["rows"] == [[kept]]
 
 
 def test_odd_but_right_values_are_taken(server: httpx.Client) -> None:

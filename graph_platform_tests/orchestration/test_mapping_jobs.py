@@ -104,3 +104,15 @@ def test_a_nul_character_is_a_problem_of_the_input(run: Run) -> None:
         assert "NUL" in refused["message"] or "control character" in refused["message"]
     assert run("create_snapshot", mapping="airlines\0x")[ERROR]["code"] == "VALIDATION_FAILED"
     assert run("delete_mapping", mapping="airlines\0x")[ERROR]["code"] == "VALIDATION_FAILED"
+
+
+def test_a_config_that_is_no_mapping_is_a_report_as_for_a_file(run: Run) -> None:
+    for mapping, word in (
+        ({**AIRLINES, "name": "air\ud800lines"}, "surrogate"),
+        (_airlines("SELECT carrier FROM airlines -- \udfff"), "surrogate"),
+        (_airlines("-- " + "x" * 1_100_000), "1,048,576"),
+    ):
+        for job in ("validate_mapping", "create_mapping"):
+            refused = run(job, mapping=mapping)[ERROR]
+            assert refused["code"] == "VALIDATION_FAILED"
+            assert word in refused["details"]["report"]["errors"][0]["message"]

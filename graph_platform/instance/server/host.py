@@ -14,6 +14,7 @@ from typing import Any
 
 from graph_platform.engine.gate.operators import check_operators
 from graph_platform.engine.gate.statement import check_statement
+from graph_platform.engine.parameters import kept_parameter
 from graph_platform.engine.protocol import Database, Engine, QueryResult
 from graph_platform.engine.values import json_rows
 from graph_platform.errors import ErrorCode, PlatformError
@@ -97,8 +98,9 @@ class Host:
         """Start a query in the pool.
 
         Raises:
-            PlatformError: PERMISSION_DENIED or QUERY_ERROR from the gate, VALIDATION_FAILED for a missing parameter,
-                INVALID_STATE while the server starts or ends, CONCURRENCY_LIMIT_EXCEEDED.
+            PlatformError: PERMISSION_DENIED or QUERY_ERROR from the gate, VALIDATION_FAILED for a parameter that is
+                missing or that the engine would change, INVALID_STATE while the server starts or ends,
+                CONCURRENCY_LIMIT_EXCEEDED.
         """
         database = self._ready_database()
         statement = check_statement(query.cypher, "read", database.version.name)
@@ -109,7 +111,7 @@ class Host:
                 f"the query uses parameters that were not sent: {', '.join(f'${name}' for name in missing)}",
                 "send them in `parameters`; null is a value",
             )
-        parameters = {name: query.parameters[name] for name in statement.parameters}
+        parameters = {name: kept_parameter(name, query.parameters[name]) for name in statement.parameters}
         running = RunningQuery()
 
         def answer() -> bytes:

@@ -23,6 +23,7 @@ from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.instance import files
 from graph_platform.instance.identity import process_identity
 from graph_platform.instance.server.app import application
+from graph_platform.instance.server.connections import BoundedServer, ConnectionLimits, Connections
 from graph_platform.instance.server.host import Host
 from graph_platform.instance.server.startup import open_snapshot
 
@@ -49,7 +50,7 @@ def serve(spec_path: Path, *, port: int = 0) -> int:
             {"pid": os.getpid(), "identity": process_identity(os.getpid()), "attempt": spec.attempt},
         )
         token = _token(folder)
-        listening = _bind(port)
+        listening = bind(port)
         address = f"http://{HOST}:{listening.getsockname()[1]}"
         files.write_document(folder / files.ENDPOINT, {"url": address, "attempt": spec.attempt})
     except PlatformError as error:
@@ -57,17 +58,8 @@ def serve(spec_path: Path, *, port: int = 0) -> int:
     except OSError as error:
         return _failed(folder, PlatformError(ErrorCode.STORAGE_ERROR, f"cannot write to {folder}: {error.strerror}"))
     host = Host(spec)
-    config = uvicorn.Config(
-        application(host, token, _log),
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        loop="asyncio",  # not whatever another package happened to install
-        http="h11",
-        timeout_graceful_shutdown=FINISH_SECONDS,
-        server_header=False,
-        ws="none",
-    )
+    connections = Connections(ConnectionLimits().within_open_files())
+    config = connections.config(application(host, token, _log), timeout_graceful_shutdown=FINISH_SECONDS)
     server = _Server(config, host)
     threading.Thread(target=_start, args=(host, folder, server), daemon=True).start()
     _log(f"instance {spec.instance}, attempt {spec.attempt}, listens on {address}")
@@ -79,7 +71,7 @@ def serve(spec_path: Path, *, port: int = 0) -> int:
     return 0
 
 
-class _Server(uvicorn.Server):
+class _Server(BoundedServer):
     """Uvicorn that stops taking queries the moment it is told to end, and does not raise the signal again."""
 
     def __init__(self, config: uvicorn.Config, host: Host) -> None:
@@ -119,12 +111,18 @@ def _token(folder: Path) -> str:
     return token
 
 
-def _bind(port: int) -> socket.socket:
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+def bind(port: int) -> socket.socket:
+    """A listening socket on loopback.
+
+    Raises:
+        PlatformError: INVALID_STATE for a port that is taken.
+    """
+    # Only where the protocol is named does asyncio set TCP_NODELAY: else an answer waits 40 ms for an acknowledgement.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((HOST, port))
-        listening.listen(256)
+        listening.listen(ConnectionLimits.queue)
     except (OSError, OverflowError) as error:
         listening.close()
         used = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
