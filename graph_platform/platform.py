@@ -6,7 +6,7 @@ catalog does not need a warehouse.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import timedelta
 from functools import cached_property
@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from graph_platform.catalog import audit, export_jobs, instances, mappings, snapshots
 from graph_platform.catalog.catalog import Catalog
+from graph_platform.catalog.limits import Work
 from graph_platform.catalog.records import InstanceRecord, MappingRecord, SnapshotRecord
 from graph_platform.catalog.states import InstanceStatus
 from graph_platform.errors import ErrorCode, PlatformError
@@ -44,18 +45,25 @@ from graph_platform.warehouse.validation import data_checks_mode, validate_on
 class Platform:
     """Everything that a user can do. A context manager: leaving it closes what was opened."""
 
-    def __init__(self, settings: Settings, run_id: str | None = None) -> None:
+    def __init__(
+        self, settings: Settings, run_id: str | None = None, tell: Callable[[str], None] | None = None
+    ) -> None:
         self.settings = settings
         self._run_id = run_id
+        self._tell = tell
 
     @classmethod
-    def open(cls, settings: Settings | None = None, run_id: str | None = None) -> Platform:
+    def open(
+        cls, settings: Settings | None = None, run_id: str | None = None, tell: Callable[[str], None] | None = None
+    ) -> Platform:
         """The platform of these settings, or of the environment.
 
         Args:
-            run_id: the Dagster run in which it is used, which the warehouse shows beside its queries.
+            run_id: the Dagster run in which it is used, which the warehouse shows beside its queries, and the catalog
+                to those who wait for it.
+            tell: where a word about a long wait for the catalog goes.
         """
-        return cls(settings or Settings.load(), run_id)
+        return cls(settings or Settings.load(), run_id, tell)
 
     def __enter__(self) -> Self:
         return self
@@ -69,7 +77,7 @@ class Platform:
 
     @cached_property
     def catalog(self) -> Catalog:
-        return Catalog.open(self.settings)
+        return Catalog.open(self.settings, run_id=self._run_id, tell=self._tell)
 
     @cached_property
     def warehouse(self) -> Warehouse:
@@ -174,7 +182,7 @@ class Platform:
 
     def show_mapping(self, reference: str) -> dict[str, Any]:
         """A mapping with one version's definition, and a line for every version and event."""
-        with self.catalog.transaction() as session:
+        with self.catalog.transaction(Work.READING) as session:
             mapping, version = mappings.get_version(session, reference)
             versions = mappings.list_versions(session, mapping.id)
             events = audit.list_events(session, mapping.id)
@@ -192,7 +200,7 @@ class Platform:
 
     def diff_mapping(self, reference: str, report: Reporter) -> dict[str, Any]:
         """What changed in the warehouse since a version was kept: `holds`, `changes`, and `text` for a person."""
-        with self.catalog.transaction() as session:
+        with self.catalog.transaction(Work.READING) as session:
             mapping, version = mappings.get_version(session, reference)
         definition = MappingDefinition.model_validate(version.definition)
         found = self._validated(definition, report, DataChecks.TRUSTED, kept=True)
@@ -282,7 +290,7 @@ class Platform:
 
     def show_snapshot(self, reference: str) -> dict[str, Any]:
         """A snapshot with its exports and events."""
-        with self.catalog.transaction() as session:
+        with self.catalog.transaction(Work.READING) as session:
             snapshot = snapshots.get_snapshot(session, reference)
             jobs = export_jobs.list_jobs(session, snapshot.id)
             events = audit.list_events(session, snapshot.id)
@@ -337,7 +345,7 @@ class Platform:
 
     def show_instance(self, reference: str) -> dict[str, Any]:
         """An instance with what the runtime sees of it, and its events."""
-        with self.catalog.transaction() as session:
+        with self.catalog.transaction(Work.READING) as session:
             instance = instances.get_instance(session, reference)
             events = audit.list_events(session, instance.id)
         observed = None
@@ -347,18 +355,18 @@ class Platform:
 
     def list_mappings(self) -> list[MappingRecord]:
         """The mappings that live."""
-        with self.catalog.transaction() as session:
+        with self.catalog.transaction(Work.READING) as session:
             return mappings.list_mappings(session)
 
     def list_snapshots(self, mapping: str | None = None) -> list[SnapshotRecord]:
         """The snapshots that are not deleted, of one mapping or of all."""
-        with self.catalog.transaction() as session:
+        with self.catalog.transaction(Work.READING) as session:
             identifier = mappings.get_mapping(session, mapping).id if mapping else None
             return snapshots.list_snapshots(session, identifier)
 
     def list_instances(self) -> list[InstanceRecord]:
         """The instances that are not terminated."""
-        with self.catalog.transaction() as session:
+        with self.catalog.transaction(Work.READING) as session:
             return instances.list_instances(session)
 
     def _prove(self, definition: MappingDefinition, report: Reporter, data_checks: str) -> list[dict[str, Any]]:

@@ -148,15 +148,15 @@ class Catalog:
         opened = stale = False
         while not opened:
             connection = self._connect(deadline)
-            driver = connection.connection.driver_connection
-            with self._watch.over(driver.info.backend_pid, limits) as wait:  # type: ignore[union-attr]
+            driver: Any = connection.connection.driver_connection
+            with self._watch.over(driver.info.backend_pid, limits) as wait:
                 try:
                     with connection, connection.begin():  # only SQLAlchemy's own view: `_opened` begins it
                         version = _opened(connection, work, limits)
                         opened = self._has_answered = True
                         yield connection, version
                 except (DBAPIError, psycopg.Error) as error:
-                    if not opened and not stale and connection.invalidated:
+                    if not opened and not stale and driver.closed:
                         # A connection of the pool whose server went away meanwhile: so did those of the others.
                         stale = True
                         self._engine.dispose()

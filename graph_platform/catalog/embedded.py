@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import NoReturn
 from urllib.parse import quote
 
+from graph_platform.catalog.limits import database_limits
 from graph_platform.errors import ErrorCode, PlatformError
 
 SUPERUSER = "graph_platform"
@@ -248,8 +249,9 @@ class EmbeddedPostgres:
                 *("-D", os.fspath(unfinished), "-U", SUPERUSER, "--auth=trust", "--encoding=UTF8", "--no-locale"),
                 *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions", *settings),
             )
-            statements = "".join(f"CREATE DATABASE {name};\n" for name in (CATALOG_DATABASE, DAGSTER_DATABASE))
-            self._run(account, "postgres", "--single", "-D", os.fspath(unfinished), "template1", text=statements)
+            statements = [f"CREATE DATABASE {name}" for name in (CATALOG_DATABASE, DAGSTER_DATABASE)]
+            text = "".join(f"{statement};\n" for statement in (*statements, *database_limits(DAGSTER_DATABASE)))
+            self._run(account, "postgres", "--single", "-D", os.fspath(unfinished), "template1", text=text)
             unfinished.rename(self.data)
         finally:
             shutil.rmtree(parent, ignore_errors=True)

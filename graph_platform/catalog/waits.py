@@ -136,16 +136,17 @@ class Watch:
         self._ended.set()
 
     def _look(self) -> None:
-        pause = 1.0
-        while not self._ended.wait(pause):
+        while not self._ended.wait(self._pause()):
             with self._lock:
-                waits = list(self._waits)
-            pause = min((wait.limits.patience / 2 for wait in waits), default=1.0)
-            due = [wait for wait in waits if wait.due]
+                due = [wait for wait in self._waits if wait.due]
             if due:
                 with suppress(SQLAlchemyError), self._engine.connect() as connection:
                     for wait in due:
                         self._see(connection, wait)
+
+    def _pause(self) -> float:
+        with self._lock:
+            return min((wait.limits.patience / 2 for wait in self._waits), default=1.0)
 
     def _see(self, connection: Connection, wait: Wait) -> None:
         found = holders(connection, wait.pid)

@@ -18,15 +18,14 @@ from dagster import (
     op,
 )
 
-from graph_platform.errors import PlatformError
 from graph_platform.orchestration import config as cfg
 from graph_platform.orchestration.reporting import (
     RESULT,
-    RunReporter,
     ask,
     carry_out,
     columns_table,
     failure,
+    in_op,
     invalid,
     mapping_shown,
     mappings_listed,
@@ -43,11 +42,8 @@ def validate_mapping(
 ) -> None:
     """Check a mapping against the warehouse: structure, SQL, columns, keys and types, every problem at once."""
     definition = cfg.mapping_definition(config.mapping)
-    try:
-        with platform.open(context.run_id) as opened:
-            report = opened.validate_mapping(definition, RunReporter(context), config.data_checks)
-    except PlatformError as error:
-        raise failure(error) from None
+    with in_op(context, platform) as (asked, reporter):
+        report = asked.validate_mapping(definition, reporter, config.data_checks)
     document = report.model_dump(mode="json")
     if not report.valid:
         raise failure(invalid(document, definition.name))
