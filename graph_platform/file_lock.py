@@ -1,4 +1,4 @@
-"""A lock between the processes of one machine: a file that one of them holds at a time, waited for with a word and an end.
+"""A lock between the processes of one machine: a file that one of them holds at a time, waited for with a word.
 
 The kernel frees it when its holder ends, however that ends. Not for machines: what several of those share is leased in
 the catalog.

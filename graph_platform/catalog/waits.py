@@ -134,6 +134,8 @@ class Watch:
     def end(self) -> None:
         """Look no more."""
         self._ended.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5)  # no longer than a server that does not answer deserves
 
     def _look(self) -> None:
         while not self._ended.wait(self._pause()):
@@ -141,6 +143,7 @@ class Watch:
                 due = [wait for wait in self._waits if wait.due]
             if due:
                 with suppress(SQLAlchemyError), self._engine.connect() as connection:
+                    connection.detach()  # the pool may be let go of meanwhile
                     for wait in due:
                         self._see(connection, wait)
 

@@ -211,6 +211,7 @@ def _end(catalog_url: str, state: str) -> None:
             ).fetchone(),
             "no session to end",
         )
+    assert ended
     assert ended[0] >= 1
 
 
