@@ -263,7 +263,7 @@ def _opened(connection: Connection, work: Work, limits: Limits) -> CatalogVersio
         row = answer.fetchone() if work is not Work.MIGRATING else None
     except psycopg.errors.UndefinedTable as error:
         # Without Alembic's table there is no catalog; without ours it is one that nobody else than we ever had.
-        row = None if "alembic_version" in str(error) else (HEAD, None)
+        row = None if "alembic_version" in (error.diag.message_primary or "") else (HEAD, None)
     except psycopg.Error as error:
         if driver.closed:
             connection.invalidate(error)
