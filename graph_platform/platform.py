@@ -18,6 +18,7 @@ from graph_platform.catalog.catalog import Catalog
 from graph_platform.catalog.limits import Work
 from graph_platform.catalog.records import InstanceRecord, MappingRecord, SnapshotRecord
 from graph_platform.catalog.states import InstanceStatus
+from graph_platform.catalog.transition import Session
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.instance.connect import open_runtime
 from graph_platform.instance.protocol import Runtime
@@ -128,15 +129,21 @@ class Platform:
         """
         document = definition.model_dump(mode="json")
         with self.catalog.transaction() as session:
-            if mappings.find_mapping(session, definition.name) is not None:
-                existing, version = mappings.get_version(session, definition.name)
-                if version.definition == document:
-                    report.touched("mapping", existing.name)
-                    report.progress(f"mapping {existing.name} is there already, as version {existing.version}")
-                    return existing
-        columns = self._prove(definition, report, data_checks)
-        with self.catalog.transaction() as session:
-            return mappings.insert_mapping(session, document, **_lives(definition), by=by, columns=columns)
+            existing = _same(session, document)
+        if existing is None:
+            columns = self._prove(definition, report, data_checks)
+            try:
+                with self.catalog.transaction() as session:
+                    return mappings.insert_mapping(session, document, **_lives(definition), by=by, columns=columns)
+            except PlatformError as error:
+                # Somebody else kept one of this name meanwhile; of two that keep the same at once, both have it.
+                with self.catalog.transaction() as session:
+                    existing = _same(session, document) if error.code is ErrorCode.ALREADY_EXISTS else None
+                if existing is None:
+                    raise
+        report.touched("mapping", existing.name)
+        report.progress(f"mapping {existing.name} is there already, as version {existing.version}")
+        return existing
 
     def update_mapping(
         self,
@@ -158,16 +165,24 @@ class Platform:
             report.progress(f"mapping {existing.name} is unchanged")
             return existing
         columns = self._prove(definition, report, data_checks)
-        with self.catalog.transaction() as session:
-            return mappings.insert_version(
-                session,
-                existing,
-                document,
-                change_description=change_description,
-                **_lives(definition),
-                by=by,
-                columns=columns,
-            )
+        try:
+            with self.catalog.transaction() as session:
+                return mappings.insert_version(
+                    session,
+                    existing,
+                    document,
+                    change_description=change_description,
+                    **_lives(definition),
+                    by=by,
+                    columns=columns,
+                )
+        except PlatformError as error:
+            with self.catalog.transaction() as session:
+                changed = _same(session, document) if error.code is ErrorCode.INVALID_STATE else None
+            if changed is None:
+                raise
+            report.progress(f"mapping {changed.name} was changed to just this by somebody else meanwhile")
+            return changed
 
     def delete_mapping(self, reference: str, by: Attribution) -> MappingRecord:
         """Delete a mapping that has no snapshots.
@@ -386,6 +401,14 @@ class Platform:
             hint = f"; {warning.hint}" if warning.hint else ""
             report.progress(f"warning: {warning.entity}: {warning.message}{hint}")
         return recorded_columns(found)
+
+
+def _same(session: Session, document: dict[str, Any]) -> MappingRecord | None:
+    """The living mapping of that name, if its newest version has this definition."""
+    if mappings.find_mapping(session, document["name"]) is None:
+        return None
+    existing, version = mappings.get_version(session, document["name"])
+    return existing if version.definition == document else None
 
 
 def _lives(definition: MappingDefinition) -> dict[str, timedelta | None]:
