@@ -52,33 +52,30 @@ def _run_to(cli: CommandLine, place: str, meanwhile: Callable[[], None], *argume
     return process.returncode, out, err
 
 
-PLACES = (
-    # before there is a run, when Dagster has its storage; at its start; before its first event; inside, in every phase
-    ("graph_platform.cli.run_here:execute", "snapshot"),
-    ("dagster._core.execution.execute_in_process:core_execute_in_process", "snapshot"),
-    ("graph_platform.orchestration.reporting:RunReporter.touched", "snapshot"),
-    ("snapshot-claimed", "snapshot"),
-    ("exports-completed", "snapshot"),
-    ("snapshot-ready", "snapshot"),
-    ("graph_platform.orchestration.reporting:attribution", "mapping"),
-    ("instance-started", "instance"),
-    ("instance-answered", "instance"),
-)
-COMMANDS = {
-    "mapping": ("mapping", "delete", "people"),
-    "snapshot": ("snapshot", "create", "people"),
-    "instance": ("instance", "launch", "kept", "--name", "ours"),
+@pytest.fixture(scope="module")
+def kept(cli: CommandLine, people: Path) -> None:
+    """A mapping and a snapshot of it, named kept."""
+    cli.json("mapping", "create", people)
+    cli.json("snapshot", "create", "people", "--name", "kept")
+
+
+SNAPSHOT = ("snapshot", "create", "people")
+PLACES = {
+    # Dagster's storage is open, and there is no run yet; the run is there, and has not begun; then inside of it, where
+    # the next word is to the catalog or to Dagster.
+    "before the run": ("graph_platform.cli.run_here:execute", SNAPSHOT),
+    "at the start of the run": ("dagster._core.execution.execute_in_process:core_execute_in_process", SNAPSHOT),
+    "when the run is tagged": ("graph_platform.orchestration.reporting:RunReporter.touched", SNAPSHOT),
+    "at the end of the work": ("instance-answered", ("instance", "launch", "kept", "--name", "ours")),
 }
 
 
-@pytest.mark.parametrize(("place", "command"), PLACES, ids=lambda value: value.rpartition(":")[2])
+@pytest.mark.usefixtures("kept")
+@pytest.mark.parametrize(("place", "command"), PLACES.values(), ids=PLACES.keys())
 def test_a_postgres_that_is_killed_under_a_command_is_a_backend_that_did_not_answer(
-    cli: CommandLine, people: Path, place: str, command: str
+    cli: CommandLine, place: str, command: tuple[str, ...]
 ) -> None:
-    cli.json("mapping", "create", people)
-    if command == "instance":
-        cli.json("snapshot", "create", "people", "--name", "kept")
-    status, out, err = _run_to(cli, place, lambda: _kill_postgres(cli.home), *COMMANDS[command], "-o", "json")
+    status, out, err = _run_to(cli, place, lambda: _kill_postgres(cli.home), *command, "-o", "json")
     assert status == 3, out + err
     document = json.loads(out)
     assert document["code"] == "BACKEND_UNREACHABLE"
@@ -86,8 +83,8 @@ def test_a_postgres_that_is_killed_under_a_command_is_a_backend_that_did_not_ans
     assert "Traceback" not in err
 
 
-def test_what_was_interrupted_so_is_gone_on_with(cli: CommandLine, people: Path) -> None:
-    cli.json("mapping", "create", people)
+@pytest.mark.usefixtures("kept")
+def test_what_was_interrupted_so_is_gone_on_with(cli: CommandLine) -> None:
     command = ("snapshot", "create", "people", "--name", "again")
     status, _, err = _run_to(cli, "exports-completed", lambda: _kill_postgres(cli.home), *command)
     assert status == 3
