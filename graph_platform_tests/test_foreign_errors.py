@@ -31,8 +31,8 @@ AWAY: list[Exception] = [
     sqlalchemy.exc.TimeoutError("QueuePool limit"),
     botocore.exceptions.EndpointConnectionError(endpoint_url="http://127.0.0.1:9"),
     botocore.exceptions.ReadTimeoutError(endpoint_url="http://127.0.0.1:9"),
-    google.api_core.exceptions.ServiceUnavailable("503"),
-    google.auth.exceptions.TransportError("no route"),
+    google.api_core.exceptions.ServiceUnavailable("503"),  # type: ignore[no-untyped-call]
+    google.auth.exceptions.TransportError("no route"),  # type: ignore[no-untyped-call]
     trino.exceptions.Http503Error("503"),
     trino.exceptions.TrinoConnectionError("refused"),
     duckdb.IOException("Could not set lock on file"),

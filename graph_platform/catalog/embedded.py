@@ -207,8 +207,14 @@ class EmbeddedPostgres:
                     break
                 except BlockingIOError:
                     if time.monotonic() > deadline:
-                        _fail(f"another process has held {self._folder / 'lock'} for {_LOCK_SECONDS:.0f} s")
+                        holder = os.pread(descriptor, 20, 0).decode(errors="replace") or "another"
+                        _fail(
+                            f"process {holder} has been at Postgres for more than {_LOCK_SECONDS:.0f} s",
+                            f"end it if it hangs; it holds {self._folder / 'lock'}",
+                        )
                     time.sleep(_POLL_SECONDS)
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
             yield
         finally:
             os.close(descriptor)
