@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from benchmarks.measure import Outcome, command, pairs, python
@@ -26,7 +27,8 @@ def mapping_list(folder: Path) -> Outcome:
     settings = Settings.load({**os.environ, "GRAPH_PLATFORM_HOME": str(home)})
     environment = {**os.environ, "GRAPH_PLATFORM_HOME": str(home)}
     url = catalog_url(settings)
-    Catalog.open(settings).close()
+    with closing(Catalog.open(settings)) as catalog:
+        catalog.migrate()
     bare = (
         "import sqlalchemy, psycopg\n"
         f"with sqlalchemy.create_engine({url!r}).connect() as connection:\n"

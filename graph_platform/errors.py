@@ -25,6 +25,7 @@ class ErrorCode(StrEnum):
     ALREADY_EXISTS = "ALREADY_EXISTS"
     PERMISSION_DENIED = "PERMISSION_DENIED"
     BACKEND_UNREACHABLE = "BACKEND_UNREACHABLE"
+    CATALOG_BUSY = "CATALOG_BUSY"
     STORAGE_ERROR = "STORAGE_ERROR"
     SNAPSHOT_FETCH_ERROR = "SNAPSHOT_FETCH_ERROR"
     SCHEMA_CREATE_ERROR = "SCHEMA_CREATE_ERROR"
@@ -58,6 +59,7 @@ ERROR_KINDS: Mapping[ErrorCode, ErrorKind] = MappingProxyType(
         ErrorCode.ALREADY_EXISTS: ErrorKind(1, False, "The name is taken by something that lives."),
         ErrorCode.PERMISSION_DENIED: ErrorKind(1, False, "The token, the statement or the owner does not allow it."),
         ErrorCode.BACKEND_UNREACHABLE: ErrorKind(3, True, "The catalog, warehouse, storage or runtime did not answer."),
+        ErrorCode.CATALOG_BUSY: ErrorKind(1, True, "The catalog ended a transaction at one of its time limits."),
         ErrorCode.STORAGE_ERROR: ErrorKind(1, True, "Storage answered but could not keep the data (a full disk, say)."),
         ErrorCode.SNAPSHOT_FETCH_ERROR: ErrorKind(1, True, "A snapshot's file is missing or not what was stored."),
         ErrorCode.SCHEMA_CREATE_ERROR: ErrorKind(1, False, "The engine refused the graph's DDL."),

@@ -6,7 +6,7 @@ catalog does not need a warehouse.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import timedelta
 from functools import cached_property
@@ -15,8 +15,10 @@ from typing import Any, Self
 
 from graph_platform.catalog import audit, export_jobs, instances, mappings, snapshots
 from graph_platform.catalog.catalog import Catalog
+from graph_platform.catalog.limits import Work
 from graph_platform.catalog.records import InstanceRecord, MappingRecord, SnapshotRecord
 from graph_platform.catalog.states import InstanceStatus
+from graph_platform.catalog.transition import Session
 from graph_platform.engine.parameters import check_question
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.instance.connect import open_runtime
@@ -45,18 +47,25 @@ from graph_platform.warehouse.validation import data_checks_mode, validate_on
 class Platform:
     """Everything that a user can do. A context manager: leaving it closes what was opened."""
 
-    def __init__(self, settings: Settings, run_id: str | None = None) -> None:
+    def __init__(
+        self, settings: Settings, run_id: str | None = None, tell: Callable[[str], None] | None = None
+    ) -> None:
         self.settings = settings
         self._run_id = run_id
+        self._tell = tell
 
     @classmethod
-    def open(cls, settings: Settings | None = None, run_id: str | None = None) -> Platform:
+    def open(
+        cls, settings: Settings | None = None, run_id: str | None = None, tell: Callable[[str], None] | None = None
+    ) -> Platform:
         """The platform of these settings, or of the environment.
 
         Args:
-            run_id: the Dagster run in which it is used, which the warehouse shows beside its queries.
+            run_id: the Dagster run in which it is used, which the warehouse shows beside its queries, and the catalog
+                to those who wait for it.
+            tell: where a word about a long wait for the catalog goes.
         """
-        return cls(settings or Settings.load(), run_id)
+        return cls(settings or Settings.load(), run_id, tell)
 
     def __enter__(self) -> Self:
         return self
@@ -70,7 +79,7 @@ class Platform:
 
     @cached_property
     def catalog(self) -> Catalog:
-        return Catalog.open(self.settings)
+        return Catalog.open(self.settings, run_id=self._run_id, tell=self._tell)
 
     @cached_property
     def warehouse(self) -> Warehouse:
@@ -121,15 +130,21 @@ class Platform:
         """
         document = definition.model_dump(mode="json")
         with self.catalog.transaction() as session:
-            if mappings.find_mapping(session, definition.name) is not None:
-                existing, version = mappings.get_version(session, definition.name)
-                if version.definition == document:
-                    report.touched("mapping", existing.name)
-                    report.progress(f"mapping {existing.name} is there already, as version {existing.version}")
-                    return existing
-        columns = self._prove(definition, report, data_checks)
-        with self.catalog.transaction() as session:
-            return mappings.insert_mapping(session, document, **_lives(definition), by=by, columns=columns)
+            existing = _same(session, document)
+        if existing is None:
+            columns = self._prove(definition, report, data_checks)
+            try:
+                with self.catalog.transaction() as session:
+                    return mappings.insert_mapping(session, document, **_lives(definition), by=by, columns=columns)
+            except PlatformError as error:
+                # Somebody else kept one of this name meanwhile; of two that keep the same at once, both have it.
+                with self.catalog.transaction() as session:
+                    existing = _same(session, document) if error.code is ErrorCode.ALREADY_EXISTS else None
+                if existing is None:
+                    raise
+        report.touched("mapping", existing.name)
+        report.progress(f"mapping {existing.name} is there already, as version {existing.version}")
+        return existing
 
     def update_mapping(
         self,
@@ -151,16 +166,24 @@ class Platform:
             report.progress(f"mapping {existing.name} is unchanged")
             return existing
         columns = self._prove(definition, report, data_checks)
-        with self.catalog.transaction() as session:
-            return mappings.insert_version(
-                session,
-                existing,
-                document,
-                change_description=change_description,
-                **_lives(definition),
-                by=by,
-                columns=columns,
-            )
+        try:
+            with self.catalog.transaction() as session:
+                return mappings.insert_version(
+                    session,
+                    existing,
+                    document,
+                    change_description=change_description,
+                    **_lives(definition),
+                    by=by,
+                    columns=columns,
+                )
+        except PlatformError as error:
+            with self.catalog.transaction() as session:
+                changed = _same(session, document) if error.code is ErrorCode.INVALID_STATE else None
+            if changed is None:
+                raise
+            report.progress(f"mapping {changed.name} was changed to just this by somebody else meanwhile")
+            return changed
 
     def delete_mapping(self, reference: str, by: Attribution) -> MappingRecord:
         """Delete a mapping that has no snapshots.
@@ -175,7 +198,7 @@ class Platform:
 
     def show_mapping(self, reference: str) -> dict[str, Any]:
         """A mapping with one version's definition, and a line for every version and event."""
-        with self.catalog.transaction() as session:
+        with self.catalog.transaction(Work.READING) as session:
             mapping, version = mappings.get_version(session, reference)
             versions = mappings.list_versions(session, mapping.id)
             events = audit.list_events(session, mapping.id)
@@ -193,7 +216,7 @@ class Platform:
 
     def diff_mapping(self, reference: str, report: Reporter) -> dict[str, Any]:
         """What changed in the warehouse since a version was kept: `holds`, `changes`, and `text` for a person."""
-        with self.catalog.transaction() as session:
+        with self.catalog.transaction(Work.READING) as session:
             mapping, version = mappings.get_version(session, reference)
         definition = MappingDefinition.model_validate(version.definition)
         found = self._validated(definition, report, DataChecks.TRUSTED, kept=True)
@@ -283,7 +306,7 @@ class Platform:
 
     def show_snapshot(self, reference: str) -> dict[str, Any]:
         """A snapshot with its exports and events."""
-        with self.catalog.transaction() as session:
+        with self.catalog.transaction(Work.READING) as session:
             snapshot = snapshots.get_snapshot(session, reference)
             jobs = export_jobs.list_jobs(session, snapshot.id)
             events = audit.list_events(session, snapshot.id)
@@ -339,7 +362,7 @@ class Platform:
 
     def show_instance(self, reference: str) -> dict[str, Any]:
         """An instance with what the runtime sees of it, and its events."""
-        with self.catalog.transaction() as session:
+        with self.catalog.transaction(Work.READING) as session:
             instance = instances.get_instance(session, reference)
             events = audit.list_events(session, instance.id)
         observed = None
@@ -349,18 +372,18 @@ class Platform:
 
     def list_mappings(self) -> list[MappingRecord]:
         """The mappings that live."""
-        with self.catalog.transaction() as session:
+        with self.catalog.transaction(Work.READING) as session:
             return mappings.list_mappings(session)
 
     def list_snapshots(self, mapping: str | None = None) -> list[SnapshotRecord]:
         """The snapshots that are not deleted, of one mapping or of all."""
-        with self.catalog.transaction() as session:
+        with self.catalog.transaction(Work.READING) as session:
             identifier = mappings.get_mapping(session, mapping).id if mapping else None
             return snapshots.list_snapshots(session, identifier)
 
     def list_instances(self) -> list[InstanceRecord]:
         """The instances that are not terminated."""
-        with self.catalog.transaction() as session:
+        with self.catalog.transaction(Work.READING) as session:
             return instances.list_instances(session)
 
     def _prove(self, definition: MappingDefinition, report: Reporter, data_checks: str) -> list[dict[str, Any]]:
@@ -380,6 +403,14 @@ class Platform:
             hint = f"; {warning.hint}" if warning.hint else ""
             report.progress(f"warning: {warning.entity}: {warning.message}{hint}")
         return recorded_columns(found)
+
+
+def _same(session: Session, document: dict[str, Any]) -> MappingRecord | None:
+    """The living mapping of that name, if its newest version has this definition."""
+    if mappings.find_mapping(session, document["name"]) is None:
+        return None
+    existing, version = mappings.get_version(session, document["name"])
+    return existing if version.definition == document else None
 
 
 def _lives(definition: MappingDefinition) -> dict[str, timedelta | None]:

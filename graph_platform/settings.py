@@ -71,6 +71,13 @@ class Settings:
     catalog_patience_seconds: float = _setting(
         30.0, "how long an operation that has begun waits for a Postgres that went away, in seconds"
     )
+    catalog_lock_seconds: float = _setting(
+        30.0, "how long a statement waits for what another transaction on the catalog holds, in seconds"
+    )
+    catalog_statement_seconds: float = _setting(60.0, "time limit of one statement on the catalog, in seconds")
+    catalog_idle_seconds: float = _setting(
+        20.0, "how long a transaction may stand still, its process asleep, before the catalog ends it, in seconds"
+    )
     lease_seconds: float = _setting(60.0, "how long a claim holds without renewal, in seconds")
     warehouse_statement_seconds: float = _setting(300.0, "time limit of one validation statement, in seconds")
     schema_cache_seconds: float = _setting(3600.0, "how long the tables' names and columns are kept, in seconds")

@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import NoReturn
 from urllib.parse import quote
 
+from graph_platform.catalog.limits import database_limits
 from graph_platform.errors import ErrorCode, PlatformError
 
 SUPERUSER = "graph_platform"
@@ -206,8 +207,14 @@ class EmbeddedPostgres:
                     break
                 except BlockingIOError:
                     if time.monotonic() > deadline:
-                        _fail(f"another process has held {self._folder / 'lock'} for {_LOCK_SECONDS:.0f} s")
+                        holder = os.pread(descriptor, 20, 0).decode(errors="replace") or "another"
+                        _fail(
+                            f"process {holder} has been at Postgres for more than {_LOCK_SECONDS:.0f} s",
+                            f"end it if it hangs; it holds {self._folder / 'lock'}",
+                        )
                     time.sleep(_POLL_SECONDS)
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
             yield
         finally:
             os.close(descriptor)
@@ -248,8 +255,9 @@ class EmbeddedPostgres:
                 *("-D", os.fspath(unfinished), "-U", SUPERUSER, "--auth=trust", "--encoding=UTF8", "--no-locale"),
                 *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions", *settings),
             )
-            statements = "".join(f"CREATE DATABASE {name};\n" for name in (CATALOG_DATABASE, DAGSTER_DATABASE))
-            self._run(account, "postgres", "--single", "-D", os.fspath(unfinished), "template1", text=statements)
+            statements = [f"CREATE DATABASE {name}" for name in (CATALOG_DATABASE, DAGSTER_DATABASE)]
+            text = "".join(f"{statement};\n" for statement in (*statements, *database_limits(DAGSTER_DATABASE)))
+            self._run(account, "postgres", "--single", "-D", os.fspath(unfinished), "template1", text=text)
             unfinished.rename(self.data)
         finally:
             shutil.rmtree(parent, ignore_errors=True)

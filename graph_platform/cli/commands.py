@@ -62,9 +62,16 @@ COMMANDS: dict[str, Command | Noun] = {
             "terminate": Command("instance_jobs", "terminate", "End an instance for good."),
         },
     ),
+    "catalog": Noun(
+        "The Postgres database that holds all state.",
+        {
+            "migrate": Command("catalogs", "migrate", "Install it, or bring it to this platform's version."),
+            "show": Command("catalogs", "show", "Its version, and which platforms may use it."),
+        },
+    ),
     "demo": Command("demo", "demo", "Real flight data, from tables to an answered question."),
     "dev": Command("dev", "dev", "The Dagster UI and daemon on this catalog."),
-    "up": Command("machine", "up", "Start the embedded Postgres and bring the catalog up to date."),
+    "up": Command("machine", "up", "Start the embedded Postgres, and see that the catalog can be used."),
     "down": Command("machine", "down", "End every process that was started here, and only those."),
     "doctor": Command("doctor", "doctor", "What is wrong with this set-up, and how to mend it."),
     "settings": Command("environment", "show_settings", "Every setting with its value and its source."),

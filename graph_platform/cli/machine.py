@@ -42,10 +42,13 @@ class _Narrator:
 @click.command
 @options.output
 def up(output: Output) -> None:
-    """Start the embedded Postgres if it is the catalog, and bring the catalog up to date."""
+    """Start the embedded Postgres if it is the catalog, and see that the catalog can be used.
+
+    The embedded catalog is brought up to date; one on a server of your own, only by `graph-platform catalog migrate`.
+    """
     settings = Settings.load()
     prepare(settings)
-    with closing(Catalog.open(settings)) as catalog:
+    with closing(Catalog.open(settings, tell=output.progress)) as catalog:
         installation = catalog.installation
     document: dict[str, Any] = {
         "status": "up",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 from graph_platform.catalog.catalog import Catalog
+from graph_platform.catalog.limits import Work
 from graph_platform.catalog.transition import Session
 from graph_platform.settings import Settings
 
@@ -15,7 +16,7 @@ def reading() -> Iterator[Session]:
     """One transaction on the catalog of the environment.
 
     Raises:
-        PlatformError: BACKEND_UNREACHABLE.
+        PlatformError: BACKEND_UNREACHABLE, INVALID_STATE for a catalog of another version, CATALOG_BUSY.
     """
-    with closing(Catalog.open(Settings.load())) as catalog, catalog.transaction() as session:
+    with closing(Catalog.open(Settings.load())) as catalog, catalog.transaction(Work.READING) as session:
         yield session

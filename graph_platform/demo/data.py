@@ -9,12 +9,13 @@ import importlib.util
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import duckdb
 
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.file_lock import file_lock
 
 TABLES: Mapping[str, Mapping[str, str]] = {
     "airlines": {"carrier": "VARCHAR", "name": "VARCHAR"},
@@ -68,23 +69,34 @@ _SELECT: Mapping[str, str] = {
 }
 
 
-def load_flights(warehouse: Path) -> bool:
+_LOADING_SECONDS = 120.0  # some thirty times what it takes
+
+
+def load_flights(warehouse: Path, tell: Callable[[str], None] = lambda _: None) -> bool:
     """Load the tables that are absent, all of them in one transaction: a kill leaves none half.
+
+    DuckDB lets nobody else open a file that is being written: of two that load at once, one waits for the other.
+
+    Args:
+        tell: where a word goes while another process is waited for.
 
     Returns:
         Whether there was anything to load.
 
     Raises:
-        PlatformError: BACKEND_UNREACHABLE if the file cannot be opened or written, or the data is not installed.
+        PlatformError: BACKEND_UNREACHABLE if the file cannot be opened or written, or the data is not installed;
+            CONCURRENCY_LIMIT_EXCEEDED if another process does not come to an end with it.
     """
     try:
-        if warehouse.exists():
-            with duckdb.connect(warehouse, read_only=True) as connection:
-                if not _absent(connection):
-                    return False
+        if _loaded(warehouse):
+            return False
         warehouse.parent.mkdir(parents=True, exist_ok=True)
-        with duckdb.connect(warehouse) as connection:
-            _load(connection, _absent(connection))
+        lock = warehouse.with_name(f"{warehouse.name}.loading")
+        with file_lock(lock, f"loading the demo's tables into {warehouse}", _LOADING_SECONDS, tell):
+            if _loaded(warehouse):
+                return False
+            with duckdb.connect(warehouse) as connection:
+                _load(connection, _absent(connection))
     except (duckdb.Error, OSError) as error:
         raise PlatformError(
             ErrorCode.BACKEND_UNREACHABLE,
@@ -92,6 +104,19 @@ def load_flights(warehouse: Path) -> bool:
             "is the disk full, or is the file open in another program?",
         ) from error
     return True
+
+
+def _loaded(warehouse: Path) -> bool:
+    """Whether every table is there. A file that somebody writes can't be looked into: then, not yet."""
+    if not warehouse.exists():
+        return False
+    try:
+        with duckdb.connect(warehouse, read_only=True) as connection:
+            return not _absent(connection)
+    except duckdb.IOException as error:
+        if "lock" not in str(error):
+            raise
+        return False
 
 
 def _absent(connection: duckdb.DuckDBPyConnection) -> list[str]:

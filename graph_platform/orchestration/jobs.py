@@ -18,15 +18,14 @@ from dagster import (
     op,
 )
 
-from graph_platform.errors import PlatformError
 from graph_platform.orchestration import config as cfg
 from graph_platform.orchestration.reporting import (
     RESULT,
-    RunReporter,
     ask,
     carry_out,
     columns_table,
     failure,
+    in_op,
     invalid,
     mapping_shown,
     mappings_listed,
@@ -42,12 +41,9 @@ def validate_mapping(
     context: OpExecutionContext, config: cfg.ValidateMappingConfig, platform: PlatformResource
 ) -> None:
     """Check a mapping against the warehouse: structure, SQL, columns, keys and types, every problem at once."""
-    try:
+    with in_op(context, platform) as (asked, reporter):
         definition = cfg.mapping_definition(config.mapping)
-        with platform.open(context.run_id) as opened:
-            report = opened.validate_mapping(definition, RunReporter(context), config.data_checks)
-    except PlatformError as error:
-        raise failure(error) from None
+        report = asked.validate_mapping(definition, reporter, config.data_checks)
     document = report.model_dump(mode="json")
     if not report.valid:
         raise failure(invalid(document, definition.name))

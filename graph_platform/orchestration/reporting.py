@@ -6,12 +6,14 @@ what the command line reads, whichever process ran the job.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dagster import AssetMaterialization, Failure, MetadataValue, OpExecutionContext
 
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.foreign_errors import told
 from graph_platform.mapping.document import write_mapping
 from graph_platform.mapping.model import MappingDefinition
 from graph_platform.orchestration.assets import remember_asset
@@ -82,6 +84,27 @@ class RunReporter:
             self._context.instance.add_run_tags(self._context.run_id, {kind: identifier})
 
 
+@contextmanager
+def in_op(context: OpExecutionContext, resource: PlatformResource) -> Iterator[tuple[Platform, RunReporter]]:
+    """The platform for one op, and what its operations report to.
+
+    Raises:
+        Failure: for every `PlatformError`, and for what a library says of a backend that is away, with its document;
+            anything else is a defect and passes as it is.
+    """
+    report = RunReporter(context)
+    try:
+        with resource.open(context.run_id, report.progress) as platform:
+            yield platform, report
+    except PlatformError as error:
+        raise failure(error) from None
+    except Exception as error:
+        known = told(error)
+        if known is None:
+            raise
+        raise failure(known) from error
+
+
 def carry_out(
     context: OpExecutionContext,
     resource: PlatformResource,
@@ -90,13 +113,10 @@ def carry_out(
     """Run an operation of the platform inside an op.
 
     Raises:
-        Failure: for every `PlatformError`, with its document; anything else is a defect and passes as it is.
+        Failure: as `in_op` says.
     """
-    try:
-        with resource.open(context.run_id) as platform:
-            document = operation(platform, attribution(context), RunReporter(context)).document()
-    except PlatformError as error:
-        raise failure(error) from None
+    with in_op(context, resource) as (platform, report):
+        document = operation(platform, attribution(context), report).document()
     context.add_output_metadata({RESULT: MetadataValue.json(document), **_readable(document)})
 
 
@@ -108,13 +128,10 @@ def ask(
     """Answer a question inside an op; nothing is changed. The answer's `text`, if it has one, is shown as it is.
 
     Raises:
-        Failure: for every `PlatformError`, with its document; anything else is a defect and passes as it is.
+        Failure: as `in_op` says.
     """
-    try:
-        with resource.open(context.run_id) as platform:
-            document = question(platform, RunReporter(context))
-    except PlatformError as error:
-        raise failure(error) from None
+    with in_op(context, resource) as (platform, report):
+        document = question(platform, report)
     lines = document.get("text") or ()
     shown = {"answer": MetadataValue.md("```\n" + "\n".join(lines) + "\n```")} if lines else {}
     context.add_output_metadata({RESULT: MetadataValue.json(document), **shown})

@@ -244,14 +244,6 @@ def test_an_installation_keeps_its_id(catalog: Catalog, catalog_url: str) -> Non
     again.close()
 
 
-def test_a_catalog_of_a_newer_platform_is_left_alone(catalog: Catalog) -> None:
-    with catalog.transaction() as session:
-        session.execute(text("UPDATE graph_platform.alembic_version SET version_num = '9999'"))
-    with pytest.raises(PlatformError) as newer:
-        catalog.migrate()
-    assert newer.value.code == ErrorCode.INVALID_STATE
-
-
 def test_a_catalog_that_is_not_there_is_unreachable_and_its_password_stays_hidden() -> None:
     absent = Catalog("postgresql+psycopg://user:secret-word@127.0.0.1:1/none")
     with pytest.raises(PlatformError) as error:

@@ -12,12 +12,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
-from graph_platform.catalog import catalog as catalog_module
 from graph_platform.catalog import migrations
 from graph_platform.catalog.catalog import Catalog
 from graph_platform.catalog.states import CREATION, FINAL, TRANSITIONS, Entity
 from graph_platform.catalog.tables import ENTITY_TABLES, audit_events, metadata, status_transitions
 from graph_platform.catalog.transition import create, transition
+from graph_platform.catalog.version import HEAD
 from graph_platform_tests.catalog.rows import BY, a_mapping, rows_of_every_entity, values_for
 
 STATUSES = {
@@ -46,7 +46,7 @@ def test_the_constant_head_is_the_newest_migration() -> None:
     config = Config()
     config.set_main_option("script_location", str(migrations.__path__[0]))
     config.set_main_option("path_separator", "os")
-    assert ScriptDirectory.from_config(config).get_current_head() == catalog_module.HEAD
+    assert ScriptDirectory.from_config(config).get_current_head() == HEAD
 
 
 def test_random_sequences_on_two_connections_never_leave_the_table_and_leave_one_event_each(catalog: Catalog) -> None:

@@ -11,8 +11,9 @@ import pytest
 import sqlalchemy
 import yaml
 
+from graph_platform.catalog.limits import DAGSTER_LIMITS, parameters
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.orchestration.home import POSTGRES_VARIABLE, prepare
+from graph_platform.orchestration.home import POSTGRES_VARIABLE, create_database, prepare
 from graph_platform.settings import Settings
 
 
@@ -28,12 +29,39 @@ def _reach(url: str) -> str:
     return name
 
 
+@pytest.mark.parametrize("where", ["embedded", "beside a catalog that is given by URL"])
+def test_dagsters_sessions_wait_no_longer_than_its_database_says(where: str, postgres_url: str, home: Path) -> None:
+    url = postgres_url.replace("/graph_platform?", "/graph_platform_dagster?")
+    if where != "embedded":
+        name = f"prod_{secrets.token_hex(4)}"
+        settings = _settings(home, catalog=postgres_url.replace("/graph_platform?", f"/{name}?"))
+        with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')
+        create_database(settings)
+        url = prepare(settings)[POSTGRES_VARIABLE]
+    engine = sqlalchemy.create_engine(url)
+    with engine.connect() as connection:
+        shown = {key: connection.exec_driver_sql(f"SHOW {key}").scalar_one() for key in parameters(DAGSTER_LIMITS)}
+    engine.dispose()
+    assert shown == {
+        "lock_timeout": "30s",
+        "statement_timeout": "10min",
+        "idle_in_transaction_session_timeout": "1min",
+    }
+
+
 def test_dagsters_database_is_made_beside_a_catalog_that_is_given_by_url(postgres_url: str, home: Path) -> None:
     name = f"prod-{secrets.token_hex(4)}"
     server = postgres_url.replace("+psycopg", "")
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')
     url = urlsplit(postgres_url)._replace(path=f"/{quote(name)}").geturl()
+    with pytest.raises(PlatformError, match=f"{name}_dagster") as absent:
+        prepare(_settings(home, catalog=url))
+    assert absent.value.code == ErrorCode.INVALID_STATE
+    assert "graph-platform catalog migrate" in str(absent.value.hint)
+    assert create_database(_settings(home, catalog=url))
+    assert not create_database(_settings(home, catalog=url))
     first = prepare(_settings(home, catalog=url))
     assert prepare(_settings(home, catalog=url)) == first
     assert _reach(first[POSTGRES_VARIABLE]) == f"{name}_dagster"
@@ -67,5 +95,6 @@ def test_a_user_who_may_not_create_databases_is_told_which_one_is_missing(postgr
         connection.execute(f"CREATE ROLE {user} LOGIN")
     url = postgres_url.replace("graph_platform@", f"{user}@").replace("/graph_platform?", "/postgres?")
     with pytest.raises(PlatformError, match="postgres_dagster") as caught:
-        prepare(_settings(home, catalog=url))
+        create_database(_settings(home, catalog=url))
+    assert caught.value.code == ErrorCode.PERMISSION_DENIED
     assert "GRAPH_PLATFORM_DAGSTER_STORAGE" in str(caught.value.hint)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from graph_platform.catalog.catalog import Catalog
 from graph_platform.catalog.embedded import EmbeddedPostgres
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.platform import Platform
@@ -17,7 +19,8 @@ from graph_platform_tests.worlds import BY, Recorder, make_settings, people
 @pytest.fixture
 def server(home: Path) -> Iterator[EmbeddedPostgres]:
     postgres = EmbeddedPostgres(home)
-    postgres.ensure()
+    with closing(Catalog(postgres.ensure())) as catalog:
+        catalog.migrate()
     yield postgres
     postgres.stop()
 

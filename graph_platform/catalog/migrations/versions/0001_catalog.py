@@ -22,6 +22,15 @@ CREATE TABLE graph_platform.installation (
     singleton boolean NOT NULL DEFAULT true UNIQUE CHECK (singleton)
 );
 
+-- A row for each migration: the oldest code that may still use what it made, as the number of the newest migration that
+-- this code knows. A migration that changes what older code relies on writes its own number; one that only adds may write
+-- that of the one before.
+CREATE TABLE graph_platform.catalog_versions (
+    version text PRIMARY KEY,
+    oldest_code text NOT NULL CHECK (oldest_code <= version),
+    migrated_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
 -- The one clock. The offset is for tests and simulations: it moves the platform's time for every process at once.
 CREATE FUNCTION graph_platform.clock() RETURNS timestamptz LANGUAGE sql VOLATILE AS
     'SELECT clock_timestamp() + (SELECT clock_offset FROM graph_platform.installation)';
@@ -321,6 +330,7 @@ def upgrade() -> None:
         op.execute(IMMUTABLE_RULES.format(table=table))
     rows = ", ".join(f"('{entity}', '{before}', '{after}')" for entity, before, after in TRANSITIONS)
     op.execute(f"INSERT INTO graph_platform.status_transitions VALUES {rows}")
+    op.execute(f"INSERT INTO graph_platform.catalog_versions VALUES ('{revision}', '{revision}')")
     op.execute(f"INSERT INTO graph_platform.installation (id) VALUES ('{new_id('gp')}')")
 
 
