@@ -139,10 +139,7 @@ def _postgres(settings: Settings) -> Iterator[Check]:
     if settings.catalog != "embedded:":
         return
     server = EmbeddedPostgres(settings.home)
-    if os.geteuid() == 0:
-        found = shutil.which("setpriv")
-        hint = "run as an ordinary user, or install util-linux"
-        yield Check("setpriv", _OK if found else _FAIL, found or "not there, and Postgres refuses to run as root", hint)
+    yield Check("postgres account", _OK, server.check_account())
     if server.socket_folder.parent != server.data.parent:
         yield Check("socket", _OK, f"the home's path is long: the server's socket is in {server.socket_folder}")
     was_running = server.status().running
