@@ -31,6 +31,7 @@ from urllib.parse import quote
 
 from graph_platform.catalog.account import Account, account, user_name
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.private import private_folder
 
 SUPERUSER = "graph_platform"
 CATALOG_DATABASE = "graph_platform"
@@ -193,7 +194,7 @@ class EmbeddedPostgres:
     def _lock(self) -> Iterator[None]:
         """Only one process at a time starts or stops the server. The kernel frees the lock of one that is killed."""
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_folder(self._folder)
             descriptor = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             _fail(
@@ -335,7 +336,7 @@ class EmbeddedPostgres:
 
     def _make_socket_folder(self) -> None:
         """The folder is the caller's and closed to everybody else; that is the server's whole access control."""
-        self.socket_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(self.socket_folder)
         found = self.socket_folder.lstat()
         # In the shared temporary folder somebody else may have made it first, or put a link there.
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():

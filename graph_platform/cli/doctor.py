@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from graph_platform.errors import PlatformError
 from graph_platform.instance.protocol import Presence
 from graph_platform.orchestration.home import prepare
 from graph_platform.platform import Platform
+from graph_platform.private import private_folder, readable_by_others
 from graph_platform.settings import Settings, redacted
 from graph_platform.snapshot.ownership import claim_storage
 
@@ -121,7 +123,7 @@ def _engines(settings: Settings) -> Iterator[Check]:
 def _home(settings: Settings) -> Iterator[Check]:
     hint = "set GRAPH_PLATFORM_HOME to a folder that you may write"
     try:
-        settings.home.mkdir(parents=True, exist_ok=True)
+        private_folder(settings.home)
         with tempfile.NamedTemporaryFile(dir=settings.home) as probe:
             probe.write(b"x" * 4096)
             probe.flush()
@@ -130,6 +132,14 @@ def _home(settings: Settings) -> Iterator[Check]:
         yield Check("home", _FAIL, f"{settings.home}: {error.strerror or error}", hint)
         return
     yield Check("home", _OK, f"{settings.home} can be written")
+    open_to_others = list(readable_by_others(settings.home))
+    if open_to_others:
+        named = ", ".join(str(path.relative_to(settings.home)) for path in open_to_others[:3])
+        more = f" and {len(open_to_others) - 3:,} more" if len(open_to_others) > 3 else ""
+        hint = f"chmod -R go= {shlex.quote(str(settings.home))}"
+        yield Check("private", _WARN, f"other users of this machine can read {named}{more}", hint)
+    else:
+        yield Check("private", _OK, f"other users of this machine can read nothing in {settings.home}")
     free = shutil.disk_usage(settings.home).free
     status = _FAIL if free < _NO_DISK else _WARN if free < _LOW_DISK else _OK
     yield Check("disk", status, f"{free / 1e9:.1f} GB free", "free some space, or move GRAPH_PLATFORM_HOME")

@@ -15,6 +15,7 @@ from pathlib import Path
 import duckdb
 
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.private import private_folder
 
 TABLES: Mapping[str, Mapping[str, str]] = {
     "airlines": {"carrier": "VARCHAR", "name": "VARCHAR"},
@@ -82,7 +83,7 @@ def load_flights(warehouse: Path) -> bool:
             with duckdb.connect(warehouse, read_only=True) as connection:
                 if not _absent(connection):
                     return False
-        warehouse.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(warehouse.parent)
         with duckdb.connect(warehouse) as connection:
             _load(connection, _absent(connection))
     except (duckdb.Error, OSError) as error:

@@ -5,8 +5,6 @@ import pwd
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from importlib.metadata import files
 from pathlib import Path
 
@@ -32,15 +30,6 @@ except PlatformError as error:
 finally:
     server.stop()
 """
-
-
-@pytest.fixture
-def open_folder() -> Iterator[Path]:
-    """A folder that everybody may enter, as those of pytest are not."""
-    folder = Path(tempfile.mkdtemp(prefix="graph-platform-test-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
 
 
 @pytest.fixture
