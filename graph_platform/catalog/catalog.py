@@ -16,7 +16,8 @@ from graph_platform.catalog.address import FORM, check_postgres_url
 from graph_platform.catalog.tables import installation
 from graph_platform.catalog.transition import Session
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.settings import Settings, masked
+from graph_platform.redaction import masked
+from graph_platform.settings import Settings
 
 CATALOG_VARIABLE = "GRAPH_PLATFORM_CATALOG"
 HEAD = "0001"

@@ -12,7 +12,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import click
 
@@ -26,8 +25,9 @@ from graph_platform.instance.protocol import Presence
 from graph_platform.orchestration.home import prepare
 from graph_platform.platform import Platform
 from graph_platform.private import private_folder, readable_by_others
-from graph_platform.settings import Settings, redacted
+from graph_platform.settings import Settings, redacted, without_secrets
 from graph_platform.snapshot.ownership import claim_storage
+from graph_platform.warehouse.connect import duckdb_path
 
 _OK, _WARN, _FAIL = "ok", "warn", "fail"
 _LOW_DISK = 2 * 1000**3
@@ -55,8 +55,8 @@ def doctor(output: Output) -> int:
     settings = _settings(checks)
     if settings:
         for name, look in _LOOKS.items():
-            for check in _careful(name, look, settings):
-                checks.append(check)
+            checks += _careful(name, look, settings)
+        checks = [Check(**without_secrets(asdict(check))) for check in checks]
     if output.as_json:
         failed = any(check.status == _FAIL for check in checks)
         output.document({"status": _FAIL if failed else _OK, "checks": [asdict(check) for check in checks]})
@@ -179,7 +179,7 @@ def _dagster(settings: Settings) -> Iterator[Check]:
 
 def _warehouse(settings: Settings) -> Iterator[Check]:
     with Platform.open(settings) as platform:
-        if settings.warehouse.startswith("duckdb:") and not Path(settings.warehouse.removeprefix("duckdb://")).exists():
+        if settings.warehouse.lower().startswith("duckdb:") and not duckdb_path(settings).exists():
             hint = "graph-platform demo loads one, or set GRAPH_PLATFORM_WAREHOUSE"
             yield Check("warehouse", _WARN, f"{redacted(settings, 'warehouse')} does not exist yet", hint)
             return

@@ -18,7 +18,6 @@ from dagster import (
     op,
 )
 
-from graph_platform.errors import PlatformError
 from graph_platform.orchestration import config as cfg
 from graph_platform.orchestration.reporting import (
     RESULT,
@@ -27,6 +26,7 @@ from graph_platform.orchestration.reporting import (
     carry_out,
     columns_table,
     failure,
+    failures_told,
     invalid,
     mapping_shown,
     mappings_listed,
@@ -43,11 +43,8 @@ def validate_mapping(
 ) -> None:
     """Check a mapping against the warehouse: structure, SQL, columns, keys and types, every problem at once."""
     definition = cfg.mapping_definition(config.mapping)
-    try:
-        with platform.open(context.run_id) as opened:
-            report = opened.validate_mapping(definition, RunReporter(context), config.data_checks)
-    except PlatformError as error:
-        raise failure(error) from None
+    with failures_told(), platform.open(context.run_id) as opened:
+        report = opened.validate_mapping(definition, RunReporter(context), config.data_checks)
     document = report.model_dump(mode="json")
     if not report.valid:
         raise failure(invalid(document, definition.name))

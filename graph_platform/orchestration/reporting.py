@@ -6,7 +6,9 @@ what the command line reads, whichever process ran the job.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import contextlib
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dagster import AssetMaterialization, Failure, MetadataValue, OpExecutionContext
@@ -18,7 +20,7 @@ from graph_platform.orchestration.assets import remember_asset
 from graph_platform.orchestration.resources import PlatformResource
 from graph_platform.orchestration.tags import USER_TAG
 from graph_platform.progress import Attribution, DefinitionExported, Reporter
-from graph_platform.settings import Settings
+from graph_platform.settings import Settings, without_secrets
 
 if TYPE_CHECKING:
     from graph_platform.platform import Platform
@@ -57,7 +59,7 @@ class RunReporter:
 
     def progress(self, message: str) -> None:
         """A log line."""
-        self._context.log.info(message)
+        self._context.log.info(without_secrets(message))
 
     def exported(self, event: DefinitionExported) -> None:
         """A materialization per definition, keyed by mapping: so that its rows and bytes have a history to plot."""
@@ -92,11 +94,8 @@ def carry_out(
     Raises:
         Failure: for every `PlatformError`, with its document; anything else is a defect and passes as it is.
     """
-    try:
-        with resource.open(context.run_id) as platform:
-            document = operation(platform, attribution(context), RunReporter(context)).document()
-    except PlatformError as error:
-        raise failure(error) from None
+    with failures_told(), resource.open(context.run_id) as platform:
+        document = operation(platform, attribution(context), RunReporter(context)).document()
     context.add_output_metadata({RESULT: MetadataValue.json(document), **_readable(document)})
 
 
@@ -110,14 +109,32 @@ def ask(
     Raises:
         Failure: for every `PlatformError`, with its document; anything else is a defect and passes as it is.
     """
-    try:
-        with resource.open(context.run_id) as platform:
-            document = question(platform, RunReporter(context))
-    except PlatformError as error:
-        raise failure(error) from None
+    with failures_told(), resource.open(context.run_id) as platform:
+        document = question(platform, RunReporter(context))
     lines = document.get("text") or ()
     shown = {"answer": MetadataValue.md("```\n" + "\n".join(lines) + "\n```")} if lines else {}
     context.add_output_metadata({RESULT: MetadataValue.json(document), **shown})
+
+
+@contextlib.contextmanager
+def failures_told() -> Iterator[None]:
+    """Turn what an op fails with into what its run may show: Dagster keeps it in its event log, and prints it.
+
+    Raises:
+        Failure: for every `PlatformError`, with its document; for a defect whose traceback quotes a secret, without it.
+            Every other defect passes as it is.
+    """
+    try:
+        yield
+    except PlatformError as error:
+        raise failure(error) from None
+    except Exception as defect:
+        story = "".join(traceback.format_exception(defect))
+        shown = without_secrets(story)
+        if shown == story:
+            raise
+        said = without_secrets(f"{type(defect).__name__}: {defect}")
+        raise Failure(said, {"traceback": MetadataValue.md(f"```\n{shown}\n```")}, allow_retries=False) from None
 
 
 def attribution(context: OpExecutionContext) -> Attribution:
@@ -127,6 +144,7 @@ def attribution(context: OpExecutionContext) -> Attribution:
 
 def failure(error: PlatformError) -> Failure:
     """The run's failure: what happened, what to do about it, and the error's document."""
+    error = PlatformError.from_document(without_secrets(error.document()))
     metadata: dict[str, Any] = {ERROR: MetadataValue.json(error.document())}
     if error.hint:
         metadata["what to do"] = MetadataValue.text(error.hint)

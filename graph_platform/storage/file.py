@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.private import FILE_MODE, FOLDER_MODE
-from graph_platform.settings import masked
+from graph_platform.redaction import masked
 from graph_platform.storage.keys import PARTIAL, check_key, check_prefix, key_below
 from graph_platform.storage.protocol import StoredObject
 
