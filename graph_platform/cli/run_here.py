@@ -51,9 +51,10 @@ def dagster_instance(settings: Settings) -> Iterator[DagsterInstance]:
     """The instance that `graph-platform dev` shows."""
     os.environ.update(prepare(settings))
     try:
-        instance = DagsterInstance.from_ref(
-            InstanceRef.from_dir(os.environ["DAGSTER_HOME"], overrides=_WITHOUT_CAPTURE)
-        )
+        with _console_in_log(settings):  # Dagster tells of each try to connect, with what it was given
+            instance = DagsterInstance.from_ref(
+                InstanceRef.from_dir(os.environ["DAGSTER_HOME"], overrides=_WITHOUT_CAPTURE)
+            )
     except Exception as error:
         raise PlatformError(
             ErrorCode.BACKEND_UNREACHABLE,
