@@ -162,16 +162,22 @@ for variable, url, command in json.loads(sys.argv[1]):
 
 def test_nothing_that_is_printed_or_kept_has_the_secret_of_a_setting_that_is_wrong(tmp_path: Path) -> None:
     cli = CommandLine(tmp_path)
-    commands = [["settings"], ["mapping", "suggest", "-o", "json"], ["mapping", "suggest"], ["demo"]]
-    forms = ["{}u:HUNTER2", "{}u:HUNTER2@h/x", "{}u%3AHUNTER2%40h/x", "{}/u:HUNTER2@h/x"]
+    suggest, there = ["mapping", "suggest"], ("u:HUNTER2@h/x", ["mapping", "suggest", "-o", "json"])
+    wrong = [("u:HUNTER2", suggest), ("u%3AHUNTER2%40h/x", suggest), ("/u:HUNTER2@h/x", ["demo"])]
     asked = [
-        (f"GRAPH_PLATFORM_{setting.upper()}", form.format(scheme), command)
-        for setting, scheme in [*SCHEMES.items(), ("warehouse", "duckdb://"), ("storage", "file://")]
-        for form, command in zip(forms, commands, strict=True)
-        # Its hosts are looked up, which takes a network's time: once is enough.
-        if setting != "dagster_url" or command == ["mapping", "suggest"]
+        (f"GRAPH_PLATFORM_{setting.upper()}", f"{scheme}{given}", command)
+        for setting, scheme, given_to in [
+            ("catalog", "postgresql+psycopg://", [*wrong, there]),
+            ("dagster_storage", "postgresql://", wrong),  # Dagster tries a server that is not there for a while
+            ("warehouse", "trino://", [*wrong, there]),
+            ("warehouse", "duckdb://", [*wrong, there, ("u:HUNTER2@h/x", ["doctor"])]),
+            ("storage", "s3://", [*wrong, there]),
+            ("storage", "file://", [*wrong, there]),
+            ("runtime", "kubernetes://", [("u:HUNTER2", ["settings"]), wrong[-1]]),
+            ("dagster_url", "https://", [there]),
+        ]
+        for given, command in given_to
     ]
-    asked.append(("GRAPH_PLATFORM_WAREHOUSE", "duckdb://u:HUNTER2@h/x", ["doctor"]))
     try:
         ran = subprocess.run(
             [sys.executable, "-c", SEVERAL, json.dumps(asked)],
