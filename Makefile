@@ -1,7 +1,7 @@
 # Everything that a fresh clone needs: Python 3.11 or later, make, and a package registry.
 #
 #   make demo    from tables to an answered Cypher query, every step a Dagster run
-#   make test    the tests
+#   make test    the tests; make test TESTS=graph_platform_tests/mapping for some of them
 #   make lint    style, format and strict types
 #   make fuzz-gate   what the gate in front of the graph engines lets through; COUNT=… and SEED=… as you like
 #   make bench   what is claimed to be fast, as ratios in one run
@@ -21,7 +21,7 @@ demo: install
 	@.venv/bin/graph-platform demo
 
 test: install
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest $(TESTS)
 
 lint: install
 	.venv/bin/ruff check

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import getpass
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.redaction import HIDDEN, concealed, masked, secrets_in
 
 PREFIX = "GRAPH_PLATFORM_"
+
+Shown = TypeVar("Shown")
 
 
 def _setting(default: Any, help_text: str, *, secret: bool = False) -> Any:
@@ -48,7 +50,9 @@ class Settings:
         "", "CATALOG.SCHEMA of a Hive catalog in which Trino writes exports; empty: rows are streamed through here"
     )
     export_location: str = _setting(
-        "", "the storage root as Trino names it, local:///FOLDER for example; empty: as the storage setting has it"
+        "",
+        "the storage root as Trino names it, local:///FOLDER for example; empty: as the storage setting has it",
+        secret=True,
     )
     catalog: str = _setting(
         "embedded:", "the Postgres that holds all state: embedded: or postgresql+psycopg://…", secret=True
@@ -136,28 +140,34 @@ class Settings:
         return f"Settings({shown})"
 
 
-_NAME_OF_ONE = r"[^=&#\s]*(?:pass|pwd|token|secret|key|auth|jwt)[^=&#\s]*"
-# A password that was not percent-encoded may hold a # itself.
-_SECRET_PARAMETER = re.compile(rf"([?&]{_NAME_OF_ONE}=)[^&]+", re.IGNORECASE)
-# libpq's other form, host=… password=…, which is no URL and is easily given for one.
-_SECRET_WORD = re.compile(rf"((?:^|\s){_NAME_OF_ONE}\s*=\s*)(?:'(?:[^'\\]|\\.)*'|(?:(?!\s+\w+\s*=).)+)", re.IGNORECASE)
-# To the last @, since a password that was not percent-encoded may have one itself.
-_PASSWORD = re.compile(r"^([^@]*?:(?!//)).*@", re.DOTALL)
-
-
 def redacted(settings: Settings, name: str) -> str:
     """The value of a setting as it may be shown: a secret, or the password inside a URL, is replaced by `***`."""
     value = str(getattr(settings, name))
     metadata = next(spec for spec in fields(settings) if spec.name == name).metadata
     if value and metadata.get("hidden"):
-        return "***"
+        return HIDDEN
     return masked(value) if metadata.get("secret") else value
 
 
-def masked(url: str) -> str:
-    """A URL, or what was given for one, as it may be shown: without the password that may be in it."""
-    shown = _PASSWORD.sub(r"\1***@", url)
-    return _SECRET_WORD.sub(r"\1***", _SECRET_PARAMETER.sub(r"\1***", shown))
+def known_secrets(environ: Mapping[str, str] | None = None) -> frozenset[str]:
+    """Every secret of the settings as they are in the environment, also of those that are malformed."""
+    environ = os.environ if environ is None else environ
+    found: set[str] = set()
+    for spec in fields(Settings):
+        value = environ.get(PREFIX + spec.name.upper(), "").strip()
+        if value and spec.metadata.get("hidden"):
+            found.add(value)
+        elif value and spec.metadata.get("secret"):
+            found |= secrets_in(value)
+    return frozenset(found)
+
+
+def without_secrets(value: Shown) -> Shown:
+    """A text, or a document of texts, that may quote a setting: as it may be shown, logged or kept.
+
+    For the words of libraries, which repeat what they were given. What a query answers is nobody's to change.
+    """
+    return concealed(value, known_secrets())
 
 
 def _parse(variable: str, text: str, default: Any) -> Any:

@@ -6,6 +6,8 @@ The fixtures of `services` are named here and nowhere else: named in two places,
 from __future__ import annotations
 
 import secrets
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,3 +76,12 @@ def home(tmp_path: Path) -> Path:
     folder = tmp_path / "home of a user"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that everybody may enter, as those of pytest are not."""
+    folder = Path(tempfile.mkdtemp(prefix="graph-platform-test-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)

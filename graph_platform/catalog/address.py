@@ -44,6 +44,9 @@ def _wrong(url: str) -> str | None:
         return "its port cannot be read"
     if "@" in url[len(parts.scheme) + 3 + len(parts.netloc) :] or parts.netloc.count("@") > 1:
         return "it has an @ too many"
-    if _WRONG_ESCAPE.search(url) or "\0" in url:
-        return "it has a space, or a % without two hexadecimal digits"
+    host = parts.netloc.rpartition("@")[2]
+    # In brackets it begins the zone of an IPv6 address; elsewhere a user and password may have been encoded whole.
+    escaped_host = "%" in host and not host.startswith("[")
+    if escaped_host or _WRONG_ESCAPE.search(url) or "\0" in url:
+        return "it has a space, a % in its host, or a % without two hexadecimal digits"
     return None

@@ -22,7 +22,8 @@ from graph_platform.catalog.transition import Session
 from graph_platform.catalog.version import HEAD, QUESTION, CatalogVersion
 from graph_platform.catalog.waits import Watch, application_name
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.settings import Settings, masked
+from graph_platform.redaction import masked
+from graph_platform.settings import Settings
 
 CATALOG_VARIABLE = "GRAPH_PLATFORM_CATALOG"
 EMBEDDED = "embedded:"

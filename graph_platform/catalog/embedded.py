@@ -15,7 +15,6 @@ import fcntl
 import hashlib
 import importlib.util
 import os
-import pwd
 import re
 import shutil
 import signal
@@ -30,8 +29,10 @@ from pathlib import Path
 from typing import NoReturn
 from urllib.parse import quote
 
+from graph_platform.catalog.account import Account, account, user_name
 from graph_platform.catalog.limits import database_limits
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.private import private_folder
 
 SUPERUSER = "graph_platform"
 CATALOG_DATABASE = "graph_platform"
@@ -76,15 +77,6 @@ class PostgresStatus:
     url: str
 
 
-@dataclass(frozen=True)
-class _Account:
-    """Whom the server runs as, and the words put before its command line to become that."""
-
-    uid: int
-    gid: int
-    prefix: tuple[str, ...] = ()
-
-
 class EmbeddedPostgres:
     """The server of one home folder. Several processes may use it at once: one of them starts it.
 
@@ -116,9 +108,9 @@ class EmbeddedPostgres:
         with self._lock():
             if not self._answers():
                 self._check_version()
-                account = _account(self.data)
-                self._initialise(account)
-                self._start(account)
+                owner = self._account()
+                self._initialise(owner)
+                self._start(owner)
         return self.url()
 
     def stop(self) -> bool:
@@ -151,6 +143,18 @@ class EmbeddedPostgres:
         except OSError:  # a folder that belongs to somebody else
             pid = None
         return PostgresStatus(pid is not None, pid, self.data, self.socket_folder, self.log, self.url())
+
+    def check_account(self) -> str:
+        """Who runs the server, tried whether it runs or not.
+
+        Raises:
+            PlatformError: BACKEND_UNREACHABLE, with what keeps that user from running it.
+        """
+        owner = self._account()
+        return f"{user_name(owner.uid)} can run {_binary('postgres')}"
+
+    def _account(self) -> Account:
+        return account(self.data, Path(_binary("initdb")), _environment())
 
     def _answers(self) -> bool:
         """Whether the server takes connections. Cheap (no import, one exchange): every command begins with it.
@@ -191,7 +195,7 @@ class EmbeddedPostgres:
     def _lock(self) -> Iterator[None]:
         """Only one process at a time starts or stops the server. The kernel frees the lock of one that is killed."""
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_folder(self._folder)
             descriptor = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             _fail(
@@ -238,7 +242,7 @@ class EmbeddedPostgres:
                 f"dump it with Postgres {version} and load it again (pg_dump, psql), or move the folder away",
             )
 
-    def _initialise(self, account: _Account) -> None:
+    def _initialise(self, owner: Account) -> None:
         """Make the data folder with both databases in it, all or nothing: it appears under its name when complete."""
         if self.data.exists():
             return
@@ -246,25 +250,25 @@ class EmbeddedPostgres:
             shutil.rmtree(leftover, ignore_errors=True)
         parent = Path(tempfile.mkdtemp(prefix="initialising-", dir=self._folder))
         try:
-            _give(parent, account)
+            _give(parent, owner)
             unfinished = parent / "data"
             settings = [word for name, value in _CONFIGURATION.items() for word in ("-c", f"{name}={value}")]
             self._run(
-                account,
+                owner,
                 "initdb",
                 *("-D", os.fspath(unfinished), "-U", SUPERUSER, "--auth=trust", "--encoding=UTF8", "--no-locale"),
                 *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions", *settings),
             )
             statements = [f"CREATE DATABASE {name}" for name in (CATALOG_DATABASE, DAGSTER_DATABASE)]
             text = "".join(f"{statement};\n" for statement in (*statements, *database_limits(DAGSTER_DATABASE)))
-            self._run(account, "postgres", "--single", "-D", os.fspath(unfinished), "template1", text=text)
+            self._run(owner, "postgres", "--single", "-D", os.fspath(unfinished), "template1", text=text)
             unfinished.rename(self.data)
         finally:
             shutil.rmtree(parent, ignore_errors=True)
 
-    def _run(self, account: _Account, program: str, *arguments: str, text: str = "") -> None:
+    def _run(self, owner: Account, program: str, *arguments: str, text: str = "") -> None:
         finished = subprocess.run(
-            [*account.prefix, _binary(program), *arguments],
+            [*owner.prefix, _binary(program), *arguments],
             input=text,
             capture_output=True,
             text=True,
@@ -278,13 +282,13 @@ class EmbeddedPostgres:
         if finished.returncode != 0 or "ERROR:" in output or "FATAL:" in output:
             _fail(f"{program} failed: {_last_words(output)}", _advice(output), details={"output": output[-4000:]})
 
-    def _start(self, account: _Account) -> None:
+    def _start(self, owner: Account) -> None:
         self._make_socket_folder()
         deadline = time.monotonic() + _START_SECONDS
         while True:
             self._clear_stale_files()
             offset = self.log.stat().st_size if self.log.exists() else 0
-            pid = self._spawn(account)
+            pid = self._spawn(owner)
             while not self._answers():
                 if not _alive(pid):
                     break
@@ -301,11 +305,11 @@ class EmbeddedPostgres:
                 _fail(f"Postgres did not start: {_last_words(output)}", advice, details={"output": output[-4000:]})
             time.sleep(0.2)
 
-    def _spawn(self, account: _Account) -> int:
+    def _spawn(self, owner: Account) -> int:
         """Start the server detached: a session of its own, and no child of this process that it would have to reap."""
         folders = '"' + os.fspath(self.socket_folder).replace('"', '""') + '"'
         command = [
-            *(*account.prefix, _binary("postgres"), "-D", os.fspath(self.data)),
+            *(*owner.prefix, _binary("postgres"), "-D", os.fspath(self.data)),
             *("-c", "listen_addresses=", "-c", f"unix_socket_directories={folders}"),
         ]
         try:
@@ -340,7 +344,7 @@ class EmbeddedPostgres:
 
     def _make_socket_folder(self) -> None:
         """The folder is the caller's and closed to everybody else; that is the server's whole access control."""
-        self.socket_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(self.socket_folder)
         found = self.socket_folder.lstat()
         # In the shared temporary folder somebody else may have made it first, or put a link there.
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
@@ -359,31 +363,9 @@ def _socket_folder(folder: Path) -> Path:
     return Path("/tmp") / f"graph-platform-{os.geteuid()}-{digest}"  # noqa: S108  checked for its owner
 
 
-def _account(data: Path) -> _Account:
-    """Whom the server runs as: this user; for root, the owner of the data folder, or `nobody` for a new one."""
-    if os.geteuid() != 0:
-        return _Account(os.geteuid(), os.getegid())
-    setpriv = shutil.which("setpriv")
-    if setpriv is None:
-        _fail(
-            "Postgres refuses to run as root, and setpriv (util-linux) is not there to run it as somebody else",
-            "run as an ordinary user, install util-linux, or set GRAPH_PLATFORM_CATALOG to a Postgres URL",
-        )
-    try:
-        uid = data.stat().st_uid
-    except FileNotFoundError:
-        uid = 0
-    owner = pwd.getpwuid(uid) if uid else pwd.getpwnam("nobody")
-    identity = (f"--reuid={owner.pw_uid}", f"--regid={owner.pw_gid}", "--clear-groups")
-    # Root's home is closed to everybody else, and the wheel and the data may be below it: the server keeps the one
-    # capability that lets it pass. It also lets it make its socket in a folder that no other `nobody` can enter.
-    capability = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override")
-    return _Account(owner.pw_uid, owner.pw_gid, (setpriv, *identity, *capability))
-
-
-def _give(folder: Path, account: _Account) -> None:
+def _give(folder: Path, owner: Account) -> None:
     if os.geteuid() == 0:
-        os.chown(folder, account.uid, account.gid)
+        os.chown(folder, owner.uid, owner.gid)
 
 
 def _binary(program: str) -> str:  # noqa: RET503  it ends in _fail

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from graph_platform.catalog.states import CREATION, TRANSITIONS, Entity
 from graph_platform.catalog.tables import ENTITY_TABLES, audit_events
 from graph_platform.progress import Attribution
+from graph_platform.settings import without_secrets
 
 Session = Connection
 """An open transaction. Functions of the catalog take one and never commit."""
@@ -74,7 +75,7 @@ def transition(
     )
     moved = (
         update(table)
-        .values({"status": str(to), "revision": table.c.revision + 1, **(values or {})})
+        .values({"status": str(to), "revision": table.c.revision + 1, **_as_kept(values or {})})
         .where(table.c.id == before.c.id)
         .returning(*table.c, before.c.status.label("previous_status"))
         .cte("moved")
@@ -94,13 +95,18 @@ def transition(
                 cast(attempt, Integer),
                 literal(by.user),
                 cast(literal(by.run_id), Text),
-                cast(literal(reason), Text),
+                cast(literal(without_secrets(reason)), Text),
                 cast(null(), JSONB),
             ),
         )
         .cte("event")
     )
     return session.execute(select(moved).add_cte(event)).all()
+
+
+def _as_kept(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An error is the words of a library, which may repeat the URL that it was given."""
+    return {**values, "error": without_secrets(values["error"])} if "error" in values else values
 
 
 def create(session: Session, entity: Entity, values: Mapping[str, Any], *, status: str, by: Attribution) -> None:

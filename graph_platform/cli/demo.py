@@ -9,7 +9,6 @@ import textwrap
 import time
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import click
 
@@ -24,6 +23,7 @@ from graph_platform.orchestration.config import DEMO_NAME, demo_mapping
 from graph_platform.orchestration.tags import run_tags
 from graph_platform.platform import Platform
 from graph_platform.settings import Settings, redacted
+from graph_platform.warehouse.connect import duckdb_path
 
 _STEPS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("Validating and keeping the mapping", "create_mapping", {"mapping": demo_mapping()}),
@@ -59,14 +59,13 @@ def demo(output: Output) -> None:
 
 
 def _warehouse(settings: Settings) -> Path:
-    if not settings.warehouse.startswith("duckdb://"):
+    if not settings.warehouse.lower().startswith("duckdb:"):
         raise PlatformError(
             ErrorCode.INVALID_STATE,
             f"the demo's tables go into a DuckDB file, and the warehouse is {redacted(settings, 'warehouse')}",
             "unset GRAPH_PLATFORM_WAREHOUSE for the demo",
         )
-    path = Path(unquote(settings.warehouse.removeprefix("duckdb://"))).expanduser().absolute()
-    return Path("/", *path.parts[1:])  # duckdb:////tmp/x is /tmp/x, without the second slash
+    return duckdb_path(settings)
 
 
 def _ask(settings: Settings, output: Output) -> list[dict[str, Any]]:

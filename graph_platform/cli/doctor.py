@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import click
 
@@ -24,8 +24,10 @@ from graph_platform.errors import PlatformError
 from graph_platform.instance.protocol import Presence
 from graph_platform.orchestration.home import prepare
 from graph_platform.platform import Platform
-from graph_platform.settings import Settings, redacted
+from graph_platform.private import private_folder, readable_by_others
+from graph_platform.settings import Settings, redacted, without_secrets
 from graph_platform.snapshot.ownership import claim_storage
+from graph_platform.warehouse.connect import duckdb_path
 
 _OK, _WARN, _FAIL = "ok", "warn", "fail"
 _LOW_DISK = 2 * 1000**3
@@ -53,8 +55,8 @@ def doctor(output: Output) -> int:
     settings = _settings(checks)
     if settings:
         for name, look in _LOOKS.items():
-            for check in _careful(name, look, settings):
-                checks.append(check)
+            checks += _careful(name, look, settings)
+        checks = [Check(**without_secrets(asdict(check))) for check in checks]
     if output.as_json:
         failed = any(check.status == _FAIL for check in checks)
         output.document({"status": _FAIL if failed else _OK, "checks": [asdict(check) for check in checks]})
@@ -121,7 +123,7 @@ def _engines(settings: Settings) -> Iterator[Check]:
 def _home(settings: Settings) -> Iterator[Check]:
     hint = "set GRAPH_PLATFORM_HOME to a folder that you may write"
     try:
-        settings.home.mkdir(parents=True, exist_ok=True)
+        private_folder(settings.home)
         with tempfile.NamedTemporaryFile(dir=settings.home) as probe:
             probe.write(b"x" * 4096)
             probe.flush()
@@ -130,6 +132,14 @@ def _home(settings: Settings) -> Iterator[Check]:
         yield Check("home", _FAIL, f"{settings.home}: {error.strerror or error}", hint)
         return
     yield Check("home", _OK, f"{settings.home} can be written")
+    open_to_others = list(readable_by_others(settings.home))
+    if open_to_others:
+        named = ", ".join(str(path.relative_to(settings.home)) for path in open_to_others[:3])
+        more = f" and {len(open_to_others) - 3:,} more" if len(open_to_others) > 3 else ""
+        hint = f"chmod -R go= {shlex.quote(str(settings.home))}"
+        yield Check("private", _WARN, f"other users of this machine can read {named}{more}", hint)
+    else:
+        yield Check("private", _OK, f"other users of this machine can read nothing in {settings.home}")
     free = shutil.disk_usage(settings.home).free
     status = _FAIL if free < _NO_DISK else _WARN if free < _LOW_DISK else _OK
     yield Check("disk", status, f"{free / 1e9:.1f} GB free", "free some space, or move GRAPH_PLATFORM_HOME")
@@ -139,10 +149,7 @@ def _postgres(settings: Settings) -> Iterator[Check]:
     if settings.catalog != "embedded:":
         return
     server = EmbeddedPostgres(settings.home)
-    if os.geteuid() == 0:
-        found = shutil.which("setpriv")
-        hint = "run as an ordinary user, or install util-linux"
-        yield Check("setpriv", _OK if found else _FAIL, found or "not there, and Postgres refuses to run as root", hint)
+    yield Check("postgres account", _OK, server.check_account())
     if server.socket_folder.parent != server.data.parent:
         yield Check("socket", _OK, f"the home's path is long: the server's socket is in {server.socket_folder}")
     was_running = server.status().running
@@ -175,7 +182,7 @@ def _dagster(settings: Settings) -> Iterator[Check]:
 
 def _warehouse(settings: Settings) -> Iterator[Check]:
     with Platform.open(settings) as platform:
-        if settings.warehouse.startswith("duckdb:") and not Path(settings.warehouse.removeprefix("duckdb://")).exists():
+        if settings.warehouse.lower().startswith("duckdb:") and not duckdb_path(settings).exists():
             hint = "graph-platform demo loads one, or set GRAPH_PLATFORM_WAREHOUSE"
             yield Check("warehouse", _WARN, f"{redacted(settings, 'warehouse')} does not exist yet", hint)
             return

@@ -20,7 +20,8 @@ from rich.text import Text
 from graph_platform.cli.output import Output
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.foreign_errors import told
-from graph_platform.settings import Settings
+from graph_platform.private import private_folder
+from graph_platform.settings import Settings, without_secrets
 
 USAGE_STATUS = 2
 
@@ -32,6 +33,7 @@ def report(error: Exception, arguments: Sequence[str]) -> int:
         return _usage(error, output)
     if not isinstance(error, PlatformError):
         error = told(error) or _defect(error, arguments)
+    error = PlatformError.from_document(without_secrets(error.document()))
     if output.as_json:
         output.document(error.document())
     else:
@@ -105,14 +107,13 @@ def _defect(error: Exception, arguments: Sequence[str]) -> PlatformError:
 
 
 def _log(error: Exception, arguments: Sequence[str]) -> Path | None:
+    story = without_secrets("".join(traceback.format_exception(error)))
     try:
-        folder = Settings.load().home / "logs"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = private_folder(Settings.load().home / "logs")
         path = folder / "errors.log"
         with path.open("a", encoding="utf-8") as log:
-            log.write(f"--- {datetime.now(UTC).isoformat()} graph-platform {' '.join(arguments)}\n")
-            traceback.print_exception(error, file=log)
+            log.write(f"--- {datetime.now(UTC).isoformat()} graph-platform {' '.join(arguments)}\n{story}")
     except (OSError, PlatformError):
-        traceback.print_exception(error)  # nowhere to keep it: better on the terminal than lost
+        click.echo(story, err=True)  # nowhere to keep it: better on the terminal than lost
         return None
     return path

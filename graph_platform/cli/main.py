@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import click
 
 from graph_platform.cli.commands import COMMANDS, Command, Noun
+from graph_platform.private import keep_private
 
 USAGE_STATUS = 2
 INTERRUPTED_STATUS = 130
@@ -69,6 +70,7 @@ command_line = LazyGroup(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
+    keep_private()
     given = list(sys.argv[1:] if arguments is None else arguments)
     status = run(given)
     try:

@@ -6,12 +6,13 @@ Dagster is imported here and nowhere else in the command line.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import types
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 from uuid import uuid4
 
 from dagster import DagsterEvent, DagsterInstance, EventLogEntry, ExecuteInProcessResult, JsonMetadataValue
@@ -24,7 +25,8 @@ from graph_platform.definitions import definitions
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.orchestration.home import prepare
 from graph_platform.orchestration.reporting import ERROR, RESULT
-from graph_platform.settings import Settings
+from graph_platform.private import private_folder
+from graph_platform.settings import Settings, without_secrets
 
 _INFO = 20
 _LOG = "runs.log"
@@ -49,9 +51,10 @@ def dagster_instance(settings: Settings) -> Iterator[DagsterInstance]:
     """The instance that `graph-platform dev` shows."""
     os.environ.update(prepare(settings))
     try:
-        instance = DagsterInstance.from_ref(
-            InstanceRef.from_dir(os.environ["DAGSTER_HOME"], overrides=_WITHOUT_CAPTURE)
-        )
+        with _console_in_log(settings):  # Dagster tells of each try to connect, with what it was given
+            instance = DagsterInstance.from_ref(
+                InstanceRef.from_dir(os.environ["DAGSTER_HOME"], overrides=_WITHOUT_CAPTURE)
+            )
     except Exception as error:
         raise PlatformError(
             ErrorCode.BACKEND_UNREACHABLE,
@@ -142,13 +145,34 @@ def _show(entry: EventLogEntry, output: Output) -> None:
 @contextlib.contextmanager
 def _console_in_log(settings: Settings) -> Iterator[None]:
     """Dagster's console lines, and whatever a library prints, go to a file: standard output is the command's alone."""
-    folder = settings.home / "logs"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = private_folder(settings.home / "logs")
     path = folder / _LOG
     if path.exists() and path.stat().st_size > _LARGEST_LOG:
         path.replace(Path(f"{path}.1"))
-    with path.open("a", encoding="utf-8") as log, contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
-        yield
+    with path.open("a", encoding="utf-8") as log:
+        discreet = _Discreet(log)
+        with contextlib.redirect_stdout(discreet), contextlib.redirect_stderr(discreet):
+            yield
+
+
+class _Discreet(io.TextIOBase):
+    """A log for whatever a library prints, which may repeat the URL that it was given."""
+
+    def __init__(self, log: TextIO) -> None:
+        self._log = log
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        self._log.write(without_secrets(text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._log.flush()
+
+    def fileno(self) -> int:
+        return self._log.fileno()
 
 
 @contextlib.contextmanager

@@ -15,7 +15,8 @@ import httpx
 from graph_platform.cli.output import Output
 from graph_platform.cli.runs import export_line
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.settings import Settings, masked
+from graph_platform.redaction import masked
+from graph_platform.settings import Settings
 
 _POLL_SECONDS = 0.5
 _PATIENCE_SECONDS = 60.0

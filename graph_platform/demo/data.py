@@ -16,6 +16,7 @@ import duckdb
 
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.file_lock import file_lock
+from graph_platform.private import private_folder
 
 TABLES: Mapping[str, Mapping[str, str]] = {
     "airlines": {"carrier": "VARCHAR", "name": "VARCHAR"},
@@ -90,7 +91,7 @@ def load_flights(warehouse: Path, tell: Callable[[str], None] = lambda _: None) 
     try:
         if _loaded(warehouse):
             return False
-        warehouse.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(warehouse.parent)
         lock = warehouse.with_name(f"{warehouse.name}.loading")
         with file_lock(lock, f"loading the demo's tables into {warehouse}", _LOADING_SECONDS, tell):
             if _loaded(warehouse):

@@ -24,6 +24,7 @@ from graph_platform.engine.files import check_content, check_footers, file_sha25
 from graph_platform.engine.graph import Progress, create_tables, load_tables
 from graph_platform.engine.protocol import Engine
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.private import keep_private, private_folder
 from graph_platform.snapshot.manifest import Manifest, ManifestDatabase
 from graph_platform.storage.connect import open_storage
 
@@ -129,7 +130,7 @@ def build(request: BuildRequest, out: TextIO) -> BuildResult:
         print(json.dumps(line), file=out, flush=True)
 
     _remove_database(request.output)
-    request.output.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(request.output.parent)
     loading = request.scratch / "parquet"
     try:
         with ThreadPoolExecutor(1) as worker:
@@ -248,6 +249,7 @@ def _end_with_parent(requests: TextIO) -> None:
 
 def main() -> int:
     """Read the request, build, write the result or the error document. The status is 0, or 1 for an error."""
+    keep_private()
     out = sys.stdout
     request = BuildRequest.from_json(sys.stdin.readline())
     _end_with_parent(sys.stdin)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.private import private_folder
 from graph_platform.snapshot.manifest import ManifestFile, ManifestTable
 from graph_platform.storage.protocol import Storage
 
@@ -61,7 +62,7 @@ def place_files(
     total, done, placed = sum(len(table.files) for table in ordered), 0, []
     for number, table in enumerate(ordered):
         folder = scratch / f"{number}"
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         files = []
         for index, file in enumerate(table.files):
             path = folder / f"{index}.parquet"

@@ -22,6 +22,7 @@ from typing import IO, Any
 
 from graph_platform.engine.build import BuildProgress, BuildRequest, BuildResult
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.private import private_folder
 
 LOG_TAIL_LINES = 100
 
@@ -42,7 +43,7 @@ def build_database(
         PlatformError: what the build raised; OOM_KILLED if it was killed, UNEXPECTED_TERMINATION if it crashed,
             DATABASE_ERROR if it took longer than the time limit.
     """
-    request.scratch.mkdir(parents=True, exist_ok=True)
+    private_folder(request.scratch)
     with tempfile.TemporaryFile(dir=request.scratch) as log, _child(log) as process:
         lines = _send(process, request)
         deadline = time.monotonic() + timeout_seconds

@@ -30,6 +30,7 @@ from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.instance import files
 from graph_platform.instance.identity import process_identity
 from graph_platform.instance.protocol import Connection, InstanceSpec, Observation, Presence
+from graph_platform.private import private_folder
 
 STATUS_SECONDS = 2.0
 LOCK_SECONDS = 60.0
@@ -148,7 +149,7 @@ class LocalRuntime:
     @contextlib.contextmanager
     def _exclusive(self, instance: str, *, last: bool = False) -> Iterator[None]:
         """Keep other starts and stops of the instance away; `last` removes the lock's file at the end."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(self._folder)
         path = self._folder / f".{instance}.lock"
         deadline = time.monotonic() + LOCK_SECONDS
         while True:

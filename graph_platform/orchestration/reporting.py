@@ -6,6 +6,7 @@ what the command line reads, whichever process ran the job.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,7 +21,7 @@ from graph_platform.orchestration.assets import remember_asset
 from graph_platform.orchestration.resources import PlatformResource
 from graph_platform.orchestration.tags import USER_TAG
 from graph_platform.progress import Attribution, DefinitionExported, Reporter
-from graph_platform.settings import Settings
+from graph_platform.settings import Settings, without_secrets
 
 if TYPE_CHECKING:
     from graph_platform.platform import Platform
@@ -59,7 +60,7 @@ class RunReporter:
 
     def progress(self, message: str) -> None:
         """A log line."""
-        self._context.log.info(message)
+        self._context.log.info(without_secrets(message))
 
     def exported(self, event: DefinitionExported) -> None:
         """A materialization per definition, keyed by mapping: so that its rows and bytes have a history to plot."""
@@ -90,7 +91,8 @@ def in_op(context: OpExecutionContext, resource: PlatformResource) -> Iterator[t
 
     Raises:
         Failure: for every `PlatformError`, and for what a library says of a backend that is away, with its document;
-            anything else is a defect and passes as it is.
+            for a defect whose traceback quotes a secret, without it, since Dagster keeps it in its event log and prints
+            it. Every other defect passes as it is.
     """
     report = RunReporter(context)
     try:
@@ -100,9 +102,16 @@ def in_op(context: OpExecutionContext, resource: PlatformResource) -> Iterator[t
         raise failure(error) from None
     except Exception as error:
         known = told(error)
-        if known is None:
-            raise
-        raise failure(known) from error
+        story = "".join(traceback.format_exception(error))
+        shown = without_secrets(story)
+        if shown == story:
+            if known is None:
+                raise
+            raise failure(known) from error
+        if known is not None:
+            raise failure(known) from None
+        said = without_secrets(f"{type(error).__name__}: {error}")
+        raise Failure(said, {"traceback": MetadataValue.md(f"```\n{shown}\n```")}, allow_retries=False) from None
 
 
 def carry_out(
@@ -144,6 +153,7 @@ def attribution(context: OpExecutionContext) -> Attribution:
 
 def failure(error: PlatformError) -> Failure:
     """The run's failure: what happened, what to do about it, and the error's document."""
+    error = PlatformError.from_document(without_secrets(error.document()))
     metadata: dict[str, Any] = {ERROR: MetadataValue.json(error.document())}
     if error.hint:
         metadata["what to do"] = MetadataValue.text(error.hint)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.settings import masked
+from graph_platform.redaction import masked
 from graph_platform.storage.file import FileStorage
 from graph_platform.storage.protocol import Storage
 
@@ -38,7 +38,7 @@ def open_storage(url: str) -> Storage:
     if adapter is None:
         raise PlatformError(
             ErrorCode.VALIDATION_FAILED,
-            f"no storage adapter for a URL of the scheme {masked(scheme)!r}",  # the rest may hold a password
+            f"there is no storage adapter for {masked(url)!r}",
             f"there is one for: {', '.join(f'{scheme}:' for scheme in ADAPTERS)}",
         )
     try:

@@ -18,12 +18,11 @@ from typing import IO
 from urllib.parse import quote, unquote, urlsplit
 
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.settings import masked
+from graph_platform.private import FILE_MODE, FOLDER_MODE
+from graph_platform.redaction import masked
 from graph_platform.storage.keys import PARTIAL, check_key, check_prefix, key_below
 from graph_platform.storage.protocol import StoredObject
 
-FOLDER_MODE = 0o700
-FILE_MODE = 0o600
 CREATE_ATTEMPTS = 100
 
 _HINTS = {

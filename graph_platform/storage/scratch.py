@@ -13,6 +13,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from graph_platform.private import private_folder
+
 
 @contextlib.contextmanager
 def scratch_folder(root: Path) -> Iterator[Path]:
@@ -23,7 +25,7 @@ def scratch_folder(root: Path) -> Iterator[Path]:
     Raises:
         OSError: the folder cannot be made.
     """
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_folder(root)
     with _locked(root):  # else a folder might be taken for an abandoned one before its own lock
         _sweep(root)
         folder = root / secrets.token_hex(8)

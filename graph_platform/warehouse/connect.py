@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -14,6 +15,10 @@ from graph_platform.storage.connect import open_storage
 from graph_platform.warehouse.duckdb.export import local_folder
 from graph_platform.warehouse.duckdb.warehouse import DuckDBWarehouse
 from graph_platform.warehouse.protocol import Warehouse
+
+_DUCKDB = "duckdb://"
+_DUCKDB_LENGTH = len(_DUCKDB)
+_LIKE_A_SERVER = re.compile(r"[^/]*[:@]|/+[^/]*:[^/]*@")
 
 
 def open_warehouse(settings: Settings) -> Warehouse:
@@ -31,16 +36,29 @@ def open_warehouse(settings: Settings) -> Warehouse:
     return opener(settings)
 
 
-def _duckdb(settings: Settings) -> Warehouse:
-    # Both duckdb:///abs/path and, as people write it for a path of this folder, duckdb://./file.
-    path = Path(unquote(settings.warehouse.removeprefix("duckdb://"))).expanduser()
-    if not path.name:
+def duckdb_path(settings: Settings) -> Path:
+    """The file of a `duckdb:` URL, absolute: of duckdb:///abs/path or, as people write it from here, duckdb://./file.
+
+    Raises:
+        PlatformError: VALIDATION_FAILED, if it names no file, or a server and a user, which a file has not.
+    """
+    scheme, given = settings.warehouse[:_DUCKDB_LENGTH], settings.warehouse[_DUCKDB_LENGTH:]
+    path = Path(unquote(given)).expanduser()
+    named = scheme.lower() == _DUCKDB and path.name
+    # Taken for a file's name, a password would be shown whenever the file is.
+    if not named or _LIKE_A_SERVER.match(unquote(given)):
         message = f"the warehouse URL {redacted(settings, 'warehouse')!r} names no file"
         raise PlatformError(ErrorCode.VALIDATION_FAILED, message, "write duckdb:///path/to/file.duckdb")
+    path = path.absolute()
+    return Path("/", *path.parts[1:])  # duckdb:////tmp/x is /tmp/x, without the second slash
+
+
+def _duckdb(settings: Settings) -> Warehouse:
+    path = duckdb_path(settings)
     if settings.storage.startswith("file:"):
-        return DuckDBWarehouse(path.absolute(), storage=local_folder(settings.storage))
+        return DuckDBWarehouse(path, storage=local_folder(settings.storage))
     scratch = settings.home / "scratch" / "exports"
-    return DuckDBWarehouse(path.absolute(), storage=scratch, bucket=open_storage(settings.storage))
+    return DuckDBWarehouse(path, storage=scratch, bucket=open_storage(settings.storage))
 
 
 def _trino(settings: Settings) -> Warehouse:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.private import private_folder
 from graph_platform.settings import Settings, redacted
 from graph_platform.warehouse.protocol import Column, ForeignKey, Relation, Warehouse
 
@@ -83,7 +84,7 @@ class SchemaCache:
         return self._folder / f"schema-{name}.json"
 
     def _swap(self, path: Path, content: bytes) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(self._folder)
         descriptor, temporary = tempfile.mkstemp(dir=self._folder, prefix=".schema-")
         try:
             with os.fdopen(descriptor, "wb") as sink:

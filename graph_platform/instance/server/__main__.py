@@ -7,10 +7,12 @@ import sys
 from pathlib import Path
 
 from graph_platform.instance.server.program import serve
+from graph_platform.private import keep_private
 
 
 def main() -> int:
     """Read the arguments and serve."""
+    keep_private()
     parser = argparse.ArgumentParser(prog="graph-platform serve", description="Serve one snapshot as a graph database.")
     parser.add_argument("--spec", type=Path, required=True, help="the instance's spec.json; its token is beside it")
     parser.add_argument("--port", type=int, default=0, help="port on loopback; 0 (default): a free one")

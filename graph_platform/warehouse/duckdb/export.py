@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 import duckdb
 
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.private import FILE_MODE, private_folder
 from graph_platform.storage.protocol import Storage
 from graph_platform.storage.scratch import scratch_folder
 from graph_platform.warehouse.duckdb.file import literal, plain
@@ -120,6 +121,8 @@ def _copy(target: Path, options: str, export: _Export, query: str) -> int:
         f"COPY (SELECT {columns} FROM ({query})) TO {literal(str(target))} "  # noqa: S608
         f"(FORMAT parquet, COMPRESSION zstd{options})"
     ).fetchone()
+    if target.is_file():
+        target.chmod(FILE_MODE)  # as storage keeps every file, whatever the umask
     return int(row[0]) if row else 0
 
 
@@ -167,9 +170,9 @@ def _make(folder: Path) -> None:
     """Make a folder and its parents, also while somebody else removes empty ones."""
     for _ in range(100):
         with suppress(FileNotFoundError):
-            folder.mkdir(parents=True, exist_ok=True)
+            private_folder(folder)
             return
-    folder.mkdir(parents=True, exist_ok=True)
+    private_folder(folder)
 
 
 def _quoted(name: str) -> str:
