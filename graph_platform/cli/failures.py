@@ -18,6 +18,7 @@ from rich.text import Text
 
 from graph_platform.cli.output import Output
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.private import private_folder
 from graph_platform.settings import Settings
 
 USAGE_STATUS = 2
@@ -101,9 +102,7 @@ def _defect(error: Exception, arguments: Sequence[str]) -> PlatformError:
 
 def _log(error: Exception, arguments: Sequence[str]) -> Path | None:
     try:
-        folder = Settings.load().home / "logs"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = folder / "errors.log"
+        path = private_folder(Settings.load().home / "logs") / "errors.log"
         with path.open("a", encoding="utf-8") as log:
             log.write(f"--- {datetime.now(UTC).isoformat()} graph-platform {' '.join(arguments)}\n")
             traceback.print_exception(error, file=log)

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from graph_platform.catalog.address import FORM, check_postgres_url
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.private import private_folder
 from graph_platform.settings import Settings
 
 POSTGRES_VARIABLE = "GRAPH_PLATFORM_DAGSTER_POSTGRES_URL"
@@ -39,7 +40,7 @@ def prepare(settings: Settings) -> dict[str, str]:
     url = _storage_url(settings)
     home = dagster_home(settings)
     try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(home)
         _write_configuration(home)
     except OSError as error:
         raise PlatformError(
