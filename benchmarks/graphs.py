@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -120,12 +121,13 @@ def start(folder: Path) -> Outcome:
     for name, manifest in (("stored", whole), ("parquet", replace(whole, databases=()))):
         storage.write(f"{SNAPSHOT}/1/{name}/manifest.json", manifest.to_json())
     runtime = LocalRuntime(folder / "home", "gp-bench")
+    attempts = itertools.count(1)
 
     def launched(name: str) -> None:
         spec = InstanceSpec(
             installation="gp-bench",
             instance=f"inst-{name}",
-            attempt=1,
+            attempt=next(attempts),
             snapshot="snap-bench",
             storage_url=storage.url,
             folder=SNAPSHOT,
@@ -141,7 +143,7 @@ def start(folder: Path) -> Outcome:
             if seen.presence == Presence.ENDED:
                 raise RuntimeError(seen.failure)
             os.sched_yield()
-        runtime.stop(spec.instance, 5)
+        runtime.stop(spec.instance, spec.attempt, 5)
 
     ratios, again, stored = pairs(lambda: launched("parquet"), lambda: launched("stored"), 3)
     what = "start by loading the Parquet files / start from the stored database"

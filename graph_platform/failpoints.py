@@ -27,9 +27,12 @@ class Failpoint(StrEnum):
     LEFTOVERS_REMOVED = "leftovers-removed"
     SNAPSHOT_READY = "snapshot-ready"
     SNAPSHOT_GIVEN_UP = "snapshot-given-up"
+    INSTANCE_FOUND = "instance-found"
     INSTANCE_INSERTED = "instance-inserted"
+    INSTANCE_RESUMING = "instance-resuming"
     INSTANCE_STARTED = "instance-started"
     INSTANCE_ANSWERED = "instance-answered"
+    INSTANCE_FAILED = "instance-failed"
     INSTANCE_STOPPING = "instance-stopping"
     INSTANCE_STOPPED = "instance-stopped"
 

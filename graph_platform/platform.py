@@ -13,15 +13,15 @@ from functools import cached_property
 from types import TracebackType
 from typing import Any, Self
 
-from graph_platform.catalog import audit, export_jobs, instances, mappings, snapshots
+from graph_platform.catalog import audit, export_jobs, mappings, snapshots
 from graph_platform.catalog.catalog import Catalog
 from graph_platform.catalog.limits import Work
 from graph_platform.catalog.records import InstanceRecord, MappingRecord, SnapshotRecord
-from graph_platform.catalog.states import InstanceStatus
 from graph_platform.catalog.transition import Session
 from graph_platform.engine.parameters import check_question
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.instance.connect import open_runtime
+from graph_platform.instance.listing import list_as_seen
 from graph_platform.instance.protocol import Runtime
 from graph_platform.instance.service import InstanceService
 from graph_platform.mapping.data_checks import DataChecks
@@ -361,14 +361,15 @@ class Platform:
         )
 
     def show_instance(self, reference: str) -> dict[str, Any]:
-        """An instance with what the runtime sees of it, and its events."""
+        """An instance as it is, with what the runtime sees of it, and its events. See `InstanceService.look`."""
+        instance, observed = self._instances.look(reference)
         with self.catalog.transaction(Work.READING) as session:
-            instance = instances.get_instance(session, reference)
             events = audit.list_events(session, instance.id)
-        observed = None
-        if instance.status != InstanceStatus.TERMINATED:
-            observed = asdict(self._instances.observe(instance))
-        return {**instance.document(), "observed": observed, "events": [event.document() for event in events]}
+        return {
+            **instance.document(),
+            "observed": asdict(observed) if observed else None,
+            "events": [event.document() for event in events],
+        }
 
     def list_mappings(self) -> list[MappingRecord]:
         """The mappings that live."""
@@ -382,9 +383,8 @@ class Platform:
             return snapshots.list_snapshots(session, identifier)
 
     def list_instances(self) -> list[InstanceRecord]:
-        """The instances that are not terminated."""
-        with self.catalog.transaction(Work.READING) as session:
-            return instances.list_instances(session)
+        """The instances that are not terminated, as the runtime sees them; as their rows say, where it cannot."""
+        return list(list_as_seen(self.settings, self.catalog).instances)
 
     def _prove(self, definition: MappingDefinition, report: Reporter, data_checks: str) -> list[dict[str, Any]]:
         """The columns to be kept with the version, if it is valid."""

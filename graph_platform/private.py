@@ -5,14 +5,19 @@ Dagster make inside it. A process of somebody else's (a run that Dagster started
 its own umask: there each folder is made by `private_folder`, and below a closed folder no mode matters.
 
 What was there before keeps its mode, since somebody may have meant it; `readable_by_others` finds it for the doctor.
+Inside a home the platform's own folders (tokens, logs, databases that are being built) have names that anybody can
+guess: `own_folder` refuses one that is a symlink or another user's, who would then read or choose what is written.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
+
+from graph_platform.errors import ErrorCode, PlatformError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,6 +48,49 @@ def private_folder(folder: Path) -> Path:
     return folder
 
 
+def own_folder(path: Path) -> Path:
+    """A folder that is the platform's alone, with mode 0700: made if it is absent, with those above it.
+
+    Only the last part of the path is looked at: a path whose middle may be anybody's is made part by part.
+
+    Raises:
+        PlatformError: PERMISSION_DENIED if it is a symlink, no folder, or another user's.
+        OSError: it cannot be made.
+    """
+    if not is_own(path):
+        private_folder(path.parent)
+        with contextlib.suppress(FileExistsError):
+            path.mkdir(FOLDER_MODE)
+    try:
+        # By its descriptor, so that what was looked at is what is changed, whoever swaps the name meanwhile.
+        folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        is_own(path)
+        raise
+    try:
+        found = os.fstat(folder)
+        _refuse_foreign(path, found)
+        if stat.S_IMODE(found.st_mode) != FOLDER_MODE:
+            os.fchmod(folder, FOLDER_MODE)
+    finally:
+        os.close(folder)
+    return path
+
+
+def is_own(path: Path) -> bool:
+    """Whether there is such a folder; nothing is made or changed.
+
+    Raises:
+        PlatformError: PERMISSION_DENIED if it is a symlink, no folder, or another user's.
+    """
+    try:
+        found = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    _refuse_foreign(path, found)
+    return True
+
+
 def readable_by_others(folder: Path) -> Iterator[Path]:
     """What other users of the machine can read or write below a folder, the way to it included. Links are not followed.
 
@@ -66,3 +114,20 @@ def _readable(path: Path) -> Iterator[Path]:
                 yield from _readable(inside)
     except (FileNotFoundError, PermissionError):  # removed meanwhile, or another user's and closed to this one
         return
+
+
+def _refuse_foreign(path: Path, found: os.stat_result) -> None:
+    if stat.S_ISLNK(found.st_mode):
+        wrong = "is a symlink"
+    elif not stat.S_ISDIR(found.st_mode):
+        wrong = "is no folder"
+    elif found.st_uid != os.geteuid():
+        wrong = f"belongs to user {found.st_uid}, not to user {os.geteuid()}, who runs this"
+    else:
+        return
+    raise PlatformError(
+        ErrorCode.PERMISSION_DENIED,
+        f"{path} {wrong}: what the platform keeps for itself is not put there",
+        f"see who made it (`ls -ld {path}`), then remove it; to have everything on another disk, set "
+        "GRAPH_PLATFORM_HOME to a folder there",
+    )

@@ -9,7 +9,7 @@ standard input and answers each with one.
     {"act": "snapshot", "name": "s1", "stop_at": "job-claimed"}       make it, be put to sleep there, and tell its pid
     {"act": "continue", "pid": 123}                                   let that one go on, and end
     {"act": "launch", "name": "s1"}                                   serve it, whole
-    {"act": "terminate", "name": "s1"}                                end its instance
+    {"act": "suspend", "name": "s1"}                                  and so for `resume` and `terminate`: its instance
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ from graph_platform_tests.worlds import BY, Recorder
 ACTS: dict[str, Callable[[Platform, str], object]] = {
     "snapshot": lambda platform, name: platform.create_snapshot("people", name, None, None, BY, Recorder()),
     "launch": lambda platform, name: platform.launch_instance(name, name, None, None, BY, Recorder()),
+    "suspend": lambda platform, name: platform.suspend_instance(name, BY, Recorder()),
+    "resume": lambda platform, name: platform.resume_instance(name, BY, Recorder()),
     "terminate": lambda platform, name: platform.terminate_instance(name, BY, Recorder()),
 }
 

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, func, literal, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Integer,
+    Interval,
+    Row,
+    Select,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from graph_platform.catalog.catalog import clock
@@ -21,6 +39,8 @@ from graph_platform.progress import Attribution
 _LIMIT_LOCK = 0x67706C69  # serialises the births of instances, so that counting and inserting are one act
 _NOT_COUNTED = (InstanceStatus.FAILED, InstanceStatus.TERMINATED, InstanceStatus.SUSPENDED)
 _NAME_FREE = (InstanceStatus.FAILED, InstanceStatus.STOPPING, InstanceStatus.TERMINATED)
+_STAMP_EVERY = timedelta(minutes=1)
+_NO_ACTIVITY: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -35,9 +55,20 @@ class InstanceRequest:
     max_instances_per_user: int
 
 
-def _query() -> Select[Any]:
+def _query(activity: Mapping[str, str] = _NO_ACTIVITY) -> Select[Any]:
+    last = _last_activity(activity)
+    # Only what runs can be used: nothing else is idle.
+    idle_at = case((instances.c.status == InstanceStatus.RUNNING, last + instances.c.inactivity_timeout))
+    over_at = func.least(instances.c.expires_at, idle_at)
+    expired_at = case((and_(instances.c.status.not_in(_NAME_FREE), over_at <= clock()), over_at))
     return (
-        select(instances, mappings.c.name.label("mapping"), snapshots.c.mapping_version.label("version"))
+        select(
+            *(column for column in instances.c if column is not instances.c.last_activity_at),
+            last.label("last_activity_at"),
+            expired_at.label("expired_at"),
+            mappings.c.name.label("mapping"),
+            snapshots.c.mapping_version.label("version"),
+        )
         .join(snapshots, snapshots.c.id == instances.c.snapshot_id)
         .join(mappings, mappings.c.id == snapshots.c.mapping_id)
     )
@@ -64,12 +95,31 @@ def _record(row: Row[Any]) -> InstanceRecord:
         started_at=row.started_at,
         expires_at=row.expires_at,
         last_activity_at=row.last_activity_at,
+        expired=row.expired_at is not None,
+        expired_at=row.expired_at,
     )
 
 
-def list_instances(session: Session) -> list[InstanceRecord]:
-    """The instances that are not terminated, newest first."""
-    query = _query().where(instances.c.status != InstanceStatus.TERMINATED)
+def _last_activity(activity: Mapping[str, str]) -> ColumnElement[Any]:
+    if not activity:
+        return instances.c.last_activity_at
+    seen = case(*((instances.c.id == identifier, _moment(text)) for identifier, text in activity.items()))
+    return func.greatest(instances.c.last_activity_at, seen)
+
+
+def _moment(seen: str) -> ColumnElement[Any]:
+    """A server's time, in the platform's: the one clock may have been moved, and no server's is ahead of it."""
+    moved = cast(literal(seen, Text), DateTime(timezone=True)) + (clock() - func.clock_timestamp())
+    return func.least(moved, clock())
+
+
+def list_instances(session: Session, activity: Mapping[str, str] = _NO_ACTIVITY) -> list[InstanceRecord]:
+    """The instances that are not terminated, newest first.
+
+    Args:
+        activity: by id, servers' own ISO 8601 times of their last queries, which count beside what the catalog knows.
+    """
+    query = _query(activity).where(instances.c.status != InstanceStatus.TERMINATED)
     return [_record(row) for row in session.execute(query.order_by(instances.c.created_at.desc(), instances.c.id))]
 
 
@@ -180,7 +230,7 @@ def mark_running(session: Session, instance: InstanceRecord, url: str, *, by: At
     moved = transition(
         session,
         Entity.INSTANCE,
-        and_(instances.c.id == instance.id, instances.c.attempt == instance.attempt),
+        _attempt_of(instance),
         from_=[InstanceStatus.STARTING, InstanceStatus.RESUMING],
         to=InstanceStatus.RUNNING,
         by=by,
@@ -189,57 +239,72 @@ def mark_running(session: Session, instance: InstanceRecord, url: str, *, by: At
     return bool(moved)
 
 
-def mark_failed(session: Session, instance: InstanceRecord, error: dict[str, Any], *, by: Attribution) -> bool:
+def mark_failed(
+    session: Session,
+    instance: InstanceRecord,
+    error: Mapping[str, Any],
+    *,
+    from_: Collection[InstanceStatus],
+    by: Attribution,
+) -> bool:
     """The server did not start, or ended on its own. False if the attempt is over for another reason."""
     moved = transition(
         session,
         Entity.INSTANCE,
-        and_(instances.c.id == instance.id, instances.c.attempt == instance.attempt),
-        from_=[InstanceStatus.STARTING, InstanceStatus.RESUMING, InstanceStatus.RUNNING],
+        _attempt_of(instance),
+        from_=from_,
         to=InstanceStatus.FAILED,
         by=by,
-        values={"error": error, "url": None},
+        values={"error": dict(error), "url": None},
         reason=error.get("message"),
     )
     return bool(moved)
 
 
-def begin_suspension(session: Session, instance: InstanceRecord, *, by: Attribution) -> None:
+def begin_suspension(session: Session, instance: InstanceRecord, *, by: Attribution) -> InstanceRecord:
     """A running instance is being suspended; a second call goes on with the first.
+
+    Returns:
+        The row as it is now, with the attempt whose server is to be ended.
 
     Raises:
         PlatformError: INVALID_STATE.
     """
-    this = instances.c.id == instance.id
     transition(
         session,
         Entity.INSTANCE,
-        this,
+        instances.c.id == instance.id,
         from_=[InstanceStatus.RUNNING],
         to=InstanceStatus.SUSPENDING,
         by=by,
         values={"url": None},
     )
-    _expect(session, instance, [InstanceStatus.SUSPENDING, InstanceStatus.SUSPENDED], "suspended")
+    return _expect(session, instance, [InstanceStatus.SUSPENDING, InstanceStatus.SUSPENDED], "suspended")
 
 
-def end_suspension(session: Session, instance: InstanceRecord, *, by: Attribution) -> None:
-    """The server is gone."""
-    this = instances.c.id == instance.id
-    transition(session, Entity.INSTANCE, this, from_=[InstanceStatus.SUSPENDING], to=InstanceStatus.SUSPENDED, by=by)
+def end_suspension(session: Session, instance: InstanceRecord, *, by: Attribution) -> bool:
+    """The attempt's server is gone. False if the row has moved on."""
+    moved = transition(
+        session,
+        Entity.INSTANCE,
+        _attempt_of(instance),
+        from_=[InstanceStatus.SUSPENDING],
+        to=InstanceStatus.SUSPENDED,
+        by=by,
+    )
+    return bool(moved)
 
 
 def begin_resumption(session: Session, instance: InstanceRecord, *, by: Attribution) -> InstanceRecord:
     """A suspended instance is being resumed under the next attempt; a running one is returned as it is.
 
     Raises:
-        PlatformError: INVALID_STATE.
+        PlatformError: INVALID_STATE, also if somebody has resumed and suspended it since `instance` was read.
     """
-    this = instances.c.id == instance.id
     transition(
         session,
         Entity.INSTANCE,
-        this,
+        _attempt_of(instance),
         from_=[InstanceStatus.SUSPENDED],
         to=InstanceStatus.RESUMING,
         by=by,
@@ -248,8 +313,12 @@ def begin_resumption(session: Session, instance: InstanceRecord, *, by: Attribut
     return _expect(session, instance, [InstanceStatus.RESUMING, InstanceStatus.RUNNING], "resumed")
 
 
-def begin_termination(session: Session, instance: InstanceRecord, *, by: Attribution, reason: str) -> None:
-    """Whatever it was doing, it is being ended; a second call goes on with the first."""
+def begin_termination(session: Session, instance: InstanceRecord, *, by: Attribution, reason: str) -> InstanceRecord:
+    """Whatever it was doing, it is being ended; a second call goes on with the first.
+
+    Returns:
+        The row as it is now, with the last attempt that it will have.
+    """
     transition(
         session,
         Entity.INSTANCE,
@@ -268,18 +337,20 @@ def begin_termination(session: Session, instance: InstanceRecord, *, by: Attribu
         values={"url": None},
         reason=reason,
     )
+    return get_instance(session, instance.id)
 
 
-def end_termination(session: Session, instance: InstanceRecord, *, by: Attribution) -> None:
-    """The runtime has nothing of it any more."""
-    transition(
+def end_termination(session: Session, instance: InstanceRecord, *, by: Attribution) -> bool:
+    """The runtime has nothing of it any more. False if somebody else was first."""
+    moved = transition(
         session,
         Entity.INSTANCE,
-        instances.c.id == instance.id,
+        _attempt_of(instance),
         from_=[InstanceStatus.STOPPING],
         to=InstanceStatus.TERMINATED,
         by=by,
     )
+    return bool(moved)
 
 
 def extend_instance(
@@ -291,7 +362,7 @@ def extend_instance(
     *,
     by: Attribution,
 ) -> InstanceRecord:
-    """Move the deadline; never further than `ceiling` from now.
+    """Move the deadline; never further than `ceiling` from now. It counts as use.
 
     Raises:
         PlatformError: INVALID_STATE for an instance that is at its end.
@@ -305,13 +376,16 @@ def extend_instance(
         .values(
             expires_at=func.least(
                 func.greatest(instances.c.expires_at, clock()) + by_duration, clock() + literal(ceiling)
-            )
+            ),
+            last_activity_at=clock(),
         )
         .returning(instances.c.expires_at)
     ).first()
     if extended is None:
         raise PlatformError(
-            ErrorCode.INVALID_STATE, f"instance {instance.id} is {instance.status}: it can't be extended"
+            ErrorCode.INVALID_STATE,
+            f"instance {instance.id} is {instance.status}: it can't be extended",
+            (instance.error or {}).get("hint"),
         )
     note(
         session,
@@ -324,21 +398,49 @@ def extend_instance(
     return get_instance(session, instance.id)
 
 
-def stamp_activity(session: Session, instance: InstanceRecord, seen: str) -> None:
-    """Bring the server's own time of the last query into the catalog; it never goes back."""
-    session.execute(
-        update(instances)
-        .where(instances.c.id == instance.id)
-        .values(last_activity_at=func.greatest(instances.c.last_activity_at, seen))
+def stamp_activity(session: Session, identifier: str, seen: str | None = None) -> None:
+    """Note when a running instance was last used, at most once a minute; it never goes back.
+
+    Nobody is waited for: a row that somebody else holds is stamped the next time.
+
+    Args:
+        seen: the server's own ISO 8601 time of its last query; None: it is used now.
+    """
+    moment = clock() if seen is None else _moment(seen)
+    # A life so short that a minute matters is stamped as often as it needs.
+    tenth = instances.c.inactivity_timeout.op("/", return_type=Interval())(literal(10, Integer))
+    pause = func.least(literal(_STAMP_EVERY), tenth)
+    due = (
+        select(instances.c.id)
+        .where(
+            instances.c.id == identifier,
+            instances.c.status == InstanceStatus.RUNNING,
+            instances.c.last_activity_at + pause < moment,
+        )
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
     )
+    session.execute(update(instances).where(instances.c.id == due).values(last_activity_at=moment))
+
+
+def _attempt_of(instance: InstanceRecord) -> ColumnElement[bool]:
+    """The row, as long as it is at the attempt that `instance` was read with: what slept since then changes nothing."""
+    return and_(instances.c.id == instance.id, instances.c.attempt == instance.attempt)
 
 
 def _expect(session: Session, instance: InstanceRecord, states: list[InstanceStatus], verb: str) -> InstanceRecord:
     current = get_instance(session, instance.id)
-    if current.status not in states:
+    if current.status in states:
+        return current
+    if current.attempt != instance.attempt:
         raise PlatformError(
             ErrorCode.INVALID_STATE,
-            f"instance {current.id} is {current.status}: it can't be {verb}",
-            (current.error or {}).get("hint"),
+            f"instance {current.id} became {current.status} under attempt {current.attempt} while attempt "
+            f"{instance.attempt} was to be {verb}",
+            "somebody else was at work on it; do it again if it is still wanted",
         )
-    return current
+    raise PlatformError(
+        ErrorCode.INVALID_STATE,
+        f"instance {current.id} is {current.status}: it can't be {verb}",
+        (current.error or {}).get("hint"),
+    )

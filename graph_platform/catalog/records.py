@@ -118,7 +118,7 @@ class ExportJobRecord(Record):
 
 @dataclass(frozen=True)
 class InstanceRecord(Record):
-    """An instance."""
+    """An instance. `expired_at` is when its life or its idleness ended, None while neither has."""
 
     id: str
     name: str | None
@@ -139,6 +139,8 @@ class InstanceRecord(Record):
     started_at: datetime | None
     expires_at: datetime | None
     last_activity_at: datetime
+    expired: bool
+    expired_at: datetime | None
 
 
 @dataclass(frozen=True)

@@ -202,12 +202,14 @@ def _storage(settings: Settings) -> Iterator[Check]:
 def _instances(settings: Settings) -> Iterator[Check]:
     with Platform.open(settings) as platform:
         known = {instance.id: instance.status for instance in platform.list_instances()}
-        seen = {
-            observed.instance
-            for observed in platform.runtime.list()
-            if observed.presence in (Presence.STARTING, Presence.READY)
-        }
-    lost = sorted(identifier for identifier, status in known.items() if status == "running" and identifier not in seen)
+        found = platform.runtime.list()
+    seen = {observed.instance for observed in found if observed.presence != Presence.ENDED}
+    left = {observed.instance for observed in found} - seen
+    lost = sorted(
+        identifier
+        for identifier, status in known.items()
+        if (status == "running" and identifier not in seen) or (status == "failed" and identifier in left)
+    )
     strays = sorted(seen - known.keys())
     if lost:
         hint = "launch them again, or end them with `graph-platform instance terminate`"

@@ -20,7 +20,7 @@ from rich.text import Text
 from graph_platform.cli.output import Output
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.foreign_errors import told
-from graph_platform.private import private_folder
+from graph_platform.private import own_folder
 from graph_platform.settings import Settings, without_secrets
 
 USAGE_STATUS = 2
@@ -109,8 +109,7 @@ def _defect(error: Exception, arguments: Sequence[str]) -> PlatformError:
 def _log(error: Exception, arguments: Sequence[str]) -> Path | None:
     story = without_secrets("".join(traceback.format_exception(error)))
     try:
-        folder = private_folder(Settings.load().home / "logs")
-        path = folder / "errors.log"
+        path = own_folder(Settings.load().home / "logs") / "errors.log"
         with path.open("a", encoding="utf-8") as log:
             log.write(f"--- {datetime.now(UTC).isoformat()} graph-platform {' '.join(arguments)}\n{story}")
     except (OSError, PlatformError):

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from graph_platform.cli import options
-from graph_platform.cli.output import Output
+from graph_platform.cli.output import Output, instance_status
 from graph_platform.cli.runs import run_job
 
 _INSTANCE = click.argument("instance", metavar="INSTANCE")
@@ -70,6 +70,5 @@ def _show(document: dict[str, Any], output: Output) -> None:
     if output.as_json:
         output.document(document)
         return
-    output.fields(
-        document, ["id", "name", "status", "mapping", "version", "snapshot_id", "url", "expires_at", "run_url"]
-    )
+    shown = {**document, "status": instance_status(document.get("status", ""), document.get("expired") is True)}
+    output.fields(shown, ["id", "name", "status", "mapping", "version", "snapshot_id", "url", "expires_at", "run_url"])

@@ -21,6 +21,7 @@ from graph_platform.progress import Attribution, DefinitionExported
 from graph_platform.settings import Settings, redacted
 
 _EMBEDDED = "embedded:"
+_NOT_YET_RUNNING = (InstanceStatus.STARTING, InstanceStatus.RESUMING, InstanceStatus.STOPPING)
 
 
 class _Narrator:
@@ -70,7 +71,8 @@ def up(output: Output) -> None:
 def down(output: Output) -> int:
     """End every process that this home has started, and only those: the UI, local instances, Postgres.
 
-    Nothing is lost. A running instance is suspended, and the next launch under its name resumes it.
+    Nothing is lost. A running instance is suspended, and the next launch under its name resumes it. One that was not
+    running yet is ended for good.
     """
     settings = Settings.load()
     ended: list[dict[str, Any]] = []
@@ -81,7 +83,7 @@ def down(output: Output) -> int:
     server = EmbeddedPostgres(settings.home)
     if settings.catalog != _EMBEDDED or server.data.exists():
         try:
-            for identifier in _end_instances(settings, output):
+            for identifier in _end_instances(settings, output, problems):
                 ended.append({"what": "instance", "id": identifier})
         except PlatformError as error:
             problems.append(error.document())
@@ -92,26 +94,38 @@ def down(output: Output) -> int:
         output.document({"status": "down" if not problems else "partial", "ended": ended, "problems": problems})
     else:
         for problem in problems:
-            output.say(f"instances could not be looked at: {problem['message']}", "red")
+            output.say(f"not every instance could be ended: {problem['message']}", "red")
         output.say(f"{len(ended)} ended; everything is down." if ended else "Nothing was running.")
     return 1 if problems else 0
 
 
-def _end_instances(settings: Settings, output: Output) -> list[str]:
+def _end_instances(settings: Settings, output: Output, problems: list[dict[str, Any]]) -> list[str]:
     """Suspend what runs, then stop whatever else of this installation the local runtime still has."""
     ended: list[str] = []
     if not settings.runtime.startswith("local:"):
         return ended
-    narrator = _Narrator(output)
+    narrator, by = _Narrator(output), Attribution(settings.user)
     with Platform.open(settings) as platform:
-        for instance in platform.list_instances():
+        living = {instance.id: instance for instance in platform.list_instances()}
+        for instance in living.values():
             if instance.status == InstanceStatus.RUNNING:
-                platform.suspend_instance(instance.id, Attribution(settings.user), narrator)
+                try:
+                    platform.suspend_instance(instance.id, by, narrator)
+                except PlatformError as error:  # one that cannot be ended is no reason to leave the others
+                    problems.append(error.document())
+                    continue
                 output.progress(f"suspended instance {instance.name or instance.id}")
                 ended.append(instance.id)
         for seen in platform.runtime.list():
-            if seen.presence in (Presence.STARTING, Presence.READY):
-                platform.runtime.stop(seen.instance, settings.instance_stop_seconds)
-                output.progress(f"ended instance {seen.instance}")
-                ended.append(seen.instance)
+            status = living[seen.instance].status if seen.instance in living else None
+            if seen.presence == Presence.ENDED or status == InstanceStatus.RUNNING:
+                continue
+            if status in _NOT_YET_RUNNING:  # with its row, else the next launch would go on with what is over
+                platform.terminate_instance(seen.instance, by, narrator)
+            elif status in (InstanceStatus.SUSPENDING, InstanceStatus.SUSPENDED):
+                platform.suspend_instance(seen.instance, by, narrator)
+            else:
+                platform.runtime.stop(seen.instance, seen.attempt, settings.instance_stop_seconds)
+            output.progress(f"ended instance {seen.instance}")
+            ended.append(seen.instance)
     return ended

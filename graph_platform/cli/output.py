@@ -30,6 +30,8 @@ STATUS_STYLES: Mapping[str, str] = {
     "fail": "red",
     "warn": "yellow",
     "suspended": "yellow",
+    "running, expired": "yellow",
+    "suspended, expired": "yellow",
     "deleted": "dim",
     "terminated": "dim",
 }
@@ -57,6 +59,16 @@ class Output:
         """A line about what goes on."""
         if not self.as_json or sys.stderr.isatty():
             self._progress.print(Text(f"  {message}", style="dim"), soft_wrap=True)
+
+    def warn(self, message: str) -> None:
+        """A line on standard error that nobody should miss, with JSON on standard output too."""
+        self._progress.print(Text(f"warning: {message}", style="yellow"), soft_wrap=True)
+
+    def failure(self, error: Mapping[str, Any], name: str = "") -> None:
+        """What ended a thing, and what to do about it, for a person."""
+        self.say(f"{name}: {error.get('code')}: {error.get('message')}".removeprefix(": "), "red")
+        if error.get("hint"):
+            self.say(f"  {error['hint']}", "dim")
 
     def say(self, message: str = "", style: str = "") -> None:
         """A line for a person; nothing in JSON mode."""
@@ -101,6 +113,11 @@ def _plain(value: Any) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def instance_status(status: str, expired: bool) -> str:
+    """An instance's state as a person reads it: one past its time is not simply running."""
+    return f"{status}, expired" if expired else status
 
 
 def size(count: int | None) -> str:

@@ -68,6 +68,8 @@ def query(
     text = sys.stdin.read() if cypher == "-" else cypher
     with Platform.open() as platform:
         answer = platform.query_instance(instance, text, parameters, timeout, limit)
+    for warning in answer["warnings"]:
+        output.warn(warning)
     if output.as_json:
         output.document(answer)
         return

@@ -25,7 +25,7 @@ from graph_platform.definitions import definitions
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.orchestration.home import prepare
 from graph_platform.orchestration.reporting import ERROR, RESULT
-from graph_platform.private import private_folder
+from graph_platform.private import own_folder
 from graph_platform.settings import Settings, without_secrets
 
 _INFO = 20
@@ -145,8 +145,7 @@ def _show(entry: EventLogEntry, output: Output) -> None:
 @contextlib.contextmanager
 def _console_in_log(settings: Settings) -> Iterator[None]:
     """Dagster's console lines, and whatever a library prints, go to a file: standard output is the command's alone."""
-    folder = private_folder(settings.home / "logs")
-    path = folder / _LOG
+    path = own_folder(settings.home / "logs") / _LOG
     if path.exists() and path.stat().st_size > _LARGEST_LOG:
         path.replace(Path(f"{path}.1"))
     with path.open("a", encoding="utf-8") as log:

@@ -6,7 +6,7 @@ import click
 from rich.text import Text
 
 from graph_platform.cli import options
-from graph_platform.cli.output import Output, size
+from graph_platform.cli.output import Output, instance_status, size
 from graph_platform.mapping.document import write_mapping
 from graph_platform.mapping.model import MappingDefinition
 from graph_platform.platform import Platform
@@ -70,7 +70,11 @@ def show_instance(instance: str, output: Output) -> None:
         output.document(document)
         return
     output.fields(
-        {**document, "mapping": f"{document['mapping']}@{document['version']}"},
+        {
+            **document,
+            "mapping": f"{document['mapping']}@{document['version']}",
+            "status": instance_status(document["status"], document["expired"]),
+        },
         [
             "id",
             "name",
@@ -82,13 +86,14 @@ def show_instance(instance: str, output: Output) -> None:
             "runtime",
             "owner",
             "started_at",
+            "last_activity_at",
             "expires_at",
+            "expired_at",
         ],
     )
     observed = document["observed"]
     if observed:
         output.fields({"server": observed["presence"], "phase": observed["phase"]}, ["server", "phase"])
-        _show_failure({"error": observed["failure"]}, output)
     _show_failure(document, output)
     _show_events(document, output)
 
@@ -96,7 +101,7 @@ def show_instance(instance: str, output: Output) -> None:
 def _show_failure(document: dict[str, object], output: Output) -> None:
     error = document.get("error")
     if isinstance(error, dict):
-        output.say(f"{error.get('code')}: {error.get('message')}", "red")
+        output.failure(error)
 
 
 def _show_events(document: dict[str, object], output: Output) -> None:

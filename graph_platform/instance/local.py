@@ -3,6 +3,9 @@
 A server holds a lock on its folder's `server.lock` from before it is started until it is gone, because it inherits the
 locked file: so what lives is what is locked, nothing started twice, and nothing forgotten when the starting process is
 killed at any moment. Signals only go to a process whose identity is the recorded one (`identity.py`).
+
+An end leaves the number of the attempt that it ended (`turns.py`), so that no start that comes late revives it. A
+folder that is a symlink or another user's is refused (`private.py`).
 """
 
 from __future__ import annotations
@@ -25,15 +28,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from graph_platform.engine.process import log_tail, termination
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.instance import files
 from graph_platform.instance.identity import process_identity
 from graph_platform.instance.protocol import Connection, InstanceSpec, Observation, Presence
-from graph_platform.private import private_folder
+from graph_platform.instance.turns import Turn, Turns
+from graph_platform.private import is_own, own_folder
 
 STATUS_SECONDS = 2.0
-LOCK_SECONDS = 60.0
 POLL_SECONDS = 0.02
 KILL_SECONDS = 5.0
 LOOK_SECONDS = 1.0
@@ -50,20 +52,27 @@ class LocalRuntime:
 
     def __init__(self, home: Path, installation: str) -> None:
         self._folder = home / "instances"
+        self._turns = Turns(self._folder / ".turns")
         self._installation = installation
 
     def start(self, spec: InstanceSpec) -> None:
         """Start the server unless this attempt was started before; an older attempt's server is ended first.
 
         Raises:
-            PlatformError: INVALID_STATE if a later attempt is there already, PERMISSION_DENIED if the instance is of
-                another installation, STORAGE_ERROR if the folder cannot be written.
+            PlatformError: INVALID_STATE if a later attempt is there already or this one was ended, PERMISSION_DENIED
+                if the instance is of another installation or its folder of another user, STORAGE_ERROR if the folder
+                cannot be written.
         """
         folder = self._path(spec.instance)
         if spec.installation != self._installation:
             raise PlatformError(ErrorCode.PERMISSION_DENIED, f"{spec.instance} is of another installation")
-        with _storage_errors(folder), self._exclusive(spec.instance):
+        with _storage_errors(folder), self._turn(spec.instance) as turn:
             present = self._own_spec(folder)
+            if spec.attempt <= turn.ended:
+                raise PlatformError(
+                    ErrorCode.INVALID_STATE,
+                    f"attempt {spec.attempt} of {spec.instance} is over: it was ended before it started",
+                )
             if present and present.attempt > spec.attempt:
                 raise PlatformError(
                     ErrorCode.INVALID_STATE,
@@ -91,46 +100,69 @@ class LocalRuntime:
         folder = self._path(instance)
         with _storage_errors(folder):
             if self._own_spec(folder, mine=False) is None:
-                raise PlatformError(ErrorCode.RESOURCE_NOT_FOUND, f"{instance} is not on this machine")
+                raise PlatformError(
+                    ErrorCode.RESOURCE_NOT_FOUND,
+                    f"{instance} is not on this machine",
+                    "ask it where it was launched; if it is nowhere, end it with `graph-platform instance terminate`",
+                )
             self._own_spec(folder)
             endpoint = files.read_document(folder / files.ENDPOINT)
             if endpoint is None or (folder / files.FAILURE).exists() or not _is_locked(folder):
                 raise PlatformError(ErrorCode.INVALID_STATE, f"{instance} does not listen", "look at its status")
             return Connection(str(endpoint["url"]), (folder / files.TOKEN).read_text(encoding="ascii").strip())
 
-    def stop(self, instance: str, grace_seconds: float) -> None:
-        """SIGTERM, after `grace_seconds` SIGKILL, then the folder goes.
+    def stop(self, instance: str, up_to_attempt: int, grace_seconds: float) -> None:
+        """SIGTERM, after `grace_seconds` SIGKILL, then the folder goes; the attempt's number stays.
 
         Raises:
-            PlatformError: PERMISSION_DENIED for an instance of another installation, BACKEND_UNREACHABLE if the
-                process cannot be ended.
+            PlatformError: PERMISSION_DENIED for an instance of another installation or a folder of another user,
+                BACKEND_UNREACHABLE if the process cannot be ended.
         """
         folder = self._path(instance)
-        with _storage_errors(folder), self._exclusive(instance, last=True):
-            if folder.exists():
-                self._own_spec(folder)
+        with _storage_errors(folder), self._turn(instance) as turn:
+            present = self._own_spec(folder)
+            turn.end(up_to_attempt)  # first: killed from here on, the attempt is over all the same
+            if folder.exists() and (present is None or present.attempt <= up_to_attempt):
                 _end(folder, grace_seconds)
                 _remove(folder)
+        with _storage_errors(self._folder):
+            self._turns.forget_old(lambda name: (self._folder / name).exists())
 
     def list(self) -> builtins.list[Observation]:
         """Every instance of this installation; a folder without a readable spec is one that was not finished."""
-        with _storage_errors(self._folder):
-            names = sorted(item.name for item in self._folder.glob("*") if item.is_dir() and _ID.fullmatch(item.name))
+        if not is_own(self._folder):
+            return []
+        with _storage_errors(self._folder), os.scandir(self._folder) as entries:
+            names = sorted(item.name for item in entries if _ID.fullmatch(item.name))
         found = []
         for name in names:
-            with _storage_errors(self._folder / name):
-                folder = self._folder / name
+            folder = self._folder / name
+            try:
+                if not is_own(folder):
+                    continue
+            except PlatformError:
+                continue  # somebody else's, and no reason to hide what is ours
+            with _storage_errors(folder):
                 spec = self._own_spec(folder, mine=False)
                 if spec is None and folder.exists() and not (folder / files.SPEC).exists():
                     found.append(Observation(name, 0, Presence.ENDED, failure=_never_started(name)))
                 elif spec is not None and spec.installation == self._installation:
-                    found.append(_observation(folder, spec))
+                    found.append(_observation(folder, spec, ask=False))
         return found
 
     def _path(self, instance: str) -> Path:
         if not _ID.fullmatch(instance):
             raise PlatformError(ErrorCode.VALIDATION_FAILED, f"{instance!r} is not an instance's id")
-        return self._folder / instance
+        folder = self._folder / instance
+        for each in (self._folder, folder):
+            is_own(each)  # before anything in it is read: its token would be somebody else's
+        return folder
+
+    @contextlib.contextmanager
+    def _turn(self, instance: str) -> Iterator[Turn]:
+        own_folder(self._folder)
+        with self._turns.take(instance) as turn:
+            yield turn
 
     def _own_spec(self, folder: Path, *, mine: bool = True) -> InstanceSpec | None:
         """The folder's spec, None if there is none; if `mine`, an error for one of another installation."""
@@ -146,29 +178,9 @@ class LocalRuntime:
             )
         return spec
 
-    @contextlib.contextmanager
-    def _exclusive(self, instance: str, *, last: bool = False) -> Iterator[None]:
-        """Keep other starts and stops of the instance away; `last` removes the lock's file at the end."""
-        private_folder(self._folder)
-        path = self._folder / f".{instance}.lock"
-        deadline = time.monotonic() + LOCK_SECONDS
-        while True:
-            with path.open("w") as lock:
-                if _try_lock(lock.fileno()) and path.exists() and os.fstat(lock.fileno()).st_ino == path.stat().st_ino:
-                    yield
-                    if last:
-                        path.unlink()
-                    return
-            if time.monotonic() > deadline:
-                raise PlatformError(
-                    ErrorCode.BACKEND_UNREACHABLE, f"another process starts or stops {instance} for too long"
-                )
-            time.sleep(POLL_SECONDS)
-
 
 def _prepare(folder: Path, spec: InstanceSpec) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.chmod(0o700)
+    own_folder(folder)
     if not (folder / files.TOKEN).exists():
         files.write_private(folder / files.TOKEN, secrets.token_urlsafe(32))
     files.write_document(folder / files.SPEC, files.spec_document(spec))
@@ -205,13 +217,15 @@ def _was_started(folder: Path) -> bool:
     return _is_locked(folder) or any((folder / name).exists() for name in left)
 
 
-def _observation(folder: Path, spec: InstanceSpec) -> Observation:
+def _observation(folder: Path, spec: InstanceSpec, *, ask: bool = True) -> Observation:
     alive = _is_locked(folder)
     failure = files.read_document(folder / files.FAILURE)
     if failure is None and not alive:
         failure = _unsaid_end(folder, spec.instance)
     if failure or not alive:
         return Observation(spec.instance, spec.attempt, Presence.ENDED, failure=failure)
+    if not ask:
+        return Observation(spec.instance, spec.attempt, Presence.ALIVE)
     endpoint = files.read_document(folder / files.ENDPOINT)
     if endpoint is None:
         return Observation(spec.instance, spec.attempt, Presence.STARTING)
@@ -235,6 +249,9 @@ def _unsaid_end(folder: Path, instance: str) -> dict[str, object] | None:
     """What became of a server that left no failure; None if it ended as it was told to."""
     if not _was_started(folder):
         return _never_started(instance)
+    # Only for a dead one: the import takes a sixth of the time of a whole list.
+    from graph_platform.engine.process import log_tail, termination  # noqa: PLC0415
+
     tail = log_tail(folder / files.LOG)
     try:
         status = int((folder / files.EXIT_STATUS).read_text(encoding="ascii"))

@@ -35,9 +35,10 @@ class InstanceSpec:
 
 
 class Presence(StrEnum):
-    """What the runtime sees of an instance."""
+    """What the runtime sees of an instance. ALIVE is one whose server was not asked whether it is ready."""
 
     ABSENT = "absent"
+    ALIVE = "alive"
     STARTING = "starting"
     READY = "ready"
     ENDED = "ended"
@@ -75,7 +76,12 @@ class Runtime(Protocol):
     """A place where instances run. Every method raises BACKEND_UNREACHABLE if the place does not answer."""
 
     def start(self, spec: InstanceSpec) -> None:
-        """Start the server and return at once. The same instance and attempt again changes nothing."""
+        """Start the server and return at once. The same instance and attempt again changes nothing.
+
+        Raises:
+            PlatformError: INVALID_STATE for an attempt that is over: a later one is there, or `stop` has ended it,
+                however long ago and whether or not anything ran then.
+        """
         ...
 
     def observe(self, instance: str) -> Observation:
@@ -90,10 +96,17 @@ class Runtime(Protocol):
         """
         ...
 
-    def stop(self, instance: str, grace_seconds: float) -> None:
-        """End the server and remove what it had on the runtime. Absent already counts as ended."""
+    def stop(self, instance: str, up_to_attempt: int, grace_seconds: float) -> None:
+        """End the server of this attempt or an earlier one, and remove what it had on the runtime.
+
+        A later attempt's server is left alone: whoever slept before a stop must not end what was started meanwhile.
+        Absent already counts as ended, and from now on no start of these attempts succeeds.
+        """
         ...
 
     def list(self) -> Sequence[Observation]:
-        """Every instance of this installation that the runtime has, running or ended."""
+        """Every instance of this installation that the runtime has, without asking any server.
+
+        Each is ALIVE or ENDED (with its failure), or STARTING or READY where the runtime knows that by itself.
+        """
         ...

@@ -1,14 +1,19 @@
 """Launches, suspends, resumes and ends instances: the catalog's row, and what the runtime makes of it.
 
 The row comes first and goes last: a server without a row would be an orphan, a row without a server is looked at and
-mended by the next launch. Starting and stopping are both repeatable, so a run killed in between is gone on with.
+mended by whoever acts on it next. Starting and stopping are both repeatable, so a run killed in between is gone on
+with.
+
+A run may also sleep between any two steps, and wake when others have gone on with the instance. So each start, each
+stop and each change of the row that follows carries the attempt it is for, as the row had it when it changed; and who
+started a server and finds that the row moved on ends it again.
 """
 
 from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -22,6 +27,7 @@ from graph_platform.catalog.states import InstanceStatus
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.failpoints import Failpoint, reached
 from graph_platform.instance.protocol import InstanceSpec, Observation, Presence, Runtime
+from graph_platform.instance.sight import all_are_here, as_seen, death, expiry_warning, vanished
 from graph_platform.mapping.duration import parse_duration
 from graph_platform.progress import Attribution, Reporter
 from graph_platform.settings import Settings
@@ -83,11 +89,17 @@ class InstanceService:
             report.touched("instance", instance.id)
             reached(Failpoint.INSTANCE_INSERTED)
             if instance.status == InstanceStatus.RUNNING:
-                if self._is_there(instance, by):
-                    report.progress(f"instance {instance.id} runs already")
-                    return instance
-                report.progress(f"instance {instance.id} was lost: launching a new one")
-                continue
+                try:
+                    instance = self._living(instance, by, absence_tells=True)
+                except PlatformError as lost:
+                    report.progress(f"{lost.message}: launching a new one")
+                    continue
+                if instance.status != InstanceStatus.RUNNING:
+                    continue  # somebody else was at work on it
+                report.progress(f"instance {instance.id} runs already")
+                if instance.expired:
+                    report.progress(f"warning: {expiry_warning(instance)}")
+                return instance
             if instance.status in (InstanceStatus.SUSPENDED, InstanceStatus.SUSPENDING):
                 return self.resume(instance.id, by=by, report=report)
             return self._start(instance, by, report)
@@ -96,59 +108,61 @@ class InstanceService:
         """End the server and keep the instance: it can be resumed. Again does nothing twice.
 
         Raises:
-            PlatformError: RESOURCE_NOT_FOUND, INVALID_STATE.
+            PlatformError: RESOURCE_NOT_FOUND, INVALID_STATE, or what its server had ended with already.
         """
-        instance = self._get(reference, report)
+        instance = self._living(self._get(reference, report), by)
+        reached(Failpoint.INSTANCE_FOUND)
         with self._catalog.transaction() as session:
-            instances.begin_suspension(session, instance, by=by)
-        self._runtime.stop(instance.id, self._settings.instance_stop_seconds)
-        with self._catalog.transaction() as session:
-            instances.end_suspension(session, instance, by=by)
-            return instances.get_instance(session, instance.id)
+            suspending = instances.begin_suspension(session, instance, by=by)
+        return self._end_suspension(suspending, by)
 
     def resume(self, reference: str, *, by: Attribution, report: Reporter) -> InstanceRecord:
         """Serve a suspended instance again; a running one is returned as it is.
 
         Raises:
-            PlatformError: RESOURCE_NOT_FOUND, INVALID_STATE, or the code with which the start failed.
+            PlatformError: RESOURCE_NOT_FOUND, INVALID_STATE, or the code with which the start failed or its server
+                ended.
         """
-        instance = self._get(reference, report)
+        instance = self._living(self._get(reference, report), by)
         if instance.status == InstanceStatus.SUSPENDING:
-            instance = self.suspend(instance.id, by=by, report=report)
+            instance = self._end_suspension(instance, by)
+        reached(Failpoint.INSTANCE_FOUND)
         with self._catalog.transaction() as session:
             instance = instances.begin_resumption(session, instance, by=by)
         if instance.status == InstanceStatus.RUNNING:
             return instance
+        reached(Failpoint.INSTANCE_RESUMING)
         return self._start(instance, by, report)
 
     def terminate(self, reference: str, *, by: Attribution, report: Reporter) -> InstanceRecord:
-        """End an instance for good, whatever it does. Again does nothing twice.
+        """End an instance for good, whatever it does. Again does nothing twice, and asks the runtime all the same.
 
         Raises:
             PlatformError: RESOURCE_NOT_FOUND.
         """
         instance = self._get(reference, report)
-        if instance.status == InstanceStatus.TERMINATED:
-            return instance
+        reached(Failpoint.INSTANCE_FOUND)
         with self._catalog.transaction() as session:
-            instances.begin_termination(session, instance, by=by, reason=f"terminated by {by.user}")
+            ending = instances.begin_termination(session, instance, by=by, reason=f"terminated by {by.user}")
         reached(Failpoint.INSTANCE_STOPPING)
-        self._runtime.stop(instance.id, self._settings.instance_stop_seconds)
+        self._stop(ending)
         reached(Failpoint.INSTANCE_STOPPED)
         with self._catalog.transaction() as session:
-            instances.end_termination(session, instance, by=by)
+            instances.end_termination(session, ending, by=by)
             return instances.get_instance(session, instance.id)
 
     def extend(self, reference: str, duration: str, reason: str, *, by: Attribution) -> InstanceRecord:
-        """Move an instance's deadline by a duration, bounded by the ceiling.
+        """Move an instance's deadline by a duration, bounded by the ceiling. It counts as use.
 
         Raises:
-            PlatformError: RESOURCE_NOT_FOUND, INVALID_STATE, VALIDATION_FAILED.
+            PlatformError: RESOURCE_NOT_FOUND, INVALID_STATE, VALIDATION_FAILED, or what its server has ended with.
         """
         longer = self._life("duration", duration, duration)
         ceiling = parse_duration(self._settings.instance_ttl_ceiling)
         with self._catalog.transaction() as session:
             instance = instances.get_instance(session, reference)
+        instance = self._living(instance, by)
+        with self._catalog.transaction() as session:
             return instances.extend_instance(session, instance, longer, ceiling=ceiling, reason=reason, by=by)
 
     def query(
@@ -160,24 +174,25 @@ class InstanceService:
         timeout_seconds: float | None = None,
         row_limit: int | None = None,
     ) -> dict[str, Any]:
-        """Ask a running instance, over HTTP; returns the server's answer.
+        """Ask a running instance, over HTTP; returns the server's answer, and `warnings`, a list of sentences.
+
+        It is noted as used. An expired instance answers as long as nothing has ended it, with a warning.
 
         Raises:
             PlatformError: RESOURCE_NOT_FOUND, INVALID_STATE, whatever the server answered, or what it ended with.
         """
         with self._catalog.transaction() as session:
             instance = instances.get_instance(session, reference)
-        if instance.status != InstanceStatus.RUNNING:
-            hint = (
-                "graph-platform instance resume" if instance.status == "suspended" else "graph-platform instance list"
-            )
-            raise PlatformError(
-                ErrorCode.INVALID_STATE, f"instance {reference} is {instance.status}, not running", f"`{hint}`"
-            )
+        _refuse_unless_running(instance)
+        by = Attribution(self._settings.user)
+        if instance.expired:  # or is it only that nobody told the catalog of its use?
+            instance = self._living(instance, by)
+        with self._catalog.transaction() as session:
+            instances.stamp_activity(session, instance.id)
         try:
             connection = self._runtime.connect(instance.id)
         except PlatformError:
-            self._refuse_ended(instance)
+            _refuse_unless_running(self._living(instance, by))
             raise
         body = {
             "cypher": cypher,
@@ -196,7 +211,7 @@ class InstanceService:
             )
             document: dict[str, Any] = answer.json()
         except (httpx.HTTPError, ValueError) as error:
-            self._refuse_ended(instance)  # the query may have been what ended it
+            _refuse_unless_running(self._living(instance, by))  # the query may have been what ended it
             raise PlatformError(
                 ErrorCode.BACKEND_UNREACHABLE,
                 f"instance {instance.id} at {connection.url} did not answer: {error}",
@@ -204,24 +219,49 @@ class InstanceService:
             ) from error
         if answer.is_error:
             raise PlatformError.from_document(document)
-        return document
+        return {**document, "warnings": [expiry_warning(instance)] if instance.expired else []}
 
-    def observe(self, instance: InstanceRecord) -> Observation:
-        """What the runtime sees of an instance right now."""
-        return self._runtime.observe(instance.id)
+    def look(self, reference: str) -> tuple[InstanceRecord, Observation | None]:
+        """An instance as it is, and what the runtime sees of it, None if it is not one to be seen there.
 
-    def _refuse_ended(self, instance: InstanceRecord) -> None:
+        When the server was last used is noted in the catalog; nothing else is written.
+
+        Raises:
+            PlatformError: RESOURCE_NOT_FOUND.
+        """
+        with self._catalog.transaction() as session:
+            instance = instances.get_instance(session, reference)
+        if instance.status == InstanceStatus.TERMINATED or instance.runtime != self._settings.runtime:
+            return instance, None
         seen = self._runtime.observe(instance.id)
-        if seen.presence != Presence.ENDED:
-            return
-        failure = PlatformError.from_document(seen.failure) if seen.failure else _vanished(instance)
-        name = f" --name {shlex.quote(instance.name)}" if instance.name else ""
-        raise PlatformError(
-            failure.code,
-            f"the server of instance {instance.name or instance.id} has ended: {failure.code}: {failure.message}",
-            f"`graph-platform instance launch {instance.snapshot_id}{name}` starts it again",
-            failure.details,
-        )
+        current = self._stamped(instance, seen)
+        if (current.status, current.attempt) == (instance.status, instance.attempt):
+            current = as_seen(current, seen, absence_tells=all_are_here(self._settings))
+        return current, seen
+
+    def _stamped(self, instance: InstanceRecord, seen: Observation) -> InstanceRecord:
+        """The row as it is now, with the use that its server tells of."""
+        with self._catalog.transaction() as session:
+            if seen.last_activity:
+                instances.stamp_activity(session, instance.id, seen.last_activity)
+            return instances.get_instance(session, instance.id)
+
+    def _living(
+        self, instance: InstanceRecord, by: Attribution, *, absence_tells: bool | None = None
+    ) -> InstanceRecord:
+        """The row as it is now; an error, which is written in it first, if it says running and the server has ended.
+
+        Args:
+            absence_tells: whether one that the runtime does not have has ended; None: if no other machine may have it.
+        """
+        if instance.status != InstanceStatus.RUNNING or instance.runtime != self._settings.runtime:
+            return instance
+        seen = self._runtime.observe(instance.id)
+        tells = all_are_here(self._settings) if absence_tells is None else absence_tells
+        lost = death(instance, seen, absence_tells=tells)
+        if lost and self._fail(instance, lost, [InstanceStatus.RUNNING], by):
+            raise lost
+        return self._stamped(instance, seen)
 
     def _get(self, reference: str, report: Reporter) -> InstanceRecord:
         with self._catalog.transaction() as session:
@@ -258,14 +298,6 @@ class InstanceService:
             )
         return living
 
-    def _is_there(self, instance: InstanceRecord, by: Attribution) -> bool:
-        """Whether a running instance really runs; one that does not is marked as failed."""
-        seen = self._runtime.observe(instance.id)
-        if seen.presence in (Presence.READY, Presence.STARTING):
-            return True
-        self._fail(instance, seen.failure or _vanished(instance).document(), by)
-        return False
-
     def _start(self, instance: InstanceRecord, by: Attribution, report: Reporter) -> InstanceRecord:
         with self._catalog.transaction() as session:
             snapshot = snapshots.use_snapshot(session, instance.snapshot_id)
@@ -289,17 +321,34 @@ class InstanceService:
             self._wait(instance, report)
             url = self._runtime.connect(instance.id).url
         except PlatformError as error:
-            self._fail(instance, error.document(), by)
-            raise
+            if self._fail(instance, error, _STARTING, by):
+                raise
+            return self._after_all(instance, by, error)
         reached(Failpoint.INSTANCE_ANSWERED)
         with self._catalog.transaction() as session:
-            instances.mark_running(session, instance, url, by=by)
+            if instances.mark_running(session, instance, url, by=by):
+                return instances.get_instance(session, instance.id)
+        return self._after_all(instance, by, None)
+
+    def _after_all(self, instance: InstanceRecord, by: Attribution, error: PlatformError | None) -> InstanceRecord:
+        """What became of an instance whose row moved on while it was started here.
+
+        Another run may have brought it up, which is as good. Otherwise what was started here is ended.
+
+        Args:
+            error: why this start failed, None if it did not.
+        """
+        with self._catalog.transaction() as session:
             current = instances.get_instance(session, instance.id)
-        if current.status != InstanceStatus.RUNNING:
-            raise PlatformError(
-                ErrorCode.INVALID_STATE, f"instance {instance.id} became {current.status} while it started"
-            )
-        return current
+        if current.attempt != instance.attempt or current.status != InstanceStatus.RUNNING:
+            self._stop(instance)
+        if current.status == InstanceStatus.RUNNING:
+            return self._living(current, by)
+        raise PlatformError(
+            ErrorCode.INVALID_STATE,
+            f"instance {instance.id} became {current.status} while it was started; what was started is ended again",
+            f"`graph-platform instance show {instance.id}` tells who did it",
+        ) from error
 
     def _wait(self, instance: InstanceRecord, report: Reporter) -> None:
         deadline = time.monotonic() + self._settings.instance_startup_seconds
@@ -310,8 +359,8 @@ class InstanceService:
                 return
             if seen.presence == Presence.ENDED and seen.failure:
                 raise PlatformError.from_document(seen.failure)
-            if seen.presence in (Presence.ENDED, Presence.ABSENT):
-                raise _vanished(instance)
+            if seen.presence in (Presence.ENDED, Presence.ABSENT) or seen.attempt > instance.attempt:
+                raise vanished(instance)
             if seen.phase and seen.phase != told:
                 told = seen.phase
                 report.progress(f"instance {instance.id}: {seen.phase}")
@@ -325,16 +374,39 @@ class InstanceService:
             time.sleep(pause)
             pause = min(pause * 1.3, _LONGEST_LOOK_SECONDS)
 
-    def _fail(self, instance: InstanceRecord, error: dict[str, Any], by: Attribution) -> None:
+    def _end_suspension(self, suspending: InstanceRecord, by: Attribution) -> InstanceRecord:
+        """End the server of the attempt that is being suspended; if the row has moved on, it is left as it is."""
+        reached(Failpoint.INSTANCE_STOPPING)
+        self._stop(suspending)
+        reached(Failpoint.INSTANCE_STOPPED)
         with self._catalog.transaction() as session:
-            failed = instances.mark_failed(session, instance, dict(error), by=by)
-        if failed:  # otherwise another attempt has it, whose server is not ours to end
-            self._runtime.stop(instance.id, self._settings.instance_stop_seconds)
+            instances.end_suspension(session, suspending, by=by)
+            return instances.get_instance(session, suspending.id)
+
+    def _fail(
+        self, instance: InstanceRecord, error: PlatformError, from_: Collection[InstanceStatus], by: Attribution
+    ) -> bool:
+        """Write why this attempt is over and remove what is left of it. False if the row has moved on."""
+        with self._catalog.transaction() as session:
+            failed = instances.mark_failed(session, instance, error.document(), from_=from_, by=by)
+        if failed:
+            reached(Failpoint.INSTANCE_FAILED)
+            self._stop(instance)
+        return failed
+
+    def _stop(self, instance: InstanceRecord) -> None:
+        self._runtime.stop(instance.id, instance.attempt, self._settings.instance_stop_seconds)
 
 
-def _vanished(instance: InstanceRecord) -> PlatformError:
-    return PlatformError(
-        ErrorCode.UNEXPECTED_TERMINATION,
-        f"the server of instance {instance.id} is gone",
-        "the machine may have been restarted; launch it again",
+def _refuse_unless_running(instance: InstanceRecord) -> None:
+    if instance.status == InstanceStatus.RUNNING:
+        return
+    error = instance.error or {}
+    said = f": {error['message']}" if error.get("message") else ""
+    verb = "resume" if instance.status == InstanceStatus.SUSPENDED else "show"
+    called = instance.name or instance.id
+    raise PlatformError(
+        ErrorCode.INVALID_STATE,
+        f"instance {called} is {instance.status}, not running{said}",
+        error.get("hint") or f"`graph-platform instance {verb} {shlex.quote(called)}`",
     )

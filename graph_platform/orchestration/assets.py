@@ -17,7 +17,7 @@ from dagster import AssetKey, AssetSpec
 
 from graph_platform.orchestration.config import demo_mapping
 from graph_platform.orchestration.home import dagster_home
-from graph_platform.private import private_folder
+from graph_platform.private import own_folder
 from graph_platform.settings import Settings
 
 _REMEMBERED = "exported-assets.jsonl"
@@ -50,7 +50,7 @@ def remember_asset(settings: Settings, path: Sequence[str]) -> None:
         return
     line = json.dumps(list(path), ensure_ascii=False) + "\n"
     with contextlib.suppress(OSError):  # a run on a machine without this home does its work all the same
-        private_folder(_file(settings).parent)
+        own_folder(_file(settings).parent)
         descriptor = os.open(_file(settings), os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "ab") as file:
             file.write(line.encode())  # one write of one line: two runs at once do not mix theirs

@@ -17,7 +17,7 @@ from graph_platform.catalog.address import FORM, check_postgres_url
 from graph_platform.catalog.limits import DAGSTER_LIMITS, database_limits, parameters
 from graph_platform.catalog.version import MIGRATE
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.private import private_folder
+from graph_platform.private import own_folder
 from graph_platform.settings import Settings
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def prepare(settings: Settings) -> dict[str, str]:
     url = _storage_url(settings)
     home = dagster_home(settings)
     try:
-        private_folder(home)
+        own_folder(home)
         _write_configuration(home)
     except OSError as error:
         raise PlatformError(

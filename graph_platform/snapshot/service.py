@@ -33,7 +33,7 @@ from graph_platform.mapping.data_checks import DataChecks
 from graph_platform.mapping.ddl import ddl
 from graph_platform.mapping.duration import parse_duration
 from graph_platform.mapping.resolved import ResolvedDefinition, export_statement
-from graph_platform.private import private_folder
+from graph_platform.private import own_folder
 from graph_platform.progress import Attribution, Reporter
 from graph_platform.settings import Settings
 from graph_platform.snapshot.export import ExportRun, run_exports
@@ -390,7 +390,7 @@ class SnapshotService:
         return result.completed(draft, key)
 
     def _scratch(self) -> Path:
-        return private_folder(self._settings.home / "scratch")
+        return own_folder(self._settings.home / "scratch")
 
     def _clear_scratch(self, snapshot: SnapshotRecord, attempt: int) -> None:
         """What builds of this snapshot up to this attempt left on this machine."""

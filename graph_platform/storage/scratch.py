@@ -13,19 +13,21 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from graph_platform.private import private_folder
+from graph_platform.private import is_own, own_folder
 
 
 @contextlib.contextmanager
 def scratch_folder(root: Path) -> Iterator[Path]:
-    """An empty folder below `root`, removed at the end with all that is in it.
+    """An empty folder below `root`, a folder of a private one, removed at the end with all that is in it.
 
     A lock tells that its owner lives; the kernel lets go of it whichever way a process ends.
 
     Raises:
+        PlatformError: PERMISSION_DENIED if `root` or the folder that it is in is somebody else's.
         OSError: the folder cannot be made.
     """
-    private_folder(root)
+    is_own(root.parent)
+    own_folder(root)
     with _locked(root):  # else a folder might be taken for an abandoned one before its own lock
         _sweep(root)
         folder = root / secrets.token_hex(8)

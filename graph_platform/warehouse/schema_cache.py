@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.private import private_folder
+from graph_platform.private import is_own, own_folder
 from graph_platform.settings import Settings, redacted
 from graph_platform.warehouse.protocol import Column, ForeignKey, Relation, Warehouse
 
@@ -54,7 +54,12 @@ class SchemaCache:
         return self.refresh(warehouse, schema) if kept is None else kept
 
     def known(self, schema: str | None = None) -> tuple[Relation, ...] | None:
-        """The tables as they were kept, None if they were not, or too long ago. Nothing is asked."""
+        """The tables as they were kept, None if they were not, or too long ago. Nothing is asked.
+
+        Raises:
+            PlatformError: PERMISSION_DENIED if the cache is somebody else's: its tables would be what they like.
+        """
+        is_own(self._folder)
         try:
             document = json.loads(self._path(schema).read_bytes())
             age = self._clock() - document["at"]
@@ -84,7 +89,7 @@ class SchemaCache:
         return self._folder / f"schema-{name}.json"
 
     def _swap(self, path: Path, content: bytes) -> None:
-        private_folder(self._folder)
+        own_folder(self._folder)
         descriptor, temporary = tempfile.mkstemp(dir=self._folder, prefix=".schema-")
         try:
             with os.fdopen(descriptor, "wb") as sink:

@@ -28,7 +28,7 @@ def runtime(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Runtime]
     made = RUNTIMES[request.param](tmp_path / "home with space")
     yield made
     for observation in made.list():
-        made.stop(observation.instance, 0.2)
+        made.stop(observation.instance, observation.attempt, 0.2)
 
 
 def settled(runtime: Runtime, instance: str) -> Observation:

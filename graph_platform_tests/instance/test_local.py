@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from graph_platform.settings import Settings
 from graph_platform_tests.instance.conftest import INSTALLATION, settled
 from graph_platform_tests.snapshots import Snapshot
 from graph_platform_tests.waiting import until
+from graph_platform_tests.worlds import files_below
 
 
 @pytest.fixture
@@ -35,7 +38,7 @@ def local(home: Path) -> Iterator[LocalRuntime]:
     made = LocalRuntime(home, INSTALLATION)
     yield made
     for observation in made.list():
-        made.stop(observation.instance, 0.2)
+        made.stop(observation.instance, observation.attempt, 0.2)
 
 
 def server_pid(home: Path) -> int:
@@ -97,7 +100,7 @@ def test_a_server_outlives_the_process_that_started_it(
     assert starter.returncode == -signal.SIGKILL
     assert settled(local, "inst-1").presence is Presence.READY
     assert len(servers_of(home)) == 1
-    local.stop("inst-1", 5)
+    local.stop("inst-1", 1, 5)
     assert servers_of(home) == []
 
 
@@ -137,7 +140,7 @@ def test_a_reused_pid_is_never_touched(local: LocalRuntime, home: Path, snapshot
         record = home / "instances/inst-1/process.json"
         document = json.loads(record.read_text())
         record.write_text(json.dumps({**document, "pid": bystander.pid}))
-        local.stop("inst-1", 0.1)
+        local.stop("inst-1", 1, 0.1)
         assert bystander.poll() is None
         assert local.list() == []
     finally:
@@ -154,7 +157,7 @@ def test_a_lock_in_other_hands_is_an_error_and_nobody_is_killed(
     right = record.read_text()
     record.write_text(json.dumps({**json.loads(right), "identity": "another"}))
     with pytest.raises(PlatformError) as refused:
-        local.stop("inst-1", 0.1)
+        local.stop("inst-1", 1, 0.1)
     assert refused.value.code is ErrorCode.BACKEND_UNREACHABLE
     assert local.observe("inst-1").presence is Presence.READY
     record.write_text(right)
@@ -186,7 +189,7 @@ def test_a_server_that_does_not_end_in_time_is_killed(
     pid = server_pid(home)
     os.kill(pid, signal.SIGSTOP)
     assert local.observe("inst-1").phase == "unresponsive"
-    local.stop("inst-1", 0.2)
+    local.stop("inst-1", 1, 0.2)
     assert process_identity(pid) is None
     assert not (home / "instances/inst-1").exists()
 
@@ -200,7 +203,7 @@ def test_another_installations_folder_is_not_seen_and_not_touched(
     assert local.list() == []
     assert local.observe("inst-1").presence is Presence.ABSENT
     for attempt in (
-        lambda: local.stop("inst-1", 1),
+        lambda: local.stop("inst-1", 1, 1),
         lambda: local.connect("inst-1"),
         lambda: local.start(snapshots["ladybug"].spec("ladybug", attempt=9)),
     ):
@@ -208,7 +211,84 @@ def test_another_installations_folder_is_not_seen_and_not_touched(
             attempt()
         assert refused.value.code is ErrorCode.PERMISSION_DENIED
     assert theirs.observe("inst-1").presence is Presence.READY
-    theirs.stop("inst-1", 5)
+    theirs.stop("inst-1", 1, 5)
+
+
+def test_a_list_does_not_wait_for_a_server_that_does_not_answer(
+    local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local.start(snapshots["ladybug"].spec("ladybug"))
+    settled(local, "inst-1")
+    monkeypatch.setattr("http.client.HTTPConnection.connect", lambda *_: pytest.fail("a server was asked"))
+    os.kill(server_pid(home), signal.SIGSTOP)
+    assert [seen.presence for seen in local.list()] == [Presence.ALIVE]
+    os.kill(server_pid(home), signal.SIGCONT)
+
+
+def test_an_end_leaves_a_few_bytes_which_are_gone_after_a_month(
+    local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot]
+) -> None:
+    local.start(snapshots["ladybug"].spec("ladybug"))
+    names = [f"inst-{number}" for number in range(2, 50)]
+    for name in names:
+        local.stop(name, 7, 0)
+    marks = home / "instances/.turns"
+    assert {item.name for item in marks.iterdir()} == {"inst-1", *names}
+    assert all(item.stat().st_size < 10 and item.stat().st_mode & 0o777 == 0o600 for item in marks.iterdir())
+    assert {item.name for item in (home / "instances").iterdir()} == {".turns", "inst-1"}
+    assert [seen.instance for seen in local.list()] == ["inst-1"]
+    long_ago = time.time() - 31 * 86_400
+    for name in ("inst-1", "inst-2", "inst-3"):
+        os.utime(marks / name, (long_ago, long_ago))
+    with (marks / "inst-3").open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        local.stop("inst-4", 7, 0)
+    # What is there keeps its own, and so does what somebody is just about.
+    assert {item.name for item in marks.iterdir()} == {"inst-1", *names} - {"inst-2"}
+
+
+_PLACES = ("instances", "instances/inst-1", "instances/.turns")
+_FOREIGN = [
+    *((place, how) for place in (*_PLACES, "instances/.turns/inst-1") for how in ("symlink", "dangling symlink")),
+    *((place, "other user") for place in _PLACES if os.geteuid() == 0),  # root alone makes what another user has
+]
+
+
+@pytest.mark.parametrize(("place", "how"), _FOREIGN)
+def test_a_place_that_somebody_else_made_is_refused_and_nothing_is_read_or_written_there(
+    home: Path, tmp_path: Path, snapshots: dict[str, Snapshot], place: str, how: str
+) -> None:
+    theirs = LocalRuntime(tmp_path / "their home", INSTALLATION)
+    theirs.start(snapshots["ladybug"].spec("ladybug"))
+    settled(theirs, "inst-1")
+    bait = tmp_path / "their home" / place if how == "symlink" else tmp_path / "nothing"
+    before = files_below(tmp_path / "their home")
+    (home / place).parent.mkdir(parents=True, mode=0o700)
+    if how == "other user":
+        (home / place).mkdir(mode=0o777)
+        os.chown(home / place, 4321, 4321)
+    else:
+        (home / place).symlink_to(bait)
+    local = LocalRuntime(home, INSTALLATION)
+    spec = snapshots["ladybug"].spec("ladybug")
+    acts: list[Callable[[], object]] = [lambda: local.start(spec), lambda: local.stop("inst-1", 1, 0)]
+    if ".turns" not in place:
+        acts += [lambda: local.observe("inst-1"), lambda: local.connect("inst-1")]
+    for act in acts:
+        with pytest.raises(PlatformError) as refused:
+            act()
+        assert refused.value.code in (ErrorCode.PERMISSION_DENIED, ErrorCode.STORAGE_ERROR)
+        assert str(home / place) in refused.value.message
+    if place == "instances":
+        with pytest.raises(PlatformError, match="instances"):
+            local.list()
+    else:
+        assert local.list() == []
+    assert servers_of(home) == []
+    assert files_below(tmp_path / "their home") == before
+    assert not (tmp_path / "nothing").exists()
+    assert theirs.observe("inst-1").presence is Presence.READY
+    theirs.stop("inst-1", 1, 5)
 
 
 def test_the_settings_name_the_runtime(home: Path) -> None:

@@ -36,14 +36,14 @@ def server(
     way = runtime.connect("inst-1")
     with httpx.Client(base_url=way.url, headers={"Authorization": f"Bearer {way.token}"}, timeout=20) as client:
         yield client
-    runtime.stop("inst-1", 5)
+    runtime.stop("inst-1", 1, 5)
 
 
 @pytest.fixture
 def local(tmp_path: Path) -> Iterator[LocalRuntime]:
     made = LocalRuntime(tmp_path / "home", INSTALLATION)
     yield made
-    made.stop("inst-1", 1)
+    made.stop("inst-1", 1, 1)
 
 
 def query(server: httpx.Client, cypher: Any, **fields: Any) -> httpx.Response:
@@ -308,7 +308,7 @@ def test_a_database_file_that_is_not_right_is_replaced_by_loading_again(
     answer = httpx.post(f"{way.url}/query", json={"cypher": "MATCH ()-[e]->() RETURN count(*)"}, headers=headers)
     assert answer.json()["rows"] == [[6]]
     assert "loading" in (tmp_path / "home/instances/inst-1/server.log").read_text()
-    local.stop("inst-1", 5)
+    local.stop("inst-1", 1, 5)
     assert {item.key for item in snapshot.storage.list("")} == before
 
 
@@ -398,7 +398,7 @@ def test_the_end_comes_within_its_grace_although_a_query_runs(
     with httpx.Client(base_url=way.url, headers=headers) as server:
         until(lambda: in_flight(server) == 1, "the query does not run")
     begun = time.monotonic()
-    local.stop("inst-1", 8)
+    local.stop("inst-1", 1, 8)
     assert time.monotonic() - begun < 9
     thread.join()
     assert ended

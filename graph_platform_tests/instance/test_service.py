@@ -18,6 +18,7 @@ from graph_platform.failpoints import Failpoint
 from graph_platform.instance.protocol import Presence
 from graph_platform.platform import Platform
 from graph_platform_tests.killing import Killing
+from graph_platform_tests.waiting import until
 from graph_platform_tests.worlds import BY, Recorder, make_settings, people
 
 LAUNCH_POINTS = [Failpoint.INSTANCE_INSERTED, Failpoint.INSTANCE_STARTED, Failpoint.INSTANCE_ANSWERED]
@@ -134,13 +135,15 @@ def test_a_query_to_a_server_that_ended_says_so_and_how_to_start_it_again(platfo
     (server,) = servers(home)
     server.send_signal(signal.SIGSEGV)
     server.wait(10)
+    observed = until(lambda: platform.show_instance("my graph")["observed"]["failure"], "the end is not seen")
+    assert observed["code"] == "UNEXPECTED_TERMINATION"
     with pytest.raises(PlatformError, match=r"my graph has ended: UNEXPECTED_TERMINATION: .*SIGSEGV") as refused:
         platform.query_instance("my graph", "RETURN 1")
     assert refused.value.code == ErrorCode.UNEXPECTED_TERMINATION
     assert refused.value.hint
     assert f"instance launch {instance.snapshot_id} --name 'my graph'" in refused.value.hint
-    observed = platform.show_instance("my graph")["observed"]
-    assert observed["failure"]["code"] == "UNEXPECTED_TERMINATION"
+    shown = platform.show_instance("my graph")
+    assert (shown["status"], shown["url"], shown["error"]["code"]) == ("failed", None, "UNEXPECTED_TERMINATION")
 
 
 def test_a_launch_on_a_runtime_that_there_is_not_leaves_nothing(platform: Platform) -> None:

@@ -50,7 +50,7 @@ def names_served(snapshot: Snapshot, home: Path) -> tuple[list[list[str]], str]:
         rows: list[list[str]] = answer.json()["rows"]
         return rows, "\n".join(path.read_text() for path in home.rglob("*.log"))
     finally:
-        runtime.stop("inst-1", 5)
+        runtime.stop("inst-1", 1, 5)
 
 
 def _nothing(snapshot: Snapshot) -> None:

@@ -131,8 +131,8 @@ def _upload(scratch: Path, bucket: Storage, key: str, export: _Export, query: st
 
     Only what DuckDB has finished is uploaded: a query that fails on its last row leaves nothing in the bucket.
     """
-    with scratch_folder(scratch.resolve()) as folder:
-        files = folder / "files"
+    with scratch_folder(scratch) as folder:
+        files = folder.resolve() / "files"  # what DuckDB was allowed is the real path
         rows = _copy(files, f", FILE_SIZE_BYTES {UPLOADED_FILE_BYTES}", export, query)
         for file in sorted(files.iterdir()):
             if export.stop.is_set():

@@ -1,0 +1,97 @@
+"""Taking turns over one local instance, and remembering which of its attempts are over.
+
+Whoever starts or ends an instance's server holds the lock of a file of its own, and that file holds the number of the
+last attempt that was ended. So a start that slept until its attempt was over sees it in the same act that keeps others
+away. The file stays behind, a few bytes for each instance that ended; what nobody touched for a month is removed by
+the next end, since no start sleeps so long (one that did still finds out from the catalog, and ends what it started).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.private import own_folder
+
+PATIENCE_SECONDS = 60.0
+KEPT_SECONDS = 30 * 86_400.0
+_POLL_SECONDS = 0.02
+
+
+class Turn:
+    """The lock of one instance, held."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    @property
+    def ended(self) -> int:
+        """The last attempt that was ended, 0 if none was: neither it nor an earlier one starts again."""
+        text = os.pread(self._descriptor, 32, 0).strip()
+        return int(text) if text.isdigit() else 0
+
+    def end(self, attempt: int) -> None:
+        """Remember that this attempt is over, and every earlier one with it."""
+        # One small write over a shorter or equally long number. Not synchronised to disk: who could start late dies
+        # with the machine.
+        os.pwrite(self._descriptor, b"%d\n" % max(attempt, self.ended), 0)
+
+
+class Turns:
+    """The turns of all instances below one folder. Only instances' ids may come in: they become names of files."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @contextlib.contextmanager
+    def take(self, instance: str) -> Iterator[Turn]:
+        """Wait for the instance's turn and hold it.
+
+        Raises:
+            PlatformError: BACKEND_UNREACHABLE if another process holds it for too long, PERMISSION_DENIED if the
+                folder is somebody else's.
+        """
+        path = own_folder(self._folder) / instance
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            with _locked(path, os.O_CREAT) as descriptor:
+                if descriptor is not None:
+                    yield Turn(descriptor)
+                    return
+            if time.monotonic() > deadline:
+                raise PlatformError(
+                    ErrorCode.BACKEND_UNREACHABLE, f"another process starts or stops {instance} for too long"
+                )
+            time.sleep(_POLL_SECONDS)
+
+    def forget_old(self, is_there: Callable[[str], bool]) -> None:
+        """Remove what nobody touched for `KEPT_SECONDS`, unless the instance is there."""
+        oldest = time.time() - KEPT_SECONDS  # against the files' own times, which are this machine's
+        with os.scandir(self._folder) as entries:
+            for entry in entries:
+                with contextlib.suppress(FileNotFoundError):
+                    if entry.stat(follow_symlinks=False).st_mtime >= oldest or is_there(entry.name):
+                        continue
+                    with _locked(Path(entry.path)) as descriptor:
+                        if descriptor is not None and os.fstat(descriptor).st_mtime < oldest:
+                            Path(entry.path).unlink()
+
+
+@contextlib.contextmanager
+def _locked(path: Path, how: int = 0) -> Iterator[int | None]:
+    """The file's descriptor with its lock, None if another process has it or it was removed meanwhile."""
+    descriptor = os.open(path, how | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_the_one = os.fstat(descriptor).st_ino == path.stat(follow_symlinks=False).st_ino
+        except (BlockingIOError, FileNotFoundError):
+            is_the_one = False
+        yield descriptor if is_the_one else None
+    finally:
+        os.close(descriptor)
