@@ -37,10 +37,17 @@ def _duckdb(settings: Settings) -> Warehouse:
     if not path.name:
         message = f"the warehouse URL {redacted(settings, 'warehouse')!r} names no file"
         raise PlatformError(ErrorCode.VALIDATION_FAILED, message, "write duckdb:///path/to/file.duckdb")
-    if settings.storage.startswith("file:"):
-        return DuckDBWarehouse(path.absolute(), storage=local_folder(settings.storage))
-    scratch = settings.home / "scratch" / "exports"
-    return DuckDBWarehouse(path.absolute(), storage=scratch, bucket=open_storage(settings.storage))
+    own = settings.storage.startswith("file:")
+    scratch = settings.home / "scratch"
+    return DuckDBWarehouse(
+        path.absolute(),
+        storage=local_folder(settings.storage) if own else scratch / "exports",
+        bucket=None if own else open_storage(settings.storage),
+        scratch=scratch / "warehouse",
+        processes=settings.export_concurrency,
+        memory_bytes=settings.warehouse_memory_bytes,
+        statement_seconds=settings.warehouse_statement_seconds,
+    )
 
 
 def _trino(settings: Settings) -> Warehouse:
