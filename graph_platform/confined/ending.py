@@ -12,9 +12,6 @@ from enum import StrEnum
 OUT_OF_MEMORY_STATUS = 77
 """The exit status of a confined process that noticed by itself that it came to the end of its memory."""
 
-# What C++ and Python write as the last word of a process that could not allocate.
-_WANT_OF_MEMORY = ("std::bad_alloc", "MemoryError", "Cannot allocate memory")
-
 
 class Cause(StrEnum):
     """Why a process is no more, or why what it did was stopped."""
@@ -63,8 +60,14 @@ def ending(status: int, log_tail: str = "", peak_bytes: int | None = None) -> En
     """
     if status == -signal.SIGKILL:
         cause = Cause.KILLED
-    elif status == OUT_OF_MEMORY_STATUS or any(words in log_tail for words in _WANT_OF_MEMORY):
+    elif status == OUT_OF_MEMORY_STATUS or _wanted_memory(status, log_tail):
         cause = Cause.MEMORY
     else:
         cause = Cause.CRASHED if status < 0 else Cause.EXITED
     return Ending(cause, status, log_tail, peak_bytes)
+
+
+def _wanted_memory(status: int, log_tail: str) -> bool:
+    """Whether C++ or Python wrote as its last word that it could not allocate."""
+    last = log_tail.strip().rpartition("\n")[2]
+    return (status == -signal.SIGABRT and "std::bad_alloc" in log_tail) or last.startswith("MemoryError")

@@ -16,9 +16,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import IO
 
 from graph_platform.confined.ending import Cause, Ending, ending
@@ -58,6 +59,7 @@ class ConfinedProcess:
         module: the module's name.
         opening: what the program is made ready from.
         memory_bytes: what it may take beside what it has once it is ready.
+        environment: variables that the program needs beside those of every process.
         start_seconds: time limit of the start.
         on_end: called once when the process is no more.
 
@@ -72,6 +74,7 @@ class ConfinedProcess:
         opening: bytes,
         *,
         memory_bytes: int,
+        environment: Mapping[str, str] = MappingProxyType({}),
         start_seconds: float = 60.0,
         on_end: Callable[[], None] = lambda: None,
     ) -> None:
@@ -86,7 +89,7 @@ class ConfinedProcess:
             command = [sys.executable, "-X", "faulthandler", "-m", module]
             command += [str(theirs.fileno()), str(os.getpid()), str(memory_bytes)]
             try:
-                self._process = _started(command, theirs.fileno(), self._log)
+                self._process = _started(command, {**_own_environment(), **environment}, theirs.fileno(), self._log)
             except BaseException:
                 self._connection.close()
                 self._log.close()
@@ -201,6 +204,17 @@ class ConfinedProcess:
             raise Stopped(self.end(Cause.KILLED)) from gone
 
 
+@dataclass(frozen=True)
+class _Order:
+    """A process to be started."""
+
+    started: Future[subprocess.Popen[bytes]]
+    command: list[str]
+    environment: dict[str, str]
+    connection: int
+    log: IO[bytes]
+
+
 class _Starter:
     """Starts processes in one thread that lives as long as this process does.
 
@@ -209,45 +223,45 @@ class _Starter:
     """
 
     def __init__(self) -> None:
-        self._wanted: queue.SimpleQueue[tuple[Future[subprocess.Popen[bytes]], list[str], int, IO[bytes]]]
+        self._wanted: queue.SimpleQueue[_Order]
         self._lock = threading.Lock()
         self._owner = 0
 
-    def start(self, command: list[str], connection: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
+    def start(
+        self, command: list[str], environment: dict[str, str], connection: int, log: IO[bytes]
+    ) -> subprocess.Popen[bytes]:
         """Start a program that inherits one file descriptor, `connection`, and writes to `log`."""
         started: Future[subprocess.Popen[bytes]] = Future()
         with self._lock:
             if self._owner != os.getpid():  # a thread does not come along through a fork
                 self._owner, self._wanted = os.getpid(), queue.SimpleQueue()
                 threading.Thread(target=self._run, args=(self._wanted,), name="starts-processes", daemon=True).start()
-            self._wanted.put((started, command, connection, log))
+            self._wanted.put(_Order(started, command, environment, connection, log))
         return started.result()
 
-    def _run(
-        self, wanted: queue.SimpleQueue[tuple[Future[subprocess.Popen[bytes]], list[str], int, IO[bytes]]]
-    ) -> None:
+    def _run(self, wanted: queue.SimpleQueue[_Order]) -> None:
         while True:
-            started, command, connection, log = wanted.get()
+            order = wanted.get()
             try:
-                started.set_result(
+                order.started.set_result(
                     subprocess.Popen(
-                        command,
+                        order.command,
                         stdin=subprocess.DEVNULL,
-                        stdout=log,
-                        stderr=log,
-                        pass_fds=(connection,),
-                        env=_environment(),
+                        stdout=order.log,
+                        stderr=order.log,
+                        pass_fds=(order.connection,),
+                        env=order.environment,
                         start_new_session=True,  # a Ctrl-C at the terminal is the starting side's to handle
                     )
                 )
             except BaseException as error:  # noqa: BLE001 - whoever asked for it gets it
-                started.set_exception(error)
+                order.started.set_exception(error)
 
 
 _started = _Starter().start
 
 
-def _environment() -> dict[str, str]:
+def _own_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_KEPT_PREFIXES)}
 
 

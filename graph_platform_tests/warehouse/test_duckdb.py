@@ -143,7 +143,10 @@ def test_a_folder_that_cannot_be_made_is_a_storage_error(warehouse: DuckDBWareho
 def test_a_second_one_of_the_same_process_shares_the_file(
     warehouse: DuckDBWarehouse, path: Path, tmp_path: Path
 ) -> None:
-    with closing(DuckDBWarehouse(path, storage=tmp_path / "another")) as second, closing(DuckDBWarehouse(path)) as third:
+    with (
+        closing(DuckDBWarehouse(path, storage=tmp_path / "another")) as second,
+        closing(DuckDBWarehouse(path)) as third,
+    ):
         assert second.describe("SELECT v FROM t0") == third.describe("SELECT v FROM t0")
     assert warehouse.describe("SELECT v FROM t0")
 

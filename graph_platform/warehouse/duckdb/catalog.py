@@ -27,6 +27,16 @@ def names_of(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
     ).fetchall()
 
 
+def has_column(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
+    """Whether a table or view of the file has a column of that name."""
+    return bool(
+        connection.execute(
+            f"SELECT 1 FROM duckdb_columns() WHERE {_OWN} AND NOT internal AND lower(column_name) = lower($1) LIMIT 1",  # noqa: S608
+            [name],
+        ).fetchall()
+    )
+
+
 def relations_of(connection: duckdb.DuckDBPyConnection, wanted: str | None) -> Mapping[str, Any]:
     """The tables and views of a schema by name, with columns and keys; only `schemas` where there is no such schema.
 

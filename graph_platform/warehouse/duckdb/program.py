@@ -16,7 +16,7 @@ import duckdb
 
 from graph_platform.confined.program import Interrupted, LastAnswer, NotOpened, OutOfMemory, serve
 from graph_platform.errors import PlatformError
-from graph_platform.warehouse.duckdb.catalog import DEFAULT_SCHEMA, names_of, relations_of
+from graph_platform.warehouse.duckdb.catalog import DEFAULT_SCHEMA, has_column, names_of, relations_of
 from graph_platform.warehouse.duckdb.file import Locked, opened
 from graph_platform.warehouse.duckdb.text import literal, quoted
 from graph_platform.warehouse.duckdb.types import plain_type, trino_type
@@ -56,14 +56,17 @@ class _File:
         return _bytes(answer)
 
     def _missing(self, asked: dict[str, Any]) -> Mapping[str, Any] | None:
-        """The first of the relations that a statement names which is no table or view of this file.
+        """The first of the relations that a statement names which is no table or view of this file, or such a column.
 
         DuckDB itself would look further: for its own tables of settings, databases and logs, and for pg_catalog.
         """
         for index, (catalog, schema, name) in enumerate(asked.pop("relations", ())):
             known = (schema.lower() or DEFAULT_SCHEMA, name.lower()) in self._names
             if not known or catalog.lower() not in ("", self._catalog):
-                return {"missing": index}
+                return {"missing_relation": index}
+        for name in asked.pop("columns", ()):
+            if not has_column(self._connection, name):
+                return {"missing_column": name}
         return None
 
     def _describe(self, sql: str) -> Mapping[str, Any]:

@@ -12,6 +12,7 @@ from sqlglot import exp
 
 from graph_platform.confined.ending import Cause, Ending
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.mapping.functions import UnknownFunction
 from graph_platform.mapping.problems import PROBLEM_KINDS, ProblemCode
 from graph_platform.mapping.report import Problem
 from graph_platform.mapping.sql import check_query, locate
@@ -64,6 +65,18 @@ def no_such_table(name: str, sql: str, tables: Callable[[], Sequence[str]]) -> R
     """For what is neither a table nor a view of the file, as the SQL names it."""
     code = ProblemCode.TABLE_NOT_FOUND
     return _not_found(code, name, sql, _candidates(code, name, "", tables))
+
+
+def no_such_column(name: str, sql: str) -> Refusal:
+    """For a name that DuckDB takes for something of its own where no column has it."""
+    return _not_found(ProblemCode.COLUMN_NOT_FOUND, name, sql, ())
+
+
+def no_such_function(unknown: UnknownFunction) -> Refusal:
+    """For what is no function of Trino's."""
+    code = ProblemCode.FUNCTION_NOT_FOUND
+    message = f"{_NOUNS[code]} {unknown.name} does not exist"
+    return Refusal(code, message, *unknown.position, unknown.name, unknown.candidates)
 
 
 def _not_found(code: ProblemCode, subject: str, sql: str, candidates: tuple[str, ...]) -> Refusal:

@@ -13,6 +13,13 @@ from graph_platform.mapping.sql import identifier
 from graph_platform.warehouse.protocol import Column, ForeignKey, Relation
 
 _DEFAULT = "main"
+# Of a row, and of the connection: functions that DuckDB calls without parentheses, in quotes too.
+_VALUES_OF_DUCKDBS = frozenset(
+    {
+        *("rowid", "user", "session_user", "current_user", "current_role", "current_catalog", "current_schema"),
+        *("current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"),
+    }
+)
 
 
 def relations_in(found: Mapping[str, Any], wanted: str | None) -> tuple[Relation, ...]:
@@ -44,6 +51,14 @@ def relations_named(tree: exp.Expr) -> Iterator[exp.Table]:
     for table in tree.find_all(exp.Table):
         if table.args.get("db") is not None or not _names_a_result(table):
             yield table
+
+
+def columns_of_duckdbs(tree: exp.Expr) -> list[str]:
+    """Names that a query reads and gives to no column of its own, and that DuckDB has a meaning for if no table has."""
+    given = {each.alias.lower() for each in tree.find_all(exp.Alias)}
+    given |= {column.name.lower() for alias in tree.find_all(exp.TableAlias) for column in alias.columns}
+    read = {column.name.lower(): column.name for column in tree.find_all(exp.Column)}
+    return [name for lowered, name in read.items() if lowered in _VALUES_OF_DUCKDBS and lowered not in given]
 
 
 def _names_a_result(table: exp.Table) -> bool:
