@@ -55,6 +55,9 @@ def refusal(
         if pattern is _NO_SUCH_ALIAS:
             subject = _column_of(subject, sql)
         return _not_found(code, subject, sql, _candidates(code, subject, text, tables))
+    if "Max expression depth limit" in text:
+        code = ProblemCode.SQL_TOO_COMPLEX
+        return Refusal(code, "the SQL is nested too deeply for DuckDB", hint=_fix(code))
     message = plain(text)
     named = re.match(r'(?:column|Ambiguous reference to column name) "([^"]+)"', message)
     line, column = (locate(sql, named[1]) if named else None) or (None, None)
