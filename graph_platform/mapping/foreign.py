@@ -193,6 +193,13 @@ _NODES = (
         "Trino's ANY takes a query",
         "write contains(ARRAY[…], …), or any_match(ARRAY[…], x -> …)",
     ),
+    _Node(
+        exp.Unnest,
+        lambda unnest: not isinstance(unnest.parent, (exp.From, exp.Join, exp.Subquery)),
+        ("UNNEST",),
+        "Trino's UNNEST stands in FROM",
+        "write … CROSS JOIN UNNEST(…) AS u(x)",
+    ),
     _Node(exp.Comprehension, lambda _: True, ("FOR",), "Trino makes no lists so", "write transform(…, x -> …)"),
     _Node(exp.Collate, lambda _: True, ("COLLATE",), "Trino has no COLLATE", "leave it out"),
     _Node(exp.Slice, lambda _: True, (":",), "Trino has no slices", "write substr(…, …, …) or slice(…, …, …)"),

@@ -37,8 +37,8 @@ FORBIDDEN_FUNCTIONS = frozenset(
 )
 _QUERIES = (exp.Select, exp.SetOperation, exp.Values, exp.Subquery)
 _ACTIONS = (exp.Describe, exp.DDL, exp.DML, exp.Command, exp.Into, exp.Copy, exp.Set, exp.Use, exp.Drop, exp.Pragma)
-# What a query in parentheses, or of a name of WITH, may be: a table too, for `(a JOIN b ON …)`.
-_NESTED = (*_QUERIES, exp.Table)
+# What may stand in parentheses: a relation of any kind too, as in `(a JOIN b ON …)`.
+_NESTED = (*_QUERIES, exp.Table, exp.Unnest, exp.Lateral)
 _PARAMETERS = (exp.Placeholder, exp.Parameter, exp.SessionParameter)
 _FILE_NAME = re.compile(
     r"[/\\*?]|://|^~|\.(csv|tsv|txt|json|ndjson|jsonl|parquet|orc|avro|arrow|xlsx|db|duckdb|sqlite|gz|zst)$",

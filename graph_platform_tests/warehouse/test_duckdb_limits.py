@@ -258,7 +258,7 @@ def test_a_statement_whose_process_is_killed_is_run_once_more(warehouse: DuckDBW
 
 LARGE = (
     "SELECT to_hex(md5(to_utf8(CAST(a.id * 1000 + b.id AS varchar)))) AS h, a.name || b.name AS n "
-    "FROM t a, t b, UNNEST(sequence(1, 2)) AS u(x) ORDER BY h"
+    "FROM t a, t b, UNNEST(sequence(1, 3)) AS u(x) ORDER BY h"
 )
 
 
@@ -266,17 +266,17 @@ def test_what_does_not_fit_into_memory_goes_to_the_scratch_folder_and_is_gone_at
     path: Path, tmp_path: Path
 ) -> None:
     scratch, uri = tmp_path / "scratch", (tmp_path / "storage").as_uri()
-    with closing(DuckDBWarehouse(path, storage=tmp_path / "storage", memory_bytes=MEMORY // 2, threads=2)) as warehouse:
+    with closing(DuckDBWarehouse(path, storage=tmp_path / "storage", memory_bytes=MEMORY, threads=2)) as warehouse:
         warehouse.submit_export("without", LARGE, f"{uri}/without/", lambda _: None)
         assert "memory" in (warehouse.poll_export("without", 120).error or "")
     with closing(
-        DuckDBWarehouse(path, storage=tmp_path / "storage", scratch=scratch, memory_bytes=MEMORY // 2, threads=2)
+        DuckDBWarehouse(path, storage=tmp_path / "storage", scratch=scratch, memory_bytes=MEMORY, threads=2)
     ) as warehouse:
         for number in range(2):
             warehouse.submit_export(str(number), LARGE, f"{uri}/{number}/", lambda _: None)
         until(lambda: len({file.parent for file in scratch.glob("*/*")}) == 2, "two processes have not a folder each")
         for number in range(2):
-            assert warehouse.poll_export(str(number), 120) == ExportProgress(ExportState.FINISHED, rows=2_000_000)
+            assert warehouse.poll_export(str(number), 120) == ExportProgress(ExportState.FINISHED, rows=3_000_000)
     assert list(scratch.iterdir()) == []
 
 
