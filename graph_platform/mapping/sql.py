@@ -36,7 +36,7 @@ FORBIDDEN_FUNCTIONS = frozenset(
     }
 )
 _QUERIES = (exp.Select, exp.SetOperation, exp.Values, exp.Subquery)
-_ACTIONS = (exp.Describe, exp.DDL, exp.DML, exp.Command, exp.Into, exp.Copy, exp.Set, exp.Use, exp.Drop, exp.Pragma)
+_ACTIONS = (exp.DDL, exp.DML, exp.Command, exp.Into, exp.Copy, exp.Set, exp.Use, exp.Drop, exp.Pragma)
 # What may stand in parentheses: a relation of any kind too, as in `(a JOIN b ON …)`.
 _NESTED = (*_QUERIES, exp.Table, exp.Unnest, exp.Lateral)
 _PARAMETERS = (exp.Placeholder, exp.Parameter, exp.SessionParameter)
@@ -303,7 +303,7 @@ def _node(node: exp.Expr, sql: str, entity: str) -> Iterator[Problem]:
         what = node.this.key.upper()
         message = f"{what} is not a query"
         yield problem(ProblemCode.SQL_NOT_A_QUERY, entity, message, field="sql", position=locate(sql, what))
-    elif isinstance(node, exp.Lateral) and not isinstance(node.this, exp.Subquery):
+    elif isinstance(node, exp.Lateral) and not (isinstance(node.this, exp.Subquery) or node.args.get("view")):
         yield _forbidden(function_name(node.this), sql, entity)
     elif isinstance(node, exp.Table):
         if isinstance(node.this, exp.Func) or (isinstance(node.this, exp.Dot) and node.this.find(exp.Func)):
