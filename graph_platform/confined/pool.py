@@ -13,8 +13,10 @@ from contextlib import contextmanager
 
 from graph_platform.confined.process import ConfinedProcess
 
-_PATIENCE_SECONDS = 0.1
-"""How long a request waits for a process that is busy before another one is started, which takes about as long."""
+_PATIENCE_SECONDS = 0.2
+"""How long each process must have been at one request before another one is started, which takes about as long: many
+short requests are done sooner by those that there are.
+"""
 
 
 class PoolClosed(Exception):
@@ -34,8 +36,8 @@ class ProcessPool:
         self._most = max(1, most)
         self._changed = threading.Condition()
         self._idle: list[ConfinedProcess] = []
-        self._busy: set[ConfinedProcess] = set()
-        self._starting = 0
+        self._busy: dict[ConfinedProcess, float] = {}  # since when
+        self._starting = False
         self._closed = False
 
     @contextmanager
@@ -74,7 +76,6 @@ class ProcessPool:
             process.end()
 
     def _taken(self) -> ConfinedProcess:
-        patient_until = time.monotonic() + _PATIENCE_SECONDS
         with self._changed:
             while True:
                 if self._closed:
@@ -82,15 +83,20 @@ class ProcessPool:
                 while self._idle:
                     process = self._idle.pop()
                     if process.alive:
-                        self._busy.add(process)
+                        self._busy[process] = time.monotonic()
                         return process
-                there = len(self._busy) + self._starting
-                left = patient_until - time.monotonic()
-                if there == 0 or (there < self._most and left <= 0):
-                    self._starting += 1
+                left = self._until_a_start()
+                if left is not None and left <= 0:
+                    self._starting = True
                     break
-                self._changed.wait(None if there >= self._most else max(0.0, left))
+                self._changed.wait(left)
         return self._begun()
+
+    def _until_a_start(self) -> float | None:
+        """Seconds until another process may be started if nothing changes; None while none may be."""
+        if self._starting or len(self._busy) >= self._most:
+            return None
+        return max(self._busy.values()) + _PATIENCE_SECONDS - time.monotonic() if self._busy else 0.0
 
     def _begun(self) -> ConfinedProcess:
         process = None
@@ -98,10 +104,10 @@ class ProcessPool:
             process = self._start()
         finally:
             with self._changed:
-                self._starting -= 1
+                self._starting = False
                 closed = self._closed
                 if process is not None and not closed:
-                    self._busy.add(process)
+                    self._busy[process] = time.monotonic()
                 self._changed.notify_all()
         if closed:
             process.end()
@@ -110,7 +116,7 @@ class ProcessPool:
 
     def _returned(self, process: ConfinedProcess) -> None:
         with self._changed:
-            self._busy.discard(process)
+            self._busy.pop(process, None)
             closed = self._closed
             if process.alive and not closed:
                 self._idle.append(process)
