@@ -46,6 +46,9 @@ class Settings:
     warehouse_jwt_file: str = _setting("", "file that holds the JSON web token; read anew for each statement")
     warehouse_certificate: str = _setting("", "client certificate that the warehouse accepts, a PEM file")
     warehouse_key: str = _setting("", "key of the client certificate, a PEM file; empty: it is in the certificate's")
+    warehouse_memory_bytes: int = _setting(
+        0, "memory of one statement on a DuckDB file at most, in bytes; 0: its part of four fifths of the machine"
+    )
     export_schema: str = _setting(
         "", "CATALOG.SCHEMA of a Hive catalog in which Trino writes exports; empty: rows are streamed through here"
     )

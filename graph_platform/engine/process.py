@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from graph_platform.confined.ending import Cause, ending
 from graph_platform.engine.build import BuildProgress, BuildRequest, BuildResult
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.private import private_folder
@@ -67,22 +68,23 @@ def build_database(
 
 def termination(status: int, log_tail: str, doing: str) -> PlatformError:
     """The error for a process that ended without saying why, from its exit status (negative: the signal)."""
+    ended = ending(status, log_tail)
     details = {"exit_status": status, "log_tail": log_tail}
-    if status == -signal.SIGKILL or (status == -signal.SIGABRT and "std::bad_alloc" in log_tail):
-        how = "was killed, most likely" if status == -signal.SIGKILL else "ended itself"
+    if ended.cause is Cause.KILLED:
         return PlatformError(
             ErrorCode.OOM_KILLED,
-            f"the process {doing} {how} for want of memory",
+            f"the process {doing} was killed, most likely for want of memory",
             "lower GRAPH_PLATFORM_ENGINE_MEMORY_BYTES, or use a machine with more memory; "
             "if something else killed it, trying again is enough",
             details,
         )
-    how = signal.Signals(-status).name if status < 0 else f"status {status}"
-    lines = log_tail.strip().splitlines()
-    crash = [line for line in lines if line.startswith("Fatal Python error")]
-    last = crash or lines[-1:] or ["its log is empty"]
+    if ended.cause is Cause.MEMORY:
+        message = f"the process {doing} came to the end of its memory"
+        return PlatformError(ErrorCode.OOM_KILLED, message, "use a machine with more memory", details)
     return PlatformError(
-        ErrorCode.UNEXPECTED_TERMINATION, f"the process {doing} ended with {how}: {last[0]}", details=details
+        ErrorCode.UNEXPECTED_TERMINATION,
+        f"the process {doing} ended with {ended.how}: {ended.last_line}",
+        details=details,
     )
 
 

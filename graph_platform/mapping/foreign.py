@@ -114,6 +114,8 @@ _WORDS = (
         "Trino has no NATURAL JOIN",
         "write JOIN … USING (…)",
     ),
+    _Words((("USING",), ("SAMPLE",)), "Trino has no USING SAMPLE", "write FROM … TABLESAMPLE BERNOULLI (10)", at=1),
+    _Words((("USING",), ("KEY",)), "Trino has no USING KEY", "leave it out", at=1),
     _Words((("LATERAL",), ("VIEW",)), "Trino has no LATERAL VIEW", "write CROSS JOIN UNNEST(…)"),
 )
 
@@ -191,6 +193,15 @@ _NODES = (
         "Trino's ANY takes a query",
         "write contains(ARRAY[…], …), or any_match(ARRAY[…], x -> …)",
     ),
+    _Node(
+        exp.Unnest,
+        lambda unnest: not isinstance(unnest.parent, (exp.From, exp.Join, exp.Subquery)),
+        ("UNNEST",),
+        "Trino's UNNEST stands in FROM",
+        "write … CROSS JOIN UNNEST(…) AS u(x)",
+    ),
+    _Node(exp.Comprehension, lambda _: True, ("FOR",), "Trino makes no lists so", "write transform(…, x -> …)"),
+    _Node(exp.Collate, lambda _: True, ("COLLATE",), "Trino has no COLLATE", "leave it out"),
     _Node(exp.Slice, lambda _: True, (":",), "Trino has no slices", "write substr(…, …, …) or slice(…, …, …)"),
 )  # fmt: skip
 

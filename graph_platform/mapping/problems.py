@@ -78,6 +78,9 @@ class ProblemCode(StrEnum):
     DEPENDENCY_BROKEN = "DEPENDENCY_BROKEN"
 
     SQL_NOT_PROVED = "SQL_NOT_PROVED"
+    SQL_OUT_OF_MEMORY = "SQL_OUT_OF_MEMORY"
+    SQL_TIMEOUT = "SQL_TIMEOUT"
+    SQL_CRASHED = "SQL_CRASHED"
 
     DATA_KEY_NULL = "DATA_KEY_NULL"
     DATA_KEY_DUPLICATE = "DATA_KEY_DUPLICATE"
@@ -125,6 +128,17 @@ PROBLEM_KINDS: Mapping[ProblemCode, ProblemKind] = MappingProxyType(
         _C.SQL_NOT_PROVED: ProblemKind(
             "The warehouse failed at this SQL for another reason than what it says.",
             "see whether it can read the tables",
+        ),
+        _C.SQL_OUT_OF_MEMORY: ProblemKind(
+            "The SQL needs more memory than one statement may have.",
+            "make the lists and texts that it builds smaller, or raise GRAPH_PLATFORM_WAREHOUSE_MEMORY_BYTES",
+        ),
+        _C.SQL_TIMEOUT: ProblemKind(
+            "The SQL takes longer than one statement may.",
+            "make it cheaper, or raise GRAPH_PLATFORM_WAREHOUSE_STATEMENT_SECONDS",
+        ),
+        _C.SQL_CRASHED: ProblemKind(
+            "The warehouse crashed at the SQL.", "write it in another way, with less nested in each other"
         ),
         _C.SQL_NOT_A_QUERY: ProblemKind("The SQL is not a query.", "Write one SELECT, WITH … SELECT, or VALUES."),
         _C.SQL_MULTIPLE_STATEMENTS: ProblemKind("More than one statement.", "Keep one; a WITH clause holds the steps."),

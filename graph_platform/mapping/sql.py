@@ -37,6 +37,8 @@ FORBIDDEN_FUNCTIONS = frozenset(
 )
 _QUERIES = (exp.Select, exp.SetOperation, exp.Values, exp.Subquery)
 _ACTIONS = (exp.DDL, exp.DML, exp.Command, exp.Into, exp.Copy, exp.Set, exp.Use, exp.Drop, exp.Pragma)
+# What may stand in parentheses: a relation of any kind too, as in `(a JOIN b ON …)`.
+_NESTED = (*_QUERIES, exp.Table, exp.Unnest, exp.Lateral)
 _PARAMETERS = (exp.Placeholder, exp.Parameter, exp.SessionParameter)
 _FILE_NAME = re.compile(
     r"[/\\*?]|://|^~|\.(csv|tsv|txt|json|ndjson|jsonl|parquet|orc|avro|arrow|xlsx|db|duckdb|sqlite|gz|zst)$",
@@ -95,7 +97,7 @@ def check_query(sql: str, entity: str = "query") -> CheckedQuery:
         found_nul = problem(ProblemCode.SQL_SYNTAX, entity, message, field="sql", hint=hint, position=at)
         return CheckedQuery(sql, None, (found_nul,))
     try:
-        parsed = Dialect.get_or_raise(DIALECT).parser().parse(with_names_quoted(_tokens(sql)), sql)
+        parsed = Dialect.get_or_raise(DIALECT).parser().parse(with_names_quoted(tokens_of(sql)), sql)
         trees = [t for t in parsed if t is not None and not isinstance(t, exp.Semicolon)]
         found = tuple(_problems(trees, sql, entity))
     except ParseError as error:
@@ -111,7 +113,7 @@ def check_query(sql: str, entity: str = "query") -> CheckedQuery:
 
 
 @lru_cache(maxsize=32)
-def _tokens(sql: str) -> tuple[Token, ...]:
+def tokens_of(sql: str) -> tuple[Token, ...]:
     """The tokens of a text, which one check of it asks for several times: reading them is a good part of its cost.
 
     Raises:
@@ -123,7 +125,7 @@ def _tokens(sql: str) -> tuple[Token, ...]:
 def without_terminator(sql: str) -> str:
     """The SQL without its closing semicolons, so that it can stand in parentheses; comments stay where they are."""
     kept = sql
-    tokens = list(_tokens(sql))
+    tokens = list(tokens_of(sql))
     while tokens and tokens[-1].token_type == TokenType.SEMICOLON:
         at = tokens.pop().start
         kept = kept[:at] + " " + kept[at + 1 :]
@@ -133,7 +135,7 @@ def without_terminator(sql: str) -> str:
 def identifier(name: str) -> str:
     """A name as Trino's SQL writes it: bare where that is the same name, else in double quotes."""
     plain = _BARE_NAME.fullmatch(name) and name.upper() not in _RESERVED
-    if plain and [token.token_type for token in _tokens(name)] == [TokenType.VAR]:
+    if plain and [token.token_type for token in tokens_of(name)] == [TokenType.VAR]:
         return name
     return '"' + name.replace('"', '""') + '"'
 
@@ -145,7 +147,7 @@ def locate(sql: str, name: str) -> tuple[int, int] | None:
     one that gives it, and a text of the same letters last.
     """
     try:
-        tokens = _tokens(sql)
+        tokens = tokens_of(sql)
     except TokenError:
         return None
     words = [token.text.lower() for token in tokens]
@@ -176,7 +178,7 @@ def item_positions(sql: str, count: int) -> tuple[tuple[int, int] | None, ...]:
 def item_text(sql: str, count: int, index: int) -> str | None:
     """What the query writes for one of its `count` result columns, without its alias; None where that is not known."""
     item = _column_items(sql, count)[index]
-    if not item or _is_set_operation(_tokens(sql)):
+    if not item or _is_set_operation(tokens_of(sql)):
         return None
     written = sql[item[0].start : item[-1].end + 1]
     try:
@@ -202,7 +204,7 @@ def _column_items(sql: str, count: int) -> list[list[Token] | None]:
     """The tokens of the item of each result column, as far as they are known."""
     unknown: list[list[Token] | None] = [None] * count
     try:
-        items = _items(_tokens(sql))
+        items = _items(tokens_of(sql))
     except TokenError:
         return unknown
     stars = [index for index, item in enumerate(items) if item[-1].token_type == TokenType.STAR]
@@ -267,14 +269,14 @@ def _problems(trees: list[exp.Expr], sql: str, entity: str) -> Iterator[Problem]
         root = root.this
     action = next(tree.find_all(*_ACTIONS), None)
     if not isinstance(root, _QUERIES) or action is not None:
-        word = _tokens(sql)[0].text.upper()
+        word = tokens_of(sql)[0].text.upper()
         what = "SELECT … INTO" if isinstance(action, exp.Into) else word
         if isinstance(root, _QUERIES) and not isinstance(action, exp.Into) and action is not None:
             what = action.key.upper()
         message = f"{what} is not a query"
         yield problem(ProblemCode.SQL_NOT_A_QUERY, entity, message, field="sql", position=locate(sql, word))
         return
-    for found in foreign_syntax(tree, with_names_quoted(_tokens(sql))):
+    for found in foreign_syntax(tree, with_names_quoted(tokens_of(sql))):
         message = f"the SQL is not Trino's: {found.what}"
         at = line_and_column(sql, found.token.start)
         yield problem(ProblemCode.SQL_SYNTAX, entity, message, field="sql", hint=found.hint, position=at)
@@ -283,7 +285,7 @@ def _problems(trees: list[exp.Expr], sql: str, entity: str) -> Iterator[Problem]
 
 
 def _statement_starts(sql: str) -> Iterator[tuple[int, int]]:
-    tokens = _tokens(sql)
+    tokens = tokens_of(sql)
     for before, token in pairwise(tokens):
         if before.token_type == TokenType.SEMICOLON and token.token_type != TokenType.SEMICOLON:
             yield line_and_column(sql, token.start)
@@ -297,6 +299,12 @@ def _node(node: exp.Expr, sql: str, entity: str) -> Iterator[Problem]:
         yield problem(ProblemCode.SQL_PARAMETER, entity, message, field="sql")
     elif isinstance(node, exp.TableFromRows):
         yield _forbidden("table", sql, entity)
+    elif isinstance(node, (exp.Subquery, exp.CTE)) and not isinstance(node.this, _NESTED):
+        what = node.this.key.upper()
+        message = f"{what} is not a query"
+        yield problem(ProblemCode.SQL_NOT_A_QUERY, entity, message, field="sql", position=locate(sql, what))
+    elif isinstance(node, exp.Lateral) and not (isinstance(node.this, exp.Subquery) or node.args.get("view")):
+        yield _forbidden(function_name(node.this), sql, entity)
     elif isinstance(node, exp.Table):
         if isinstance(node.this, exp.Func) or (isinstance(node.this, exp.Dot) and node.this.find(exp.Func)):
             yield _forbidden(function_name(node.this), sql, entity)

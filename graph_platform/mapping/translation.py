@@ -1,12 +1,13 @@
 """Trino's SQL on DuckDB: what is refused, and what may give another value; `rewrites.py` does the rewriting.
 
 The tables at the top are the knowledge; the tests run each entry on DuckDB against the value that Trino gives. A
-function outside `TESTED` still runs, with a warning that names it: never is a different value passed on in silence.
+function of Trino's outside `TESTED` still runs, with a warning that names it: never is a different value passed on in
+silence. What is no function of Trino's does not exist here either.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -14,6 +15,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from graph_platform.mapping.aliases import aliases_as_columns
+from graph_platform.mapping.functions import UnknownFunction, unknown_functions
 from graph_platform.mapping.problems import ProblemCode, problem
 from graph_platform.mapping.report import Problem
 from graph_platform.mapping.rewrites import duckdb_text, number_kind
@@ -103,8 +105,12 @@ def to_duckdb(query: CheckedQuery, entity: str = "query") -> Translation:
     """
     if query.tree is None:
         return Translation(None, query.problems)
-    errors = tuple(_refused(query, entity))
-    warnings = (*_doubtful(query, entity), *_aliases(query, entity))
+    refused = tuple(_refused(query, entity))
+    told = {found.position for found in refused}
+    unknown = {each.name.lower(): each for each in unknown_functions(query)}
+    missing = (_unknown(each, entity) for each in unknown.values())
+    errors = (*refused, *(found for found in missing if found.position not in told))
+    warnings = (*_doubtful(query, entity, unknown), *_aliases(query, entity))
     if errors:
         return Translation(None, errors, warnings)
     try:
@@ -149,6 +155,12 @@ def _refused(query: CheckedQuery, entity: str) -> Iterator[Problem]:
             )
 
 
+def _unknown(unknown: UnknownFunction, entity: str) -> Problem:
+    message = f"the function {unknown.name} does not exist"
+    hint = f"did you mean {' or '.join(unknown.candidates)}?" if unknown.candidates else None
+    return problem(ProblemCode.FUNCTION_NOT_FOUND, entity, message, field="sql", hint=hint, position=unknown.position)
+
+
 def _aliases(query: CheckedQuery, entity: str) -> Iterator[Problem]:
     assert query.tree is not None  # noqa: S101
     for name in dict.fromkeys(aliases_as_columns(query.tree)):
@@ -159,12 +171,17 @@ def _aliases(query: CheckedQuery, entity: str) -> Iterator[Problem]:
         yield problem(code, entity, message, field="sql", hint=hint, position=position)
 
 
-def _doubtful(query: CheckedQuery, entity: str) -> Iterator[Problem]:
+def _doubtful(query: CheckedQuery, entity: str, unknown: Collection[str]) -> Iterator[Problem]:
+    """What may give another value, each said once.
+
+    Args:
+        unknown: the functions that are refused anyway.
+    """
     assert query.tree is not None  # noqa: S101
     seen: set[str] = set()
     for node in query.tree.walk():
         found = _doubt(node)
-        if found is None or found[1] in seen:
+        if found is None or found[1] in seen or found[3] in unknown:
             continue
         code, message, hint, word = found
         seen.add(message)

@@ -54,11 +54,17 @@ def duckdb_path(settings: Settings) -> Path:
 
 
 def _duckdb(settings: Settings) -> Warehouse:
-    path = duckdb_path(settings)
-    if settings.storage.startswith("file:"):
-        return DuckDBWarehouse(path, storage=local_folder(settings.storage))
-    scratch = settings.home / "scratch" / "exports"
-    return DuckDBWarehouse(path, storage=scratch, bucket=open_storage(settings.storage))
+    own = settings.storage.startswith("file:")
+    scratch = settings.home / "scratch"
+    return DuckDBWarehouse(
+        duckdb_path(settings),
+        storage=local_folder(settings.storage) if own else scratch / "exports",
+        bucket=None if own else open_storage(settings.storage),
+        scratch=scratch / "warehouse",
+        processes=settings.export_concurrency,
+        memory_bytes=settings.warehouse_memory_bytes,
+        statement_seconds=settings.warehouse_statement_seconds,
+    )
 
 
 def _trino(settings: Settings) -> Warehouse:

@@ -53,7 +53,8 @@ def _asked(
                 raise
             # The query was valid a moment ago, so it is the data that some expression of it cannot take.
             message = f"its data cannot be read: {failure.message}"
-            return problem(ProblemCode.DATA_NOT_CHECKED, check.definition.name, message, field="sql")
+            hint = failure.hint
+            return problem(ProblemCode.DATA_NOT_CHECKED, check.definition.name, message, field="sql", hint=hint)
         return findings(check, row)
 
     with workers(settings.export_concurrency, "data-check") as pool:

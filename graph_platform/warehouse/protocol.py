@@ -104,7 +104,7 @@ class Warehouse(Protocol):
         """The result columns of one query, without running it over the data.
 
         Raises:
-            Refusal: the query does not hold.
+            Refusal: the query does not hold, or binding it takes more memory or time than a statement may.
         """
         ...
 
@@ -117,7 +117,7 @@ class Warehouse(Protocol):
             limit_seconds: time limit of the statement.
 
         Raises:
-            Refusal: the query does not hold, or fails on a value.
+            Refusal: the query does not hold, fails on a value, or takes more memory than a statement may.
             PlatformError: QUERY_TIMEOUT.
         """
         ...

@@ -1,41 +1,67 @@
-"""Exports with COPY, each in a thread of its own: into a folder of this machine, or from there into a bucket.
+"""Exports, each in a thread of its own: into a folder of this machine, or from there into a bucket.
 
-DuckDB itself never reaches a bucket: it writes into a folder, and this program uploads what is there.
+The confined process that runs the COPY never reaches a bucket: it writes into a folder, and this program uploads what
+is there.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import duckdb
-
+from graph_platform.confined.process import ConfinedProcess
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.private import FILE_MODE, private_folder
+from graph_platform.private import private_folder
 from graph_platform.storage.protocol import Storage
 from graph_platform.storage.scratch import scratch_folder
-from graph_platform.warehouse.duckdb.file import literal, plain
-from graph_platform.warehouse.duckdb.types import plain_type
 from graph_platform.warehouse.own_exports import OwnExport, OwnExports
-from graph_platform.warehouse.protocol import ExportProgress, ExportState
+from graph_platform.warehouse.protocol import ExportProgress, ExportState, Refusal
 
 FILE_NAME = "part-0.parquet"
 UPLOADED_FILE_BYTES = 256 * 1024**2
 """About how large the files of an uploaded export are. A cancellation waits for the one that is on its way."""
 
 
-@dataclass(kw_only=True)
+@dataclass
 class _Export(OwnExport):
-    cursor: duckdb.DuckDBPyConnection
+    """`process` is the one that runs its statement, while it does."""
+
+    process: ConfinedProcess | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def run_by(self, process: ConfinedProcess) -> Iterator[None]:
+        """Let it be stopped by ending the process, and only until the process is somebody else's."""
+        with self.lock:
+            self.process = process
+        try:
+            if self.stop.is_set():
+                raise _Stopped
+            yield
+        finally:
+            with self.lock:
+                self.process = None
+
+    def end(self) -> None:
+        """Stop the statement, if there is one just now."""
+        with self.lock:
+            if self.process is not None:
+                self.process.end()
 
 
 class _Stopped(Exception):
-    """The export was cancelled between two uploads."""
+    """The export was cancelled before or between two steps."""
+
+
+Copy = Callable[[Path, str, Callable[[ConfinedProcess], AbstractContextManager[None]]], int]
+"""Writes a result to a file, or with the option for it to a folder of several, and returns its rows. The process that
+does it is told before.
+"""
 
 
 class Exports:
@@ -51,39 +77,29 @@ class Exports:
         self._bucket = bucket
         self._exports = OwnExports[_Export]()
 
-    def submit(self, query_id: str, query: str, uri: str, cursor: Callable[[], duckdb.DuckDBPyConnection]) -> None:
-        """Begin to write. The cursor is the export's own, and is closed with it.
-
-        Args:
-            query: DuckDB's SQL.
-        """
-        write: Callable[[_Export, str], int]
+    def submit(self, query_id: str, uri: str, copy: Copy) -> None:
+        """Begin to write."""
+        write: Callable[[_Export, Copy], int]
         if self._bucket is not None and self._folder is not None:
             write = partial(_upload, self._folder, self._bucket, self._bucket.key(uri))
         else:
-            write = partial(_copy, _made(local_folder(uri)) / FILE_NAME, "")
-        export = _Export(cursor=cursor())
-        try:
-            self._exports.add(query_id, export)
-        except PlatformError:
-            export.cursor.close()
-            raise
-        threading.Thread(target=_run, args=(export, query, write), name=f"export-{query_id}", daemon=True).start()
+            write = partial(_write, _made(local_folder(uri)) / FILE_NAME)
+        export = _Export()
+        self._exports.add(query_id, export)
+        threading.Thread(target=_run, args=(export, copy, write), name=f"export-{query_id}", daemon=True).start()
 
     def poll(self, query_id: str, wait_seconds: float) -> ExportProgress:
         """The outcome, if there is one by then; UNKNOWN for an export of another process."""
         return self._exports.poll(query_id, wait_seconds)
 
     def cancel(self, query_id: str) -> None:
-        """Interrupt the export and wait until its thread has let go of the file, or has uploaded the one at hand."""
+        """End the process and wait until the thread has let go of the files, or has uploaded the one at hand."""
         export = self._exports.find(query_id)
         if export is None:
             return
         export.stop.set()
-        # An interrupt that comes before the statement has begun is lost, so it is repeated until the thread ends.
         while not export.done.is_set():
-            with suppress(duckdb.Error):  # the thread may have closed it just now
-                export.cursor.interrupt()
+            export.end()
             export.done.wait(0.05)
 
     def close(self) -> None:
@@ -92,48 +108,36 @@ class Exports:
             self.cancel(query_id)
 
 
-def _run(export: _Export, query: str, write: Callable[[_Export, str], int]) -> None:
+def _run(export: _Export, copy: Copy, write: Callable[[_Export, Copy], int]) -> None:
     try:
-        export.outcome = ExportProgress(ExportState.FINISHED, rows=write(export, query))
-    except _Stopped:
-        export.outcome = ExportProgress(ExportState.FAILED, error="the export was cancelled")
+        export.outcome = ExportProgress(ExportState.FINISHED, rows=write(export, copy))
+    except Refusal as refused:
+        error = refused.message + (f" ({refused.hint})" if refused.hint else "")
+        export.outcome = ExportProgress(ExportState.FAILED, error=error)
     except PlatformError as error:
-        # Storage that does not answer now is worth another attempt, as a warehouse is that forgot the query.
+        # What does not answer now is worth another attempt, as a warehouse is that forgot the query.
         state = ExportState.UNKNOWN if error.code is ErrorCode.BACKEND_UNREACHABLE else ExportState.FAILED
         export.outcome = ExportProgress(state, error=error.message)
     except Exception as error:  # noqa: BLE001 - whatever it was, the caller learns it from the poll
-        export.outcome = ExportProgress(ExportState.FAILED, error=plain(str(error)) or type(error).__name__)
+        export.outcome = ExportProgress(ExportState.FAILED, error=str(error) or type(error).__name__)
     finally:
+        if export.stop.is_set() and export.outcome.state is not ExportState.FINISHED:
+            export.outcome = ExportProgress(ExportState.FAILED, error="the export was cancelled")
         export.done.set()
-        export.cursor.close()
 
 
-def _copy(target: Path, options: str, export: _Export, query: str) -> int:
-    """Write the result to one file, or with the option for it to a folder of several; returns its rows."""
-    relation = export.cursor.sql(query)
-    columns = ", ".join(
-        _quoted(name)
-        if str(kind) == plain_type(kind)
-        else f"CAST({_quoted(name)} AS {plain_type(kind)}) AS {_quoted(name)}"
-        for name, kind in zip(relation.columns, relation.types, strict=True)
-    )
-    row = export.cursor.execute(
-        f"COPY (SELECT {columns} FROM ({query})) TO {literal(str(target))} "  # noqa: S608
-        f"(FORMAT parquet, COMPRESSION zstd{options})"
-    ).fetchone()
-    if target.is_file():
-        target.chmod(FILE_MODE)  # as storage keeps every file, whatever the umask
-    return int(row[0]) if row else 0
+def _write(target: Path, export: _Export, copy: Copy) -> int:
+    return copy(target, "", export.run_by)
 
 
-def _upload(scratch: Path, bucket: Storage, key: str, export: _Export, query: str) -> int:
+def _upload(scratch: Path, bucket: Storage, key: str, export: _Export, copy: Copy) -> int:
     """Write the whole result on this machine, then upload it; returns its rows.
 
     Only what DuckDB has finished is uploaded: a query that fails on its last row leaves nothing in the bucket.
     """
-    with scratch_folder(scratch) as folder:
-        files = folder.resolve() / "files"  # what DuckDB was allowed is the real path
-        rows = _copy(files, f", FILE_SIZE_BYTES {UPLOADED_FILE_BYTES}", export, query)
+    with scratch_folder(scratch.resolve()) as folder:
+        files = folder / "files"
+        rows = copy(files, f", FILE_SIZE_BYTES {UPLOADED_FILE_BYTES}", export.run_by)
         for file in sorted(files.iterdir()):
             if export.stop.is_set():
                 raise _Stopped
@@ -173,7 +177,3 @@ def _make(folder: Path) -> None:
             private_folder(folder)
             return
     private_folder(folder)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.warehouse.duckdb.text import literal, unreachable
 
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
@@ -17,8 +18,27 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 }
 
 
-def connected(path: Path) -> duckdb.DuckDBPyConnection:
-    """The file, opened read-only.
+@dataclass(frozen=True)
+class Locked:
+    """What an open file may do.
+
+    Args:
+        storage: the folder below which it may write, empty for none.
+        scratch: the folder for what does not fit into memory, empty for none: a statement then has to fit.
+        threads: of one statement; 0 for as many as there are cores.
+        memory_bytes: from which on it writes into `scratch`.
+        prelude: statements that it runs once.
+    """
+
+    storage: str
+    scratch: str
+    threads: int
+    memory_bytes: int
+    prelude: str
+
+
+def opened(path: Path, locked: Locked) -> duckdb.DuckDBPyConnection:
+    """The file, opened read-only; it reads nothing but itself, and writes only where it may.
 
     Raises:
         PlatformError: BACKEND_UNREACHABLE, if it is missing, locked by another process, or no database.
@@ -29,55 +49,24 @@ def connected(path: Path) -> duckdb.DuckDBPyConnection:
         hint = "set GRAPH_PLATFORM_WAREHOUSE to duckdb:///FILE, or create the file"
         raise PlatformError(ErrorCode.BACKEND_UNREACHABLE, message, hint)
     try:
-        return duckdb.connect(str(path), read_only=True, config=_CONFIG)
+        connection = duckdb.connect(str(path), read_only=True, config=_CONFIG)
+        for statement in _statements(locked):
+            connection.execute(statement)
     except duckdb.Error as error:
-        raise unreachable(path, error) from error
+        raise unreachable(path, str(error)) from error
+    return connection
 
 
-def lock_down(
-    connection: duckdb.DuckDBPyConnection, path: Path, storage: Path | None, threads: int, memory_limit: str
-) -> None:
-    """Let the database read nothing but its file and write nothing but below `storage`, for as long as it is open.
-
-    Raises:
-        PlatformError: INVALID_STATE, if this process has locked it down with another folder.
-    """
-    folder = f"{storage.resolve()}/" if storage else None
-    state = connection.execute("SELECT current_setting('lock_configuration'), current_setting('allowed_directories')")
-    locked, allowed = state.fetchone() or (False, [])
-    if locked:
-        if folder and folder not in allowed:
-            message = f"this process already uses the warehouse {path} with another storage folder"
-            raise PlatformError(ErrorCode.INVALID_STATE, message, "close it first, or use a process for each")
-        return
-    # The zone and the calendar are an extension that the wheel has built in.
-    statements = ["LOAD icu", "SET GLOBAL TimeZone = 'UTC'", "SET GLOBAL integer_division = true"]
-    if threads:
-        statements.append(f"SET GLOBAL threads = {int(threads)}")
-    if memory_limit:
-        statements.append(f"SET GLOBAL memory_limit = {literal(memory_limit)}")
-    if folder:
-        statements.append(f"SET GLOBAL allowed_directories = [{literal(folder)}]")
-    for statement in (*statements, "SET GLOBAL enable_external_access = false", "SET GLOBAL lock_configuration = true"):
-        connection.execute(statement)
-
-
-def unreachable(path: Path, error: duckdb.Error) -> PlatformError:
-    """The error of a file that cannot be used, with who holds it."""
-    text = str(error)
-    holder = re.search(r"lock is held in (.+?)\. ", text + " ")
-    if holder:
-        message = f"the warehouse {path} is open for writing in {holder[1]}"
-        return PlatformError(ErrorCode.BACKEND_UNREACHABLE, message, "end that process, or let it close the file")
-    return PlatformError(ErrorCode.BACKEND_UNREACHABLE, f"the warehouse {path} cannot be used: {plain(text)}")
-
-
-def plain(text: str) -> str:
-    """DuckDB's message without its own rendering of the SQL, which is not the user's text."""
-    kept = re.split(r"\n+LINE |\n\tCandidate functions:", text, maxsplit=1)[0]
-    return " ".join(re.sub(r"^[A-Z][\w ]*? Error: ", "", kept.strip()).split())
-
-
-def literal(text: str) -> str:
-    """A text as DuckDB's SQL writes it."""
-    return "'" + text.replace("'", "''") + "'"
+def _statements(locked: Locked) -> tuple[str, ...]:
+    return (
+        "LOAD icu",  # the zone and the calendar, an extension that the wheel has built in
+        "SET GLOBAL TimeZone = 'UTC'",
+        "SET GLOBAL integer_division = true",
+        f"SET GLOBAL temp_directory = {literal(locked.scratch)}",
+        f"SET GLOBAL memory_limit = '{locked.memory_bytes}B'",
+        *([f"SET GLOBAL threads = {locked.threads}"] if locked.threads else []),
+        *([f"SET GLOBAL allowed_directories = [{literal(locked.storage)}]"] if locked.storage else []),
+        "SET GLOBAL enable_external_access = false",
+        "SET GLOBAL lock_configuration = true",
+        locked.prelude,
+    )

@@ -1,0 +1,100 @@
+"""What a confined process and the one that started it say to each other: frames over a pair of sockets.
+
+A frame is a kind, the number of the request that it belongs to, and bytes. What the bytes mean is the program's.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from dataclasses import dataclass
+from enum import IntEnum
+
+MOST_BYTES = 64 * 1024**2
+"""The longest content of a frame: whoever asks must not need the memory that the process that answers may not have."""
+
+_HEADER = struct.Struct("!BQQ")  # kind, number of the request, length of the content
+
+
+class Kind(IntEnum):
+    """Who says it: OPEN, REQUEST and INTERRUPT the starting side, the others the process."""
+
+    OPEN = 1
+    REQUEST = 2
+    INTERRUPT = 3
+    READY = 4
+    FAILED = 5
+    ANSWER = 6
+    INTERRUPTED = 7
+    OUT_OF_MEMORY = 8
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One message."""
+
+    kind: Kind
+    number: int = 0
+    content: bytes = b""
+
+
+class Gone(Exception):
+    """The other side has closed, or says what is no frame."""
+
+
+def send(to: socket.socket, frame: Frame) -> None:
+    """Send a whole frame.
+
+    Raises:
+        Gone: the other side has closed.
+    """
+    try:
+        to.sendall(_HEADER.pack(frame.kind, frame.number, len(frame.content)))
+        to.sendall(frame.content)
+    except OSError as error:
+        raise Gone from error
+
+
+class Reader:
+    """Reads frames, and keeps what it has of one when a wait for the rest comes to its end."""
+
+    def __init__(self, source: socket.socket) -> None:
+        self._source = source
+        self._read = bytearray()
+
+    def frame(self, wait_seconds: float | None = None) -> Frame | None:
+        """The next frame, None if there is none within the time; `wait_seconds` None waits for ever.
+
+        Raises:
+            Gone: the other side has closed.
+        """
+        if not self._fill(_HEADER.size, wait_seconds):
+            return None
+        kind, number, length = _HEADER.unpack_from(self._read)
+        if length > MOST_BYTES:
+            raise Gone
+        # What has begun to come comes at once, or its sender is gone.
+        if not self._fill(_HEADER.size + length, wait_seconds):
+            return None
+        content = bytes(self._read[_HEADER.size : _HEADER.size + length])
+        del self._read[: _HEADER.size + length]
+        try:
+            return Frame(Kind(kind), number, content)
+        except ValueError as error:
+            raise Gone from error
+
+    def _fill(self, count: int, wait_seconds: float | None) -> bool:
+        while len(self._read) < count:
+            try:
+                self._source.settimeout(wait_seconds)
+                received = self._source.recv(min(1024**2, count - len(self._read)))
+            except TimeoutError:
+                return False
+            except BlockingIOError:  # a wait of nothing
+                return False
+            except OSError as error:
+                raise Gone from error
+            if not received:
+                raise Gone
+            self._read += received
+        return True

@@ -1,0 +1,125 @@
+"""A bounded number of confined processes of one kind, each of which does one thing at a time.
+
+So what one request costs its process, no other request is in: who is guilty needs no search, and nothing is asked
+twice.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from graph_platform.confined.process import ConfinedProcess
+
+_PATIENCE_SECONDS = 0.2
+"""How long each process must have been at one request before another one is started, which takes about as long: many
+short requests are done sooner by those that there are.
+"""
+
+
+class PoolClosed(Exception):
+    """The pool is closed, or was while this waited."""
+
+
+class ProcessPool:
+    """Safe to use from several threads.
+
+    Args:
+        start: starts a process; what it raises goes to whoever needed it.
+        most: how many there may be at once.
+    """
+
+    def __init__(self, start: Callable[[], ConfinedProcess], most: int) -> None:
+        self._start = start
+        self._most = max(1, most)
+        self._changed = threading.Condition()
+        self._idle: list[ConfinedProcess] = []
+        self._busy: dict[ConfinedProcess, float] = {}  # since when
+        self._starting = False
+        self._closed = False
+
+    @contextmanager
+    def one(self) -> Iterator[ConfinedProcess]:
+        """A process that nobody else asks meanwhile, started if need be. One that ended is not used again.
+
+        Raises:
+            PoolClosed.
+        """
+        process = self._taken()
+        try:
+            yield process
+        finally:
+            self._returned(process)
+
+    @property
+    def busy(self) -> tuple[ConfinedProcess, ...]:
+        """Those that are being asked."""
+        with self._changed:
+            return tuple(self._busy)
+
+    @property
+    def processes(self) -> tuple[ConfinedProcess, ...]:
+        """Those that there are."""
+        with self._changed:
+            return (*self._idle, *self._busy)
+
+    def close(self) -> None:
+        """End every process, also in the midst of a request; a second call does nothing."""
+        with self._changed:
+            self._closed = True
+            ended = (*self._idle, *self._busy)
+            self._idle.clear()
+            self._changed.notify_all()
+        for process in ended:
+            process.end()
+
+    def _taken(self) -> ConfinedProcess:
+        with self._changed:
+            while True:
+                if self._closed:
+                    raise PoolClosed
+                while self._idle:
+                    process = self._idle.pop()
+                    if process.alive:
+                        self._busy[process] = time.monotonic()
+                        return process
+                left = self._until_a_start()
+                if left is not None and left <= 0:
+                    self._starting = True
+                    break
+                self._changed.wait(left)
+        return self._begun()
+
+    def _until_a_start(self) -> float | None:
+        """Seconds until another process may be started if nothing changes; None while none may be."""
+        if self._starting or len(self._busy) >= self._most:
+            return None
+        return max(self._busy.values()) + _PATIENCE_SECONDS - time.monotonic() if self._busy else 0.0
+
+    def _begun(self) -> ConfinedProcess:
+        process = None
+        try:
+            process = self._start()
+        finally:
+            with self._changed:
+                self._starting = False
+                closed = self._closed
+                if process is not None and not closed:
+                    self._busy[process] = time.monotonic()
+                self._changed.notify_all()
+        if closed:
+            process.end()
+            raise PoolClosed
+        return process
+
+    def _returned(self, process: ConfinedProcess) -> None:
+        with self._changed:
+            self._busy.pop(process, None)
+            closed = self._closed
+            if process.alive and not closed:
+                self._idle.append(process)
+            self._changed.notify_all()
+        if closed:
+            process.end()

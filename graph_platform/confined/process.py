@@ -1,0 +1,270 @@
+"""The starting side of a confined process: starts it, asks it, stops it at its limits, and tells what ended it.
+
+Memory is kept by the kernel, time by the clock here: what does not stop within a second of being told is killed. A
+process that was killed, crashed or came to the end of its memory is never asked again; `pool` starts another one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import IO
+
+from graph_platform.confined.ending import Cause, Ending, ending
+from graph_platform.confined.frames import Frame, Gone, Kind, Reader, send
+
+GRACE_SECONDS = 1.0
+"""How long a process has to stop what it was told to stop, before it is killed."""
+
+_LOG_TAIL_BYTES = 16 * 1024
+# What a program needs of the environment; the rest is settings and secrets of others, and it runs what users wrote.
+_KEPT = ("PATH", "HOME", "TMPDIR", "TZ", "LANG", "LANGUAGE", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
+_KEPT_PREFIXES = ("LC_", "PYTHON")
+
+
+class Stopped(Exception):
+    """What was asked has no answer: the process was stopped at a limit, or ended."""
+
+    def __init__(self, ending: Ending) -> None:
+        super().__init__(f"{ending.cause}: {ending.how}")
+        self.ending = ending
+
+
+class NotReady(Exception):
+    """The program could not be made ready; `content` is what it said of it."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__()
+        self.content = content
+
+
+class ConfinedProcess:
+    """A process of its own that runs one module, whose last line is `graph_platform.confined.program.serve(…)`.
+
+    It may be asked by one thread at a time; any thread may end it.
+
+    Args:
+        module: the module's name.
+        opening: what the program is made ready from.
+        memory_bytes: what it may take beside what it has once it is ready.
+        environment: variables that the program needs beside those of every process.
+        start_seconds: time limit of the start.
+        on_end: called once when the process is no more.
+
+    Raises:
+        NotReady: the program says why.
+        Stopped: it ended, or was killed at the time limit, before it was ready.
+    """
+
+    def __init__(
+        self,
+        module: str,
+        opening: bytes,
+        *,
+        memory_bytes: int,
+        environment: Mapping[str, str] = MappingProxyType({}),
+        start_seconds: float = 60.0,
+        on_end: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._on_end = on_end
+        self._lock, self._used = threading.Lock(), threading.Lock()
+        self._ended: Ending | None = None
+        self._peak: int | None = None
+        self._number = 0
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the process has ended
+        self._connection, theirs = socket.socketpair()
+        with theirs:
+            command = [sys.executable, "-X", "faulthandler", "-m", module]
+            command += [str(theirs.fileno()), str(os.getpid()), str(memory_bytes)]
+            try:
+                self._process = _started(command, {**_own_environment(), **environment}, theirs.fileno(), self._log)
+            except BaseException:
+                self._connection.close()
+                self._log.close()
+                on_end()
+                raise
+        self._reader = Reader(self._connection)
+        with self._use():
+            self._tell(Frame(Kind.OPEN, 0, opening), start_seconds)
+            first = self._hear(start_seconds)
+            if first is None:
+                raise Stopped(self.end(Cause.TIME))
+            if first.kind is not Kind.READY:
+                self.end()
+                raise NotReady(first.content)
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be asked. One that was killed from outside meanwhile is found here."""
+        if self._ended is None:
+            with contextlib.suppress(Stopped), self._use():
+                # Nothing comes unasked, so that whatever is there to be read is its end.
+                if self._hear(0.0) is not None:
+                    self.end()
+        return self._ended is None
+
+    def ask(self, request: bytes, limit_seconds: float | None = None) -> bytes:
+        """The program's answer.
+
+        Args:
+            limit_seconds: time limit, None for none.
+
+        Raises:
+            Stopped: there is no answer. The process lives on only if it stopped in time after it was told to.
+        """
+        with self._use():
+            self._number += 1
+            self._tell(Frame(Kind.REQUEST, self._number, request), limit_seconds)
+            answer = self._hear(limit_seconds)
+            if answer is None:
+                self._tell(Frame(Kind.INTERRUPT, self._number), GRACE_SECONDS)
+                answer = self._hear(GRACE_SECONDS)
+            if answer is None:
+                raise Stopped(self.end(Cause.TIME))
+            if answer.kind is Kind.INTERRUPTED and answer.number == self._number:
+                raise Stopped(Ending(Cause.TIME))
+            if answer.kind is not Kind.ANSWER or answer.number != self._number:
+                raise Stopped(self.end(Cause.CRASHED))
+            return answer.content
+
+    def end(self, cause: Cause = Cause.STOPPED) -> Ending:
+        """Kill it, wait until it is no more, and tell how it ended; for whoever is asking it, that is the `cause`."""
+        with self._lock:
+            if self._ended is None:
+                self._ended = self._killed(cause)
+            ended = self._ended
+        if self._used.acquire(blocking=False):  # else whoever uses the connection closes it
+            self._connection.close()
+            self._used.release()
+        return ended
+
+    @contextlib.contextmanager
+    def _use(self) -> Iterator[None]:
+        """Use the connection, one thread at a time. What ends badly, a Ctrl-C too, leaves nobody to be asked again."""
+        with self._used:
+            try:
+                yield
+            except Stopped:
+                raise
+            except BaseException:
+                self.end()
+                raise
+            finally:
+                if self._ended is not None:
+                    self._connection.close()
+
+    def _killed(self, cause: Cause) -> Ending:
+        # One that ended by itself keeps its own status. Its id is its own until it has been waited for.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        status = self._process.wait()
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)  # wakes whoever is reading
+        found = ending(status, _tail(self._log), self._peak)
+        self._log.close()
+        self._on_end()
+        return found if status != -signal.SIGKILL else replace(found, cause=cause)
+
+    def _tell(self, frame: Frame, limit_seconds: float | None) -> None:
+        self._connection.settimeout(limit_seconds)
+        try:
+            send(self._connection, frame)
+        except Gone as gone:
+            raise Stopped(self.end(Cause.KILLED)) from gone
+
+    def _hear(self, seconds: float | None) -> Frame | None:
+        """The next frame, None if there is none in time."""
+        deadline = None if seconds is None else time.monotonic() + seconds
+        try:
+            while True:
+                left = None if deadline is None else max(0.0, deadline - time.monotonic())
+                frame = self._reader.frame(left)
+                if frame is None or frame.kind is not Kind.OUT_OF_MEMORY:
+                    return frame
+                self._peak = int(frame.content)  # its last word: what follows is its end
+        except (Gone, ValueError) as gone:
+            # Nobody here has ended it, or `end` has and tells with which cause.
+            raise Stopped(self.end(Cause.KILLED)) from gone
+
+
+@dataclass(frozen=True)
+class _Order:
+    """A process to be started."""
+
+    started: Future[subprocess.Popen[bytes]]
+    command: list[str]
+    environment: dict[str, str]
+    connection: int
+    log: IO[bytes]
+
+
+class _Starter:
+    """Starts processes in one thread that lives as long as this process does.
+
+    The kernel sends the signal that ends a process with its parent when the *thread* that started it ends: started in
+    a thread of a pool, it would be killed in the midst of its work.
+    """
+
+    def __init__(self) -> None:
+        self._wanted: queue.SimpleQueue[_Order]
+        self._lock = threading.Lock()
+        self._owner = 0
+
+    def start(
+        self, command: list[str], environment: dict[str, str], connection: int, log: IO[bytes]
+    ) -> subprocess.Popen[bytes]:
+        """Start a program that inherits one file descriptor, `connection`, and writes to `log`."""
+        started: Future[subprocess.Popen[bytes]] = Future()
+        with self._lock:
+            if self._owner != os.getpid():  # a thread does not come along through a fork
+                self._owner, self._wanted = os.getpid(), queue.SimpleQueue()
+                threading.Thread(target=self._run, args=(self._wanted,), name="starts-processes", daemon=True).start()
+            self._wanted.put(_Order(started, command, environment, connection, log))
+        return started.result()
+
+    def _run(self, wanted: queue.SimpleQueue[_Order]) -> None:
+        while True:
+            order = wanted.get()
+            try:
+                order.started.set_result(
+                    subprocess.Popen(
+                        order.command,
+                        stdin=subprocess.DEVNULL,
+                        stdout=order.log,
+                        stderr=order.log,
+                        pass_fds=(order.connection,),
+                        env=order.environment,
+                        start_new_session=True,  # a Ctrl-C at the terminal is the starting side's to handle
+                    )
+                )
+            except BaseException as error:  # noqa: BLE001 - whoever asked for it gets it
+                order.started.set_exception(error)
+
+
+_started = _Starter().start
+
+
+def _own_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_KEPT_PREFIXES)}
+
+
+def _tail(log: IO[bytes]) -> str:
+    log.seek(max(0, log.seek(0, os.SEEK_END) - _LOG_TAIL_BYTES))
+    return log.read().decode(errors="replace")

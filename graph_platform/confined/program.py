@@ -1,0 +1,187 @@
+"""The side of the confined process: it dies with the one that started it, takes no more memory than it was given, and
+answers one request after the other.
+
+Little more than the standard library is imported here: what a process imports is what its start costs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import queue
+import re
+import resource
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn, Protocol
+
+from graph_platform.confined.ending import OUT_OF_MEMORY_STATUS
+from graph_platform.confined.frames import MOST_BYTES, Frame, Gone, Kind, Reader, send
+from graph_platform.private import keep_private
+
+_PR_SET_PDEATHSIG = 1
+_MEMORY = re.compile(r"^(VmData|VmHWM):\s+(\d+) kB", re.MULTILINE)
+
+
+class Program(Protocol):
+    """What runs in a confined process."""
+
+    def answer(self, request: bytes) -> bytes:
+        """Answer one request.
+
+        Raises:
+            OutOfMemory, Interrupted, LastAnswer.
+        """
+        ...
+
+    def interrupt(self) -> None:
+        """Stop what is being answered; called from another thread. A request that only begins may miss it."""
+        ...
+
+
+class OutOfMemory(Exception):
+    """The program came to the end of its memory, as a `MemoryError` says too. It is never asked again."""
+
+
+class Interrupted(Exception):
+    """The request was stopped because that was asked for."""
+
+
+class LastAnswer(Exception):
+    """The answer to a request after which the program cannot be used."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__()
+        self.content = content
+
+
+class NotOpened(Exception):
+    """The program could not be made ready; `content` says why."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__()
+        self.content = content
+
+
+def serve(opened: Callable[[bytes], Program]) -> NoReturn:
+    """Be a confined process, started by `graph_platform.confined.process`.
+
+    Args:
+        opened: makes the program ready, from what the starting side says. What it takes for that is not counted: the
+            limit of memory is what the process has then, and the allowance.
+    """
+    keep_private()
+    number, starter, allowance = map(int, sys.argv[1:4])
+    connection = socket.socket(fileno=number)
+    _die_with(starter)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold the data, and takes its time
+    with contextlib.suppress(Gone):
+        _serve(connection, opened, allowance)
+    os._exit(0)  # whatever a thread of the program still does
+
+
+def _serve(connection: socket.socket, opened: Callable[[bytes], Program], allowance: int) -> None:
+    reader = Reader(connection)
+    opening = reader.frame()
+    if opening is None:
+        return
+    try:
+        program = opened(opening.content)
+    except NotOpened as refused:
+        send(connection, Frame(Kind.FAILED, 0, refused.content))
+        return
+    asked = _Asked(program)
+    threading.Thread(target=asked.read, args=(reader,), daemon=True).start()
+    limit_memory(allowance)
+    send(connection, Frame(Kind.READY))
+    while True:
+        request = asked.begin()
+        last = False
+        try:
+            answer = Frame(Kind.ANSWER, request.number, program.answer(request.content))
+        except Interrupted:
+            answer = Frame(Kind.INTERRUPTED, request.number)
+        except LastAnswer as given:
+            answer, last = Frame(Kind.ANSWER, request.number, given.content), True
+        except (MemoryError, OutOfMemory):
+            _end_out_of_memory(connection, request)
+        finally:
+            asked.end()
+        if len(answer.content) > MOST_BYTES:
+            _end_out_of_memory(connection, request)
+        send(connection, answer)
+        if last:
+            return
+
+
+class _Asked:
+    """What is asked of the program, read in a thread of its own so that an interrupt is heard."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._requests: queue.SimpleQueue[Frame] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._number: int | None = None
+
+    def read(self, reader: Reader) -> None:
+        """Read until the starting side is gone, and end the process then: a statement may take for ever."""
+        with contextlib.suppress(Gone):
+            while (frame := reader.frame()) is not None:
+                if frame.kind is Kind.REQUEST:
+                    self._requests.put(frame)
+                elif frame.kind is Kind.INTERRUPT:
+                    self._interrupt(frame.number)
+        os._exit(0)
+
+    def begin(self) -> Frame:
+        """The next request, once there is one."""
+        request = self._requests.get()
+        with self._lock:
+            self._number = request.number
+        return request
+
+    def end(self) -> None:
+        """The request is answered: an interrupt that still comes for it finds nothing."""
+        with self._lock:
+            self._number = None
+
+    def _interrupt(self, number: int) -> None:
+        with self._lock:
+            if self._number == number:
+                self._program.interrupt()
+
+
+def _end_out_of_memory(connection: socket.socket, request: Frame) -> NoReturn:
+    """Say how much it was, if there is memory left for that, and end: what an allocator left half done is not known."""
+    with contextlib.suppress(MemoryError, OSError, Gone):
+        peak = str(memory()["VmHWM"]).encode()
+        send(connection, Frame(Kind.OUT_OF_MEMORY, request.number, peak))
+    os._exit(OUT_OF_MEMORY_STATUS)
+
+
+def limit_memory(allowance: int) -> None:
+    """Let this process take `allowance` bytes beside what it has now.
+
+    RLIMIT_DATA counts private memory that can be written, and that is what allocators ask for. RLIMIT_AS would count
+    what a database only reserves, or maps of its file, which is terabytes for some.
+    """
+    limit = memory()["VmData"] + allowance
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+def memory(process: int | str = "self") -> dict[str, int]:
+    """Memory of a process in bytes: `VmData`, of which there is a limit, and `VmHWM`, the most in use at once."""
+    status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
+    return {name: int(kilobytes) * 1024 for name, kilobytes in _MEMORY.findall(status)}
+
+
+def _die_with(starter: int) -> None:
+    """Have the kernel end this process with the one that started it, even while native code runs here."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != starter:  # it died before that was said
+        os._exit(0)
