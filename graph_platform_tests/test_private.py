@@ -71,7 +71,7 @@ def test_nothing_of_a_home_is_open_to_others_after_all_that_makes_files_in_it(tm
             stderr=subprocess.DEVNULL,
         ):
             try:
-                until(lambda: _answers(port), "the UI does not answer")
+                until(lambda: _answers(port), "the UI does not answer", seconds=180)
                 there = {"GRAPH_PLATFORM_DAGSTER_URL": f"http://127.0.0.1:{port}"}
                 cli.json("snapshot", "create", "flights", "--name", "another", **there)
                 assert (home / "dagster" / "storage").exists(), "Dagster has captured what the run printed"
