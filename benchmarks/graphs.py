@@ -17,10 +17,10 @@ from benchmarks.measure import Outcome, pairs
 from graph_platform.engine.build import BuildRequest
 from graph_platform.engine.load import copy_statement
 from graph_platform.engine.process import build_database
-from graph_platform.instance.local import LocalRuntime
-from graph_platform.instance.protocol import InstanceSpec, Presence
-from graph_platform.snapshot.manifest import Manifest, ManifestColumn, ManifestFile, ManifestTable
+from graph_platform.runtime.local.runtime import LocalRuntime
+from graph_platform.runtime.protocol import InstanceSpec, Presence
 from graph_platform.storage.connect import open_storage
+from graph_platform.stored.manifest import Manifest, ManifestColumn, ManifestFile, ManifestTable
 
 NODES, EDGES = 1_000_000, 5_000_000
 MEMORY = 4 * 1024**3

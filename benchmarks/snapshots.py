@@ -13,7 +13,7 @@ import duckdb
 
 from benchmarks.measure import Outcome, Silent, pairs
 from graph_platform.catalog.embedded import EmbeddedPostgres
-from graph_platform.mapping.model import MappingDefinition
+from graph_platform.mapping.definition.model import MappingDefinition
 from graph_platform.platform import Platform
 from graph_platform.progress import Attribution
 from graph_platform.settings import Settings

@@ -26,23 +26,23 @@ from graph_platform.catalog import mappings, snapshots
 from graph_platform.catalog.catalog import Catalog
 from graph_platform.catalog.embedded import EmbeddedPostgres
 from graph_platform.catalog.export_jobs import ExportDefinition, JobHolder
-from graph_platform.catalog.owner import this_process
 from graph_platform.catalog.snapshots import SnapshotRequest
-from graph_platform.mapping.data_checks import DataChecks
-from graph_platform.mapping.model import MappingDefinition
-from graph_platform.mapping.resolved import export_statement
+from graph_platform.mapping.checks.data import DataChecks
+from graph_platform.mapping.definition.model import MappingDefinition
+from graph_platform.mapping.definition.resolved import export_statement
 from graph_platform.platform import Platform
+from graph_platform.processes.owner import this_process
 from graph_platform.progress import Attribution
+from graph_platform.proving.data_checks import check_data
+from graph_platform.proving.validation import validate_on
 from graph_platform.settings import Settings
 from graph_platform.snapshot.export import ExportRun, run_exports
-from graph_platform.snapshot.layout import mapping_folder
 from graph_platform.snapshot.lease import LeaseKeeper
 from graph_platform.storage.connect import open_storage
+from graph_platform.stored.layout import mapping_folder
 from graph_platform.warehouse.connect import open_warehouse
-from graph_platform.warehouse.data_checks import check_data
 from graph_platform.warehouse.protocol import Warehouse
 from graph_platform.warehouse.trino.refusals import AFTER, BEFORE
-from graph_platform.warehouse.validation import validate_on
 from graph_platform_tests.services.proxy import Proxy
 from graph_platform_tests.services.trino import VERSION, TrinoServer, fetched, java
 

@@ -1,7 +1,7 @@
 """What can go wrong, as data: one table of codes for operations, command line and documentation.
 
 Every error that a user can meet is a `PlatformError` with a code of this table. Problems inside a mapping are
-`graph_platform.mapping.report.Problem`s; a report that has any becomes one `VALIDATION_FAILED`.
+`graph_platform.mapping.checks.report.Problem`s; a report that has any becomes one `VALIDATION_FAILED`.
 """
 
 from __future__ import annotations

@@ -18,30 +18,30 @@ from graph_platform.catalog.catalog import Catalog
 from graph_platform.catalog.limits import Work
 from graph_platform.catalog.records import InstanceRecord, MappingRecord, SnapshotRecord
 from graph_platform.catalog.transition import Session
+from graph_platform.durations import parse_duration
 from graph_platform.engine.parameters import check_question
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.instance.connect import open_runtime
 from graph_platform.instance.listing import list_as_seen
-from graph_platform.instance.protocol import Runtime
 from graph_platform.instance.service import InstanceService
-from graph_platform.mapping.data_checks import DataChecks
-from graph_platform.mapping.diff import change_lines
-from graph_platform.mapping.drift import drift, recorded_columns
-from graph_platform.mapping.duration import parse_duration
-from graph_platform.mapping.model import MappingDefinition
-from graph_platform.mapping.report import ValidationReport
-from graph_platform.mapping.suggest import write_suggestion
+from graph_platform.mapping.change.diff import change_lines
+from graph_platform.mapping.change.drift import drift, recorded_columns
+from graph_platform.mapping.checks.data import DataChecks
+from graph_platform.mapping.checks.report import ValidationReport
+from graph_platform.mapping.definition.model import MappingDefinition
+from graph_platform.mapping.suggestion.suggest import write_suggestion
 from graph_platform.progress import Attribution, Reporter
+from graph_platform.proving.proof import relations_of
+from graph_platform.proving.schema_cache import SchemaCache
+from graph_platform.proving.suggestion import suggest_from_query, suggest_from_schema
+from graph_platform.proving.validation import data_checks_mode, validate_on
+from graph_platform.runtime.connect import open_runtime
+from graph_platform.runtime.protocol import Runtime
 from graph_platform.settings import Settings
-from graph_platform.snapshot.proof import relations_of
 from graph_platform.snapshot.service import SnapshotService
 from graph_platform.storage.connect import open_storage
 from graph_platform.storage.protocol import Storage
 from graph_platform.warehouse.connect import open_warehouse
 from graph_platform.warehouse.protocol import Warehouse
-from graph_platform.warehouse.schema_cache import SchemaCache
-from graph_platform.warehouse.suggestion import suggest_from_query, suggest_from_schema
-from graph_platform.warehouse.validation import data_checks_mode, validate_on
 
 
 class Platform:

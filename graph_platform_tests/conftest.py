@@ -18,6 +18,7 @@ from graph_platform.catalog.catalog import Catalog
 from graph_platform.catalog.embedded import EmbeddedPostgres
 from graph_platform_tests.services.buckets import gcs_endpoint, gs_url, s3_endpoint, s3_url
 from graph_platform_tests.services.flights import flights, flights_file, flights_server
+from graph_platform_tests.services.runtimes import runtime, snapshots
 from graph_platform_tests.services.trino import trino_server
 
 __all__ = [
@@ -26,8 +27,10 @@ __all__ = [
     "flights_server",
     "gcs_endpoint",
     "gs_url",
+    "runtime",
     "s3_endpoint",
     "s3_url",
+    "snapshots",
     "trino_server",
 ]
 

@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 
 from graph_platform.engine.build import BuildRequest, BuildResult
 from graph_platform.engine.process import build_database
-from graph_platform.instance.protocol import InstanceSpec
-from graph_platform.snapshot.manifest import Manifest, ManifestColumn, ManifestFile, ManifestTable
+from graph_platform.runtime.protocol import InstanceSpec
 from graph_platform.storage.connect import open_storage
 from graph_platform.storage.protocol import Storage
+from graph_platform.stored.manifest import Manifest, ManifestColumn, ManifestFile, ManifestTable
 
 ATTEMPT = "ada/map-1/v1/snap-1/1"
 MEMORY_BYTES = 128 * 1024**2

@@ -11,12 +11,12 @@ import pytest
 
 from graph_platform.cli import failures, run_here
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.instance.local import LocalRuntime
 from graph_platform.orchestration.assets import remember_asset
 from graph_platform.private import is_own, own_folder
+from graph_platform.proving.schema_cache import SchemaCache
+from graph_platform.runtime.local.runtime import LocalRuntime
 from graph_platform.settings import Settings
 from graph_platform.storage.scratch import scratch_folder
-from graph_platform.warehouse.schema_cache import SchemaCache
 
 
 def test_a_folder_is_made_with_what_is_above_it_and_closed_to_others(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from graph_platform.mapping.model import MappingDefinition
+from graph_platform.mapping.definition.model import MappingDefinition
 from graph_platform.progress import Attribution, DefinitionExported
 from graph_platform.settings import Settings
 

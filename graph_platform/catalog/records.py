@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from graph_platform.mapping.duration import format_duration
+from graph_platform.durations import format_duration
 
 
 def _ready(value: Any) -> Any:

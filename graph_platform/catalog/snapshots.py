@@ -18,12 +18,12 @@ from graph_platform.catalog import export_jobs as jobs
 from graph_platform.catalog.catalog import clock
 from graph_platform.catalog.ids import new_id
 from graph_platform.catalog.mappings import get_version
-from graph_platform.catalog.owner import known_dead
 from graph_platform.catalog.records import ExportJobRecord, SnapshotRecord
 from graph_platform.catalog.states import Entity, ExportJobStatus, InstanceStatus, SnapshotStatus
 from graph_platform.catalog.tables import export_jobs, instances, mappings, snapshots
 from graph_platform.catalog.transition import Session, create, note, transition
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.processes.owner import known_dead
 from graph_platform.progress import Attribution
 
 _GONE = (SnapshotStatus.CANCELLED, SnapshotStatus.DELETING, SnapshotStatus.DELETED)

@@ -22,8 +22,8 @@ from graph_platform.catalog.limits import Work
 from graph_platform.cli import options
 from graph_platform.cli.output import Output
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.file_lock import file_lock
 from graph_platform.orchestration.home import MODULE, prepare
+from graph_platform.processes.lock import file_lock
 from graph_platform.settings import Settings
 
 _MARK = "_GRAPH_PLATFORM_DEV"  # in the environment of everything that this `dev` starts, however deep

@@ -21,12 +21,12 @@ from graph_platform.cli import options
 from graph_platform.cli.dev import find_dev, free_port
 from graph_platform.cli.output import Output
 from graph_platform.errors import PlatformError
-from graph_platform.instance.protocol import Presence
 from graph_platform.orchestration.home import prepare
 from graph_platform.platform import Platform
 from graph_platform.private import private_folder, readable_by_others
+from graph_platform.runtime.protocol import Presence
 from graph_platform.settings import Settings, redacted, without_secrets
-from graph_platform.snapshot.ownership import claim_storage
+from graph_platform.stored.mark import claim_storage
 from graph_platform.warehouse.connect import duckdb_path
 
 _OK, _WARN, _FAIL = "ok", "warn", "fail"

@@ -14,10 +14,10 @@ from graph_platform.cli import options
 from graph_platform.cli.dev import end_dev
 from graph_platform.cli.output import Output
 from graph_platform.errors import PlatformError
-from graph_platform.instance.protocol import Presence
 from graph_platform.orchestration.home import prepare
 from graph_platform.platform import Platform
 from graph_platform.progress import Attribution, DefinitionExported
+from graph_platform.runtime.protocol import Presence
 from graph_platform.settings import Settings, redacted
 
 _EMBEDDED = "embedded:"

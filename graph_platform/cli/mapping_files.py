@@ -19,16 +19,16 @@ from graph_platform.cli.output import Output
 from graph_platform.cli.reading import reading
 from graph_platform.cli.runs import run_job
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.mapping.diff import change_lines, compare
-from graph_platform.mapping.document import (
+from graph_platform.mapping.change.diff import change_lines, compare
+from graph_platform.mapping.checks.report import ValidationReport
+from graph_platform.mapping.definition.document import (
     MAX_DOCUMENT_BYTES,
     check_document_size,
     mapping_json_schema,
     read_mapping,
     write_mapping,
 )
-from graph_platform.mapping.model import MappingDefinition
-from graph_platform.mapping.report import ValidationReport
+from graph_platform.mapping.definition.model import MappingDefinition
 
 _STYLES = {"+": "green", "-": "red", "@": "cyan", "~": "yellow", "!": "bold red"}
 

@@ -8,7 +8,7 @@ import click
 
 from graph_platform.cli import options
 from graph_platform.cli.output import Output
-from graph_platform.instance.server.program import serve as serve_spec
+from graph_platform.server.program import serve as serve_spec
 
 
 @click.command

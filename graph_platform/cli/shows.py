@@ -7,8 +7,8 @@ from rich.text import Text
 
 from graph_platform.cli import options
 from graph_platform.cli.output import Output, instance_status, size
-from graph_platform.mapping.document import write_mapping
-from graph_platform.mapping.model import MappingDefinition
+from graph_platform.mapping.definition.document import write_mapping
+from graph_platform.mapping.definition.model import MappingDefinition
 from graph_platform.platform import Platform
 
 

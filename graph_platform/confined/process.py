@@ -22,8 +22,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import IO
 
-from graph_platform.confined.ending import Cause, Ending, ending
 from graph_platform.confined.frames import Frame, Gone, Kind, Reader, send
+from graph_platform.processes.ending import Cause, Ending, ending
 
 GRACE_SECONDS = 1.0
 """How long a process has to stop what it was told to stop, before it is killed."""

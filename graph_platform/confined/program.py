@@ -20,9 +20,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn, Protocol
 
-from graph_platform.confined.ending import OUT_OF_MEMORY_STATUS
 from graph_platform.confined.frames import MOST_BYTES, Frame, Gone, Kind, Reader, send
 from graph_platform.private import keep_private
+from graph_platform.processes.ending import OUT_OF_MEMORY_STATUS
 
 _PR_SET_PDEATHSIG = 1
 _MEMORY = re.compile(r"^(VmData|VmHWM):\s+(\d+) kB", re.MULTILINE)

@@ -15,8 +15,8 @@ from pathlib import Path
 import duckdb
 
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.file_lock import file_lock
 from graph_platform.private import private_folder
+from graph_platform.processes.lock import file_lock
 
 TABLES: Mapping[str, Mapping[str, str]] = {
     "airlines": {"carrier": "VARCHAR", "name": "VARCHAR"},

@@ -25,8 +25,8 @@ from graph_platform.engine.graph import Progress, create_tables, load_tables
 from graph_platform.engine.protocol import Engine
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.private import keep_private, private_folder
-from graph_platform.snapshot.manifest import Manifest, ManifestDatabase
 from graph_platform.storage.connect import open_storage
+from graph_platform.stored.manifest import Manifest, ManifestDatabase
 
 PR_SET_PDEATHSIG = 1
 

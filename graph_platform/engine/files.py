@@ -14,8 +14,8 @@ from pathlib import Path
 
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.private import private_folder
-from graph_platform.snapshot.manifest import ManifestFile, ManifestTable
 from graph_platform.storage.protocol import Storage
+from graph_platform.stored.manifest import ManifestFile, ManifestTable
 
 UNCOUNTED = -1
 """The rows of a file in a draft, where the warehouse only told those of all files together."""

@@ -27,7 +27,7 @@ from graph_platform.engine.load import (
 )
 from graph_platform.engine.protocol import Database
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.snapshot.manifest import ManifestTable
+from graph_platform.stored.manifest import ManifestTable
 
 Progress = Callable[[str, str | None, int, int], None]
 """Told the phase (`schema`, `loading`), the definition or None, and how many of how many are done."""

@@ -14,9 +14,9 @@ from uuid import UUID
 
 from graph_platform.engine.kuzu_family import quoted
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.mapping.loading import load_expression
-from graph_platform.mapping.type_text import EngineType, parse_engine_type
-from graph_platform.snapshot.manifest import ManifestTable
+from graph_platform.mapping.types.loading import load_expression
+from graph_platform.mapping.types.text import EngineType, parse_engine_type
+from graph_platform.stored.manifest import ManifestTable
 
 
 def text_literal(text: str) -> str:

@@ -20,10 +20,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from graph_platform.confined.ending import Cause, ending
 from graph_platform.engine.build import BuildProgress, BuildRequest, BuildResult
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.private import private_folder
+from graph_platform.processes.ending import Cause, ending
 
 LOG_TAIL_LINES = 100
 

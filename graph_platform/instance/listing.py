@@ -13,9 +13,9 @@ from graph_platform.catalog.catalog import Catalog
 from graph_platform.catalog.records import InstanceRecord
 from graph_platform.catalog.states import InstanceStatus
 from graph_platform.errors import PlatformError
-from graph_platform.instance.connect import open_runtime
-from graph_platform.instance.protocol import Observation, Presence, Runtime
 from graph_platform.instance.sight import all_are_here, as_seen, death, is_idle
+from graph_platform.runtime.connect import open_runtime
+from graph_platform.runtime.protocol import Observation, Presence, Runtime
 from graph_platform.settings import Settings
 
 

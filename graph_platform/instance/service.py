@@ -24,12 +24,12 @@ from graph_platform.catalog.catalog import Catalog
 from graph_platform.catalog.instances import InstanceRequest
 from graph_platform.catalog.records import InstanceRecord
 from graph_platform.catalog.states import InstanceStatus
+from graph_platform.durations import parse_duration
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.failpoints import Failpoint, reached
-from graph_platform.instance.protocol import InstanceSpec, Observation, Presence, Runtime
 from graph_platform.instance.sight import all_are_here, as_seen, death, expiry_warning, vanished
-from graph_platform.mapping.duration import parse_duration
 from graph_platform.progress import Attribution, Reporter
+from graph_platform.runtime.protocol import InstanceSpec, Observation, Presence, Runtime
 from graph_platform.settings import Settings
 
 _FIRST_LOOK_SECONDS = 0.05

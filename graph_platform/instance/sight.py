@@ -11,9 +11,9 @@ from dataclasses import replace
 
 from graph_platform.catalog.records import InstanceRecord
 from graph_platform.catalog.states import InstanceStatus
+from graph_platform.durations import format_duration
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.instance.protocol import Observation, Presence
-from graph_platform.mapping.duration import format_duration
+from graph_platform.runtime.protocol import Observation, Presence
 from graph_platform.settings import Settings
 
 

@@ -1,7 +1,8 @@
 """What a job may be told, as the Launchpad shows it: every field with its description, nothing with a rule.
 
-The mapping's fields are not written again here: they are derived from `graph_platform.mapping.model`. Config has no
-constraints on purpose, since a rule in the config would stop the run at its first breach, and validation reports all.
+The mapping's fields are not written again here: they are derived from `graph_platform.mapping.definition.model`. Config
+has no constraints on purpose, since a rule in the config would stop the run at its first breach, and validation
+reports all.
 """
 
 import types
@@ -14,8 +15,8 @@ from dagster import Config
 from pydantic import BaseModel, Field, create_model
 from pydantic_core import PydanticUndefined
 
-from graph_platform.mapping.document import mapping_of
-from graph_platform.mapping.model import MappingDefinition
+from graph_platform.mapping.definition.document import mapping_of
+from graph_platform.mapping.definition.model import MappingDefinition
 
 DEMO_MAPPING = Path(__file__).parents[1] / "demo" / "flights.yaml"
 DEMO_NAME = "flights"

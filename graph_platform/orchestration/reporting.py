@@ -15,8 +15,8 @@ from dagster import AssetMaterialization, Failure, MetadataValue, OpExecutionCon
 
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.foreign_errors import told
-from graph_platform.mapping.document import write_mapping
-from graph_platform.mapping.model import MappingDefinition
+from graph_platform.mapping.definition.document import write_mapping
+from graph_platform.mapping.definition.model import MappingDefinition
 from graph_platform.orchestration.assets import remember_asset
 from graph_platform.orchestration.resources import PlatformResource
 from graph_platform.orchestration.tags import USER_TAG

@@ -21,10 +21,11 @@ from graph_platform.catalog.records import ExportJobRecord
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.failpoints import Failpoint, reached
 from graph_platform.progress import Attribution, DefinitionExported, Reporter
-from graph_platform.snapshot.layout import export_folder, kind_folder
+from graph_platform.relational import Refusal
 from graph_platform.snapshot.lease import LeaseKeeper, fenced_off
 from graph_platform.storage.protocol import Storage
-from graph_platform.warehouse.protocol import ExportState, Refusal, Warehouse
+from graph_platform.stored.layout import export_folder, kind_folder
+from graph_platform.warehouse.protocol import ExportState, Warehouse
 
 _POLL_SECONDS = 0.5  # how soon a lost lease or a failed neighbour is noticed; a poll returns at once when it can
 _PAUSES_SECONDS = (1.0, 10.0, 30.0)  # before a definition is tried again, when the warehouse may come back

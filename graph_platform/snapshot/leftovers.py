@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graph_platform.catalog.records import ExportJobRecord
-from graph_platform.snapshot.layout import database_folder, export_folder, kind_folders
-from graph_platform.snapshot.manifest import Manifest
 from graph_platform.storage.protocol import Storage
+from graph_platform.stored.layout import database_folder, export_folder, kind_folders
+from graph_platform.stored.manifest import Manifest
 
 
 def remove_superseded(

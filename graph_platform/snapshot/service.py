@@ -19,37 +19,37 @@ from graph_platform.catalog import export_jobs, mappings, snapshots
 from graph_platform.catalog.catalog import Catalog, clock
 from graph_platform.catalog.export_jobs import ExportDefinition, JobHolder
 from graph_platform.catalog.ids import new_id
-from graph_platform.catalog.owner import purpose, this_process
 from graph_platform.catalog.records import ExportJobRecord, MappingRecord, SnapshotRecord
 from graph_platform.catalog.snapshots import SnapshotRequest
 from graph_platform.catalog.states import SnapshotStatus
 from graph_platform.catalog.transition import Session
+from graph_platform.durations import parse_duration
 from graph_platform.engine.build import BuildProgress, BuildRequest
 from graph_platform.engine.files import UNCOUNTED
 from graph_platform.engine.process import build_database
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.failpoints import Failpoint, reached
-from graph_platform.mapping.data_checks import DataChecks
-from graph_platform.mapping.ddl import ddl
-from graph_platform.mapping.duration import parse_duration
-from graph_platform.mapping.resolved import ResolvedDefinition, export_statement
+from graph_platform.mapping.checks.data import DataChecks
+from graph_platform.mapping.definition.ddl import ddl
+from graph_platform.mapping.definition.resolved import ResolvedDefinition, export_statement
 from graph_platform.private import own_folder
+from graph_platform.processes.owner import purpose, this_process
 from graph_platform.progress import Attribution, Reporter
+from graph_platform.proving.proof import prove_again
 from graph_platform.settings import Settings
 from graph_platform.snapshot.export import ExportRun, run_exports
-from graph_platform.snapshot.layout import database_key, export_folder, manifest_key, mapping_folder
 from graph_platform.snapshot.lease import LeaseKeeper, fenced_off
 from graph_platform.snapshot.leftovers import remove_attempts, remove_superseded
-from graph_platform.snapshot.manifest import (
+from graph_platform.storage.connect import open_storage
+from graph_platform.storage.protocol import Storage
+from graph_platform.stored.layout import database_key, export_folder, manifest_key, mapping_folder
+from graph_platform.stored.manifest import (
     Manifest,
     ManifestColumn,
     ManifestFile,
     ManifestTable,
 )
-from graph_platform.snapshot.ownership import claim_storage
-from graph_platform.snapshot.proof import prove_again
-from graph_platform.storage.connect import open_storage
-from graph_platform.storage.protocol import Storage
+from graph_platform.stored.mark import claim_storage
 from graph_platform.warehouse.protocol import Warehouse
 
 _WAIT_SECONDS = 0.5

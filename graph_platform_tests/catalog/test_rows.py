@@ -12,12 +12,13 @@ from threading import Barrier
 import pytest
 from sqlalchemy import text
 
-from graph_platform.catalog import audit, export_jobs, instances, mappings, owner, snapshots
+from graph_platform.catalog import audit, export_jobs, instances, mappings, snapshots
 from graph_platform.catalog.catalog import Catalog
 from graph_platform.catalog.export_jobs import JobHolder
 from graph_platform.catalog.ids import new_id
 from graph_platform.catalog.states import SnapshotStatus
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.processes import owner
 from graph_platform_tests.catalog.rows import (
     BY,
     DEFINITION,
@@ -160,7 +161,7 @@ def test_a_submitted_job_is_taken_over_in_place_with_its_query(catalog: Catalog)
 
 def test_a_living_lease_is_not_abandoned_and_a_dead_owner_on_this_machine_is(catalog: Catalog) -> None:
     mine = owner.this_process("run-9")
-    code = "from graph_platform.catalog.owner import this_process; print(this_process('run-8'))"
+    code = "from graph_platform.processes.owner import this_process; print(this_process('run-8'))"
     gone = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
     assert owner.purpose(gone) == "run-8"
     assert owner.known_dead(gone)

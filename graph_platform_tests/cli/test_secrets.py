@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graph_platform.errors import PlatformError
-from graph_platform.instance.connect import open_runtime
 from graph_platform.redaction import concealed, masked, secrets_in
+from graph_platform.runtime.connect import open_runtime
 from graph_platform.settings import Settings, known_secrets, redacted
 from graph_platform.storage.connect import open_storage
 from graph_platform.warehouse.connect import open_warehouse

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from graph_platform.confined.ending import Cause, Ending
 from graph_platform.confined.frames import MOST_BYTES
 from graph_platform.confined.process import ConfinedProcess, NotReady, Stopped
 from graph_platform.confined.program import memory
+from graph_platform.processes.ending import Cause, Ending
 from graph_platform_tests.waiting import until
 
 PROGRAM = "graph_platform_tests.confined.misbehaving"

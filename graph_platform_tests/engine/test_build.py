@@ -22,10 +22,10 @@ from graph_platform.engine.files import file_sha256
 from graph_platform.engine.load import copy_statement
 from graph_platform.engine.process import build_database, termination
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.instance.identity import process_identity
-from graph_platform.snapshot.manifest import Manifest, ManifestColumn, ManifestTable
+from graph_platform.processes.identity import process_identity
 from graph_platform.storage.connect import open_storage
 from graph_platform.storage.protocol import Storage
+from graph_platform.stored.manifest import Manifest, ManifestColumn, ManifestTable
 from graph_platform_tests.snapshots import ATTEMPT, build_request, graph_data, write_snapshot
 from graph_platform_tests.waiting import until
 

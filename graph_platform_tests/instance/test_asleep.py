@@ -24,8 +24,8 @@ from graph_platform.catalog.records import InstanceRecord
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.failpoints import Failpoint
 from graph_platform.instance import service
-from graph_platform.instance.protocol import Presence
 from graph_platform.platform import Platform
+from graph_platform.runtime.protocol import Presence
 from graph_platform.settings import Settings
 from graph_platform_tests.killing import Killing
 from graph_platform_tests.waiting import until
@@ -147,7 +147,7 @@ def servers(settings: Settings) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     for process in psutil.process_iter(["cmdline", "name"]):
         command = process.info["cmdline"] or [""]
-        if "graph_platform.instance.server" in command and process.info["name"] != "sh":
+        if "graph_platform.server" in command and process.info["name"] != "sh":
             spec = Path(command[-1])
             if spec.is_relative_to(settings.home):
                 found.setdefault(spec.parent.name, []).append(process.pid)

@@ -15,8 +15,8 @@ import pytest
 from graph_platform.catalog.records import InstanceRecord
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.failpoints import Failpoint
-from graph_platform.instance.protocol import Presence
 from graph_platform.platform import Platform
+from graph_platform.runtime.protocol import Presence
 from graph_platform_tests.killing import Killing
 from graph_platform_tests.waiting import until
 from graph_platform_tests.worlds import BY, Recorder, make_settings, people
@@ -45,7 +45,7 @@ def servers(home: Path) -> list[psutil.Process]:
     for process in psutil.process_iter(["cmdline", "name"]):
         command = " ".join(process.info["cmdline"] or ())
         waits_for_it = process.info["name"] == "sh"
-        if "graph_platform.instance.server" in command and str(home) in command and not waits_for_it:
+        if "graph_platform.server" in command and str(home) in command and not waits_for_it:
             found.append(process)
     return found
 

@@ -18,9 +18,9 @@ from graph_platform.catalog import instances
 from graph_platform.catalog.records import InstanceRecord
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.instance.listing import list_as_seen
-from graph_platform.instance.protocol import Observation, Presence
 from graph_platform.instance.sight import as_seen, death, expiry_warning, is_idle
 from graph_platform.platform import Platform
+from graph_platform.runtime.protocol import Observation, Presence
 from graph_platform_tests.waiting import until
 from graph_platform_tests.worlds import BY, Recorder, make_settings, people
 

@@ -13,14 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.mapping.columns import check_columns, expected_columns
-from graph_platform.mapping.document import MAX_DOCUMENT_BYTES, mapping_of, read_mapping, write_mapping
-from graph_platform.mapping.model import MappingDefinition
-from graph_platform.mapping.problems import problem
-from graph_platform.mapping.report import MOST_PROBLEMS, ValidationReport
-from graph_platform.mapping.structure import check_structure
-from graph_platform.mapping.validation import validate
-from graph_platform.warehouse.protocol import Column, Refusal
+from graph_platform.mapping.checks.columns import check_columns, expected_columns
+from graph_platform.mapping.checks.problems import problem
+from graph_platform.mapping.checks.report import MOST_PROBLEMS, ValidationReport
+from graph_platform.mapping.checks.stages import validate
+from graph_platform.mapping.definition.document import MAX_DOCUMENT_BYTES, mapping_of, read_mapping, write_mapping
+from graph_platform.mapping.definition.model import MappingDefinition
+from graph_platform.mapping.definition.structure import check_structure
+from graph_platform.relational import Column, Refusal
 
 
 def refused(read: Callable[[], Any]) -> ValidationReport:
@@ -222,7 +222,7 @@ def test_a_long_name_is_not_repeated_in_full() -> None:
 
 
 def problem_codes() -> list[Any]:
-    from graph_platform.mapping.problems import ProblemCode
+    from graph_platform.mapping.checks.problems import ProblemCode
 
     return list(ProblemCode)
 

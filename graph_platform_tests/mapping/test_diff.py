@@ -6,8 +6,8 @@ import copy
 from collections.abc import Iterator
 from typing import Any
 
-from graph_platform.mapping.diff import Change, change_lines, compare
-from graph_platform.mapping.model import MappingDefinition
+from graph_platform.mapping.change.diff import Change, change_lines, compare
+from graph_platform.mapping.definition.model import MappingDefinition
 from graph_platform_tests.worlds import MAPPING, people
 
 

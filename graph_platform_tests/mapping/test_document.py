@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.mapping.document import mapping_json_schema, read_mapping, write_mapping
-from graph_platform.mapping.model import MappingDefinition
+from graph_platform.mapping.definition.document import mapping_json_schema, read_mapping, write_mapping
+from graph_platform.mapping.definition.model import MappingDefinition
 
 GOOD = """\
 name: flights

@@ -2,7 +2,7 @@
 
 import pytest
 
-from graph_platform.mapping.labels import Names, singular_words
+from graph_platform.mapping.suggestion.labels import Names, singular_words
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,11 @@ from typing import Any
 import duckdb
 import pytest
 
-from graph_platform.mapping.loading import export_expression, load_expression
-from graph_platform.mapping.rewrites import PRELUDE, duckdb_text
-from graph_platform.mapping.sql import check_query
-from graph_platform.mapping.type_text import EngineType, parse_engine_type
-from graph_platform.mapping.types import TypeRefusal
+from graph_platform.mapping.sql.gate import check_query
+from graph_platform.mapping.types.loading import export_expression, load_expression
+from graph_platform.mapping.types.rules import TypeRefusal
+from graph_platform.mapping.types.text import EngineType, parse_engine_type
+from graph_platform.warehouse.duckdb.rewrites import PRELUDE, duckdb_text
 from graph_platform_tests.mapping.engines import ENGINES, run_on
 from graph_platform_tests.mapping.test_types import TABLE
 

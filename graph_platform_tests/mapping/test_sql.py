@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph_platform.mapping.sql import MAX_SQL_CHARACTERS, check_query, locate, without_terminator
+from graph_platform.mapping.sql.gate import MAX_SQL_CHARACTERS, check_query, locate, without_terminator
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from graph_platform.mapping.model import MappingDefinition
-from graph_platform.mapping.structure import check_structure, property_name
+from graph_platform.mapping.definition.model import MappingDefinition
+from graph_platform.mapping.definition.structure import check_structure, property_name
 
 
 def node(label: str = "Airport", key: str = "faa", properties: list[tuple[str, str]] | None = None) -> dict[str, Any]:

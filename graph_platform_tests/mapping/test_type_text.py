@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph_platform.mapping.type_text import (
+from graph_platform.mapping.types.text import (
     EngineType,
     WarehouseType,
     parse_engine_type,

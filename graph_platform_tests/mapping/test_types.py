@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from graph_platform.mapping.type_text import parse_warehouse_type
-from graph_platform.mapping.types import (
+from graph_platform.mapping.types.rules import (
     REFUSED,
     SYNONYMS,
     TypeRefusal,
@@ -18,6 +17,7 @@ from graph_platform.mapping.types import (
     sql_type,
     widens,
 )
+from graph_platform.mapping.types.text import parse_warehouse_type
 
 TABLE = [
     ("varchar", "STRING"),

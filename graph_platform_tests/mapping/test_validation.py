@@ -12,12 +12,12 @@ import duckdb
 import pytest
 
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.mapping.model import MappingDefinition
-from graph_platform.mapping.report import Problem
-from graph_platform.mapping.resolved import export_statement
-from graph_platform.mapping.validation import Validation, validate
+from graph_platform.mapping.checks.report import Problem
+from graph_platform.mapping.checks.stages import Validation, validate
+from graph_platform.mapping.definition.model import MappingDefinition
+from graph_platform.mapping.definition.resolved import export_statement
+from graph_platform.relational import Column
 from graph_platform.warehouse.duckdb.warehouse import DuckDBWarehouse
-from graph_platform.warehouse.protocol import Column
 from graph_platform_tests.mapping.engines import ENGINES, run_on
 
 TABLES = """

@@ -9,7 +9,7 @@ import pytest
 from dagster import Config, JobDefinition, validate_run_config
 from pydantic import BaseModel
 
-from graph_platform.mapping.model import MappingDefinition
+from graph_platform.mapping.definition.model import MappingDefinition
 from graph_platform.orchestration.config import DEMO_MAPPING, DEMO_NAME, config_of, demo_mapping, mapping_definition
 from graph_platform.orchestration.jobs import jobs
 from graph_platform.orchestration.tags import USER_TAG, run_tags

@@ -10,7 +10,7 @@ import pytest
 from dagster import DagsterInstance, ExecuteInProcessResult
 
 from graph_platform.definitions import definitions
-from graph_platform.mapping.document import read_mapping
+from graph_platform.mapping.definition.document import read_mapping
 from graph_platform.orchestration.reporting import ERROR, RESULT
 from graph_platform_tests.services.flights import FLIGHTS_SCHEMA
 from graph_platform_tests.worlds import make_settings

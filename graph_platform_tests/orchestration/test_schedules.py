@@ -9,7 +9,7 @@ import pytest
 from dagster import DagsterInstance, DefaultScheduleStatus, build_schedule_context
 
 from graph_platform.definitions import definitions
-from graph_platform.warehouse.schema_cache import SchemaCache
+from graph_platform.proving.schema_cache import SchemaCache
 from graph_platform_tests.worlds import make_settings
 
 

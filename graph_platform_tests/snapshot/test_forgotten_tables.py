@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from graph_platform.catalog.tables import export_jobs
 from graph_platform.failpoints import Failpoint
-from graph_platform.mapping.model import MappingDefinition
+from graph_platform.mapping.definition.model import MappingDefinition
 from graph_platform.platform import Platform
 from graph_platform_tests.killing import Killing
 from graph_platform_tests.services.trino import TrinoServer

@@ -10,7 +10,7 @@ import pytest
 
 from graph_platform.catalog.records import SnapshotRecord
 from graph_platform.failpoints import Failpoint
-from graph_platform.snapshot.manifest import Manifest
+from graph_platform.stored.manifest import Manifest
 from graph_platform_tests.killing import Killing
 from graph_platform_tests.worlds import files_below
 

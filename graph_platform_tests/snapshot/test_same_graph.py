@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from graph_platform.demo.questions import QUESTIONS
-from graph_platform.mapping.document import read_mapping
+from graph_platform.mapping.definition.document import read_mapping
 from graph_platform.orchestration.config import DEMO_MAPPING
 from graph_platform.platform import Platform
 from graph_platform.settings import Settings

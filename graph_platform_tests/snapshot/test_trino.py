@@ -12,11 +12,11 @@ import pytest
 
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.failpoints import Failpoint
-from graph_platform.mapping.model import MappingDefinition
+from graph_platform.mapping.definition.model import MappingDefinition
 from graph_platform.platform import Platform
 from graph_platform.progress import DefinitionExported
 from graph_platform.settings import Settings
-from graph_platform.snapshot.manifest import Manifest
+from graph_platform.stored.manifest import Manifest
 from graph_platform_tests.killing import Killing
 from graph_platform_tests.services.buckets import SECRET
 from graph_platform_tests.services.trino import TrinoServer

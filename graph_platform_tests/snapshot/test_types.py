@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.mapping.model import MappingDefinition
+from graph_platform.mapping.definition.model import MappingDefinition
 from graph_platform.platform import Platform
 from graph_platform.settings import Settings
 from graph_platform_tests.mapping.engines import ENGINES

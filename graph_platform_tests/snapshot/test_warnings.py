@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from graph_platform.mapping.model import MappingDefinition
+from graph_platform.mapping.definition.model import MappingDefinition
 from graph_platform.platform import Platform
 from graph_platform.settings import Settings
 from graph_platform_tests.services.trino import TrinoServer

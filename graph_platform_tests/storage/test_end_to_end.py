@@ -10,16 +10,16 @@ import pytest
 
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.failpoints import Failpoint
-from graph_platform.instance.local import LocalRuntime
-from graph_platform.instance.protocol import Presence
 from graph_platform.platform import Platform
 from graph_platform.progress import Attribution
+from graph_platform.runtime.local.runtime import LocalRuntime
+from graph_platform.runtime.protocol import Presence
 from graph_platform.settings import Settings
-from graph_platform.snapshot.manifest import Manifest
 from graph_platform.storage.bucket import BucketStorage
-from graph_platform_tests.instance.conftest import settled
+from graph_platform.stored.manifest import Manifest
 from graph_platform_tests.killing import Killing
 from graph_platform_tests.services.buckets import SECRET, begin_upload, unfinished_uploads
+from graph_platform_tests.services.runtimes import settled
 from graph_platform_tests.snapshots import ATTEMPT, Snapshot, make_snapshot
 from graph_platform_tests.worlds import BY, Recorder, make_settings, people
 

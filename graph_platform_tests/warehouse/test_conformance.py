@@ -19,11 +19,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.relational import Column, Refusal
 from graph_platform.storage.connect import open_storage
 from graph_platform.storage.file import FileStorage
 from graph_platform.storage.protocol import Storage
 from graph_platform.warehouse.duckdb.warehouse import DuckDBWarehouse
-from graph_platform.warehouse.protocol import Column, ExportProgress, ExportState, Refusal, Warehouse
+from graph_platform.warehouse.protocol import ExportProgress, ExportState, Warehouse
 from graph_platform.warehouse.trino.address import TrinoAddress
 from graph_platform.warehouse.trino.warehouse import TrinoWarehouse
 from graph_platform_tests.services.trino import TrinoServer

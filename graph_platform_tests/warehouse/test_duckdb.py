@@ -14,12 +14,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.relational import Refusal
 from graph_platform.settings import Settings
 from graph_platform.storage.file import FileStorage
 from graph_platform.warehouse.connect import open_warehouse
 from graph_platform.warehouse.duckdb.export import local_folder
 from graph_platform.warehouse.duckdb.warehouse import DuckDBWarehouse
-from graph_platform.warehouse.protocol import ExportProgress, ExportState, Refusal
+from graph_platform.warehouse.protocol import ExportProgress, ExportState
 from graph_platform_tests.waiting import until
 
 TYPES = [

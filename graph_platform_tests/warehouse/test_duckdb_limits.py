@@ -20,15 +20,16 @@ import pytest
 
 from graph_platform.confined.process import Stopped
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.mapping.data_checks import DataChecks
-from graph_platform.mapping.model import MappingDefinition
-from graph_platform.mapping.problems import ProblemCode
+from graph_platform.mapping.checks.data import DataChecks
+from graph_platform.mapping.checks.problems import ProblemCode
+from graph_platform.mapping.definition.model import MappingDefinition
+from graph_platform.proving.suggestion import suggest_from_query
+from graph_platform.proving.validation import validate_on
+from graph_platform.relational import Refusal
 from graph_platform.settings import Settings
 from graph_platform.warehouse.connect import open_warehouse
 from graph_platform.warehouse.duckdb.warehouse import DuckDBWarehouse
-from graph_platform.warehouse.protocol import ExportProgress, ExportState, Refusal
-from graph_platform.warehouse.suggestion import suggest_from_query
-from graph_platform.warehouse.validation import validate_on
+from graph_platform.warehouse.protocol import ExportProgress, ExportState
 from graph_platform_tests.confined.test_process import exists
 from graph_platform_tests.waiting import until
 

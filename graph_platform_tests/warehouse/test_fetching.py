@@ -9,8 +9,8 @@ import duckdb
 import pytest
 
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.relational import Column, ForeignKey, Refusal, Relation
 from graph_platform.warehouse.duckdb.warehouse import DuckDBWarehouse
-from graph_platform.warehouse.protocol import Column, ForeignKey, Refusal, Relation
 from graph_platform_tests.warehouse import test_conformance as suite
 
 ENDLESS = suite.ENDLESS

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from graph_platform.mapping.sql import check_query
+from graph_platform.mapping.sql.gate import check_query
 from graph_platform.warehouse.trino.address import TrinoAddress
 from graph_platform.warehouse.trino.warehouse import TrinoWarehouse
 from graph_platform_tests.services.trino import TrinoServer

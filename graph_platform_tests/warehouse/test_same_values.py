@@ -8,8 +8,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from graph_platform.relational import Refusal
 from graph_platform.warehouse.duckdb.warehouse import DuckDBWarehouse
-from graph_platform.warehouse.protocol import Refusal, Warehouse
+from graph_platform.warehouse.protocol import Warehouse
 from graph_platform.warehouse.trino.address import TrinoAddress
 from graph_platform.warehouse.trino.warehouse import TrinoWarehouse
 from graph_platform_tests.services.trino import TrinoServer

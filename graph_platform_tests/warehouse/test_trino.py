@@ -16,9 +16,9 @@ import pytest
 import requests
 
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.mapping.problems import ProblemCode
+from graph_platform.mapping.checks.problems import ProblemCode
+from graph_platform.relational import Column, Refusal
 from graph_platform.settings import Settings, redacted
-from graph_platform.warehouse.protocol import Column, Refusal
 from graph_platform.warehouse.trino.address import Credentials, TrinoAddress
 from graph_platform.warehouse.trino.warehouse import TrinoWarehouse, open_trino
 from graph_platform_tests.services.proxy import Proxy

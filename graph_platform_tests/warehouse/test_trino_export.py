@@ -22,10 +22,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.relational import Refusal
 from graph_platform.storage.connect import open_storage
 from graph_platform.storage.file import FileStorage
 from graph_platform.storage.protocol import Storage
-from graph_platform.warehouse.protocol import ExportProgress, ExportState, Refusal
+from graph_platform.warehouse.protocol import ExportProgress, ExportState
 from graph_platform.warehouse.trino.address import TrinoAddress
 from graph_platform.warehouse.trino.export import location_of
 from graph_platform.warehouse.trino.warehouse import TrinoWarehouse

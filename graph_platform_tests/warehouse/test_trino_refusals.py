@@ -7,14 +7,14 @@ from contextlib import closing
 
 import pytest
 
-from graph_platform.mapping.model import MappingDefinition
-from graph_platform.mapping.problems import ProblemCode
-from graph_platform.mapping.sql import check_query
+from graph_platform.mapping.checks.problems import ProblemCode
+from graph_platform.mapping.definition.model import MappingDefinition
+from graph_platform.mapping.sql.gate import check_query
+from graph_platform.proving.validation import validate_on
+from graph_platform.relational import Column, Refusal
 from graph_platform.settings import Settings
-from graph_platform.warehouse.protocol import Column, Refusal
 from graph_platform.warehouse.trino.address import TrinoAddress
 from graph_platform.warehouse.trino.warehouse import TrinoWarehouse
-from graph_platform.warehouse.validation import validate_on
 from graph_platform_tests.services.proxy import Proxy
 from graph_platform_tests.services.trino import STRANGER, TrinoServer
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from graph_platform.mapping.functions import TRINO_FUNCTIONS
-from graph_platform.mapping.problems import ProblemCode
-from graph_platform.mapping.sql import check_query
-from graph_platform.mapping.translation import to_duckdb
+from graph_platform.mapping.checks.problems import ProblemCode
+from graph_platform.mapping.sql.functions import TRINO_FUNCTIONS
+from graph_platform.mapping.sql.gate import check_query
+from graph_platform.relational import Column, Refusal
+from graph_platform.warehouse.duckdb.translation import to_duckdb
 from graph_platform.warehouse.duckdb.warehouse import DuckDBWarehouse
-from graph_platform.warehouse.protocol import Column, Refusal
 from graph_platform_tests.services.trino import TrinoServer
 
 # Functions of DuckDB's whose names Trino's grammar has, too: each is one of Trino's there, in other words refused.

@@ -17,10 +17,11 @@ from urllib.parse import unquote, urlsplit
 from graph_platform.confined.process import ConfinedProcess
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.private import private_folder
+from graph_platform.relational import Refusal
 from graph_platform.storage.protocol import Storage
 from graph_platform.storage.scratch import scratch_folder
 from graph_platform.warehouse.own_exports import OwnExport, OwnExports
-from graph_platform.warehouse.protocol import ExportProgress, ExportState, Refusal
+from graph_platform.warehouse.protocol import ExportProgress, ExportState
 
 FILE_NAME = "part-0.parquet"
 UPLOADED_FILE_BYTES = 256 * 1024**2

@@ -10,14 +10,14 @@ from typing import Any
 
 from sqlglot import exp
 
-from graph_platform.confined.ending import Cause, Ending
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.mapping.functions import UnknownFunction
-from graph_platform.mapping.problems import PROBLEM_KINDS, ProblemCode
-from graph_platform.mapping.report import Problem
-from graph_platform.mapping.sql import check_query, locate
+from graph_platform.mapping.checks.problems import PROBLEM_KINDS, ProblemCode
+from graph_platform.mapping.checks.report import Problem
+from graph_platform.mapping.sql.functions import UnknownFunction
+from graph_platform.mapping.sql.gate import check_query, locate
+from graph_platform.processes.ending import Cause, Ending
+from graph_platform.relational import Refusal
 from graph_platform.warehouse.duckdb.text import plain, unreachable
-from graph_platform.warehouse.protocol import Refusal
 
 _NOUNS = {
     ProblemCode.TABLE_NOT_FOUND: "the table",

@@ -9,8 +9,8 @@ from typing import Any
 from sqlglot import exp
 
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.mapping.sql import identifier
-from graph_platform.warehouse.protocol import Column, ForeignKey, Relation
+from graph_platform.mapping.sql.gate import identifier
+from graph_platform.relational import Column, ForeignKey, Relation
 
 _DEFAULT = "main"
 # Of a row, and of the connection: functions that DuckDB calls without parentheses, in quotes too.

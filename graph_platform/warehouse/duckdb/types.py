@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from graph_platform.mapping.type_text import WarehouseType
+from graph_platform.mapping.types.text import WarehouseType
 
 # DuckDB's type id → Trino's type, and the DuckDB type to cast to where it is not the same already.
 _SCALARS: Mapping[str, tuple[WarehouseType, str]] = MappingProxyType(

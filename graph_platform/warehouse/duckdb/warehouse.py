@@ -16,16 +16,15 @@ from typing import Any, Self
 
 from sqlglot import exp
 
-from graph_platform.confined.ending import Cause
 from graph_platform.confined.machine import machine_memory
 from graph_platform.confined.pool import PoolClosed, ProcessPool
 from graph_platform.confined.process import ConfinedProcess, NotReady, Stopped
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.mapping.functions import unknown_functions
-from graph_platform.mapping.problems import ProblemCode
-from graph_platform.mapping.rewrites import PRELUDE
-from graph_platform.mapping.sql import check_query
-from graph_platform.mapping.translation import to_duckdb
+from graph_platform.mapping.checks.problems import ProblemCode
+from graph_platform.mapping.sql.functions import unknown_functions
+from graph_platform.mapping.sql.gate import check_query
+from graph_platform.processes.ending import Cause
+from graph_platform.relational import Column, Refusal, Relation
 from graph_platform.storage.protocol import Storage
 from graph_platform.storage.scratch import scratch_folder
 from graph_platform.warehouse.duckdb.export import Exports
@@ -39,8 +38,10 @@ from graph_platform.warehouse.duckdb.refusals import (
     stopped_at,
 )
 from graph_platform.warehouse.duckdb.relations import columns_of_duckdbs, relations_in, relations_named
+from graph_platform.warehouse.duckdb.rewrites import PRELUDE
 from graph_platform.warehouse.duckdb.text import unreachable
-from graph_platform.warehouse.protocol import Column, ExportProgress, Refusal, Relation
+from graph_platform.warehouse.duckdb.translation import to_duckdb
+from graph_platform.warehouse.protocol import ExportProgress
 
 _PROGRAM = "graph_platform.warehouse.duckdb.program"
 _SHARE_OF_THE_MACHINE = 0.8  # of all processes together, as DuckDB itself would take

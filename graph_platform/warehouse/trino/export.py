@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from trino.client import TrinoRequest
 
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.mapping.sql import without_terminator
+from graph_platform.mapping.sql.gate import without_terminator
 from graph_platform.storage.protocol import Storage
 from graph_platform.warehouse.protocol import ExportProgress, ExportState
 from graph_platform.warehouse.trino.parquet import write_empty

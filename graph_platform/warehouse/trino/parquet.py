@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.mapping.type_text import WarehouseType, parse_warehouse_type
+from graph_platform.mapping.types.text import WarehouseType, parse_warehouse_type
 from graph_platform.storage.protocol import Storage
 
 FILE_NAME = "part-0.parquet"

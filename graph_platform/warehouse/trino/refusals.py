@@ -15,9 +15,9 @@ from types import MappingProxyType
 from sqlglot import exp
 
 from graph_platform.errors import PlatformError
-from graph_platform.mapping.problems import ProblemCode
-from graph_platform.mapping.sql import check_query, identifier, line_and_column, locate
-from graph_platform.warehouse.protocol import Refusal
+from graph_platform.mapping.checks.problems import ProblemCode
+from graph_platform.mapping.sql.gate import check_query, identifier, line_and_column, locate
+from graph_platform.relational import Refusal
 from graph_platform.warehouse.trino.statement import TrinoFailure
 
 # The wrapper has one line before the user's SQL and its closing parenthesis on the line after.

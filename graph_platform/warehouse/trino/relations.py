@@ -7,9 +7,9 @@ from difflib import get_close_matches
 from itertools import groupby
 
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.mapping.sql import identifier
-from graph_platform.mapping.type_text import parse_warehouse_type
-from graph_platform.warehouse.protocol import Column, Relation
+from graph_platform.mapping.sql.gate import identifier
+from graph_platform.mapping.types.text import parse_warehouse_type
+from graph_platform.relational import Column, Relation
 from graph_platform.warehouse.trino.refusals import literal, quoted
 from graph_platform.warehouse.trino.statement import TrinoFailure
 

@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.mapping.sql import without_terminator
-from graph_platform.mapping.type_text import WarehouseType, parse_warehouse_type
+from graph_platform.mapping.sql.gate import without_terminator
+from graph_platform.mapping.types.text import WarehouseType, parse_warehouse_type
 from graph_platform.storage.protocol import Storage
 from graph_platform.storage.scratch import scratch_folder
 from graph_platform.warehouse.own_exports import OwnExport, OwnExports

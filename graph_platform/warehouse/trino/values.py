@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from graph_platform.mapping.type_text import WarehouseType
+from graph_platform.mapping.types.text import WarehouseType
 from graph_platform.warehouse.trino.parquet import arrow_type
 
 _MICROSECOND_TEXT = len("2020-01-01 00:00:00.123456")

@@ -17,12 +17,13 @@ from sqlglot import exp
 from trino.client import TrinoRequest
 
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.mapping.sql import check_query, without_terminator
-from graph_platform.mapping.type_text import parse_warehouse_type
+from graph_platform.mapping.sql.gate import check_query, without_terminator
+from graph_platform.mapping.types.text import parse_warehouse_type
+from graph_platform.relational import Column, Refusal, Relation
 from graph_platform.settings import Settings
 from graph_platform.storage.connect import open_storage
 from graph_platform.storage.protocol import Storage
-from graph_platform.warehouse.protocol import Column, ExportProgress, Refusal, Relation
+from graph_platform.warehouse.protocol import ExportProgress
 from graph_platform.warehouse.trino.address import Credentials, TrinoAddress, address_of
 from graph_platform.warehouse.trino.export import ClusterExports
 from graph_platform.warehouse.trino.lookups import RememberedLookups

@@ -1,5 +1,0 @@
-"""The program that an instance is: it opens one snapshot's database read-only and answers Cypher over HTTP.
-
-Not here: who starts and ends it (`graph_platform.instance.local`). Its start counts, so it imports little: no pydantic,
-no SQLAlchemy, no Dagster.
-"""

@@ -1,0 +1,311 @@
+"""What only local processes have: folders, locks, pids that are used again, processes that are killed."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+
+from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.processes.identity import process_identity
+from graph_platform.runtime.connect import open_runtime
+from graph_platform.runtime.local.runtime import LocalRuntime
+from graph_platform.runtime.protocol import Presence
+from graph_platform.settings import Settings
+from graph_platform_tests.services.runtimes import INSTALLATION, settled
+from graph_platform_tests.snapshots import Snapshot
+from graph_platform_tests.waiting import until
+from graph_platform_tests.worlds import files_below
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def local(home: Path) -> Iterator[LocalRuntime]:
+    made = LocalRuntime(home, INSTALLATION)
+    yield made
+    for observation in made.list():
+        made.stop(observation.instance, observation.attempt, 0.2)
+
+
+def server_pid(home: Path) -> int:
+    return int(json.loads((home / "instances/inst-1/process.json").read_text())["pid"])
+
+
+def servers_of(home: Path) -> list[int]:
+    """The processes that have this home in their arguments and are servers, whoever started them."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            arguments = (folder / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        is_server = b"graph_platform.server" in arguments and b"-c" not in arguments
+        if is_server and any(str(home).encode() in item for item in arguments):
+            found.append(int(folder.name))
+    return found
+
+
+def test_the_folder_is_private_and_holds_the_token_only_in_its_file(
+    local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot]
+) -> None:
+    local.start(snapshots["ladybug"].spec("ladybug"))
+    settled(local, "inst-1")
+    folder = home / "instances/inst-1"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {item.name for item in folder.iterdir()} == {
+        *("spec.json", "token", "endpoint.json", "process.json", "server.log", "server.lock")
+    }
+    assert {item.stat().st_mode & 0o777 for item in folder.iterdir()} == {0o600}
+    token = (folder / "token").read_text()
+    way = local.connect("inst-1")
+    httpx.post(f"{way.url}/query?q={token}", json={"cypher": "RETURN 'query text'"}, headers=_bearer(way.token))
+    process = Path(f"/proc/{server_pid(home)}")
+    for place in (process / "cmdline", process / "environ", folder / "server.log", folder / "spec.json"):
+        assert token not in place.read_text(errors="replace")
+    until(lambda: "POST" in (folder / "server.log").read_text(), "the query is not in the log")
+    log = (folder / "server.log").read_text()
+    assert "POST /query 200" in log and "query text" not in log
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def test_a_server_outlives_the_process_that_started_it(
+    local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot]
+) -> None:
+    program = (
+        "import json, os, sys; from pathlib import Path\n"
+        "from graph_platform.runtime.local.runtime import LocalRuntime\n"
+        "from graph_platform.runtime.protocol import InstanceSpec\n"
+        "LocalRuntime(Path(sys.argv[1]), sys.argv[2]).start(InstanceSpec(**json.loads(sys.argv[3])))\n"
+        "os.kill(os.getpid(), 9)"
+    )
+    spec = json.dumps(snapshots["ladybug"].spec("ladybug").__dict__)
+    starter = subprocess.run([sys.executable, "-c", program, str(home), INSTALLATION, spec], check=False)
+    assert starter.returncode == -signal.SIGKILL
+    assert settled(local, "inst-1").presence is Presence.READY
+    assert len(servers_of(home)) == 1
+    local.stop("inst-1", 1, 5)
+    assert servers_of(home) == []
+
+
+@pytest.mark.parametrize("step", ["mkdir", "token", "spec", "lock"])
+def test_a_start_killed_at_any_step_goes_on_with_the_next(
+    local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot], step: str
+) -> None:
+    program = (
+        "import json, os, sys; from pathlib import Path\n"
+        "from graph_platform.runtime.local import files, runtime as local\n"
+        "from graph_platform.runtime.protocol import InstanceSpec\n"
+        "def die(*a, **k): os.kill(os.getpid(), 9)\n"
+        "step = sys.argv[4]\n"
+        "if step == 'mkdir': files.write_private = die\n"
+        "if step == 'token': files.write_document = die\n"
+        "if step == 'spec': local._spawn = die\n"
+        "if step == 'lock': local.subprocess.run = die\n"
+        "local.LocalRuntime(Path(sys.argv[1]), sys.argv[2]).start(InstanceSpec(**json.loads(sys.argv[3])))"
+    )
+    spec = snapshots["ladybug"].spec("ladybug")
+    arguments = [sys.executable, "-c", program, str(home), INSTALLATION, json.dumps(spec.__dict__), step]
+    assert subprocess.run(arguments, check=False).returncode == -signal.SIGKILL
+    [left] = local.list()
+    assert left.presence is Presence.ENDED and left.failure is not None
+    local.start(spec)
+    assert settled(local, "inst-1").presence is Presence.READY
+    assert len(servers_of(home)) == 1
+
+
+def test_a_reused_pid_is_never_touched(local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot]) -> None:
+    local.start(snapshots["ladybug"].spec("ladybug"))
+    settled(local, "inst-1")
+    os.kill(server_pid(home), signal.SIGKILL)
+    assert settled(local, "inst-1").presence is Presence.ENDED
+    bystander = subprocess.Popen(["sleep", "60"])
+    try:
+        record = home / "instances/inst-1/process.json"
+        document = json.loads(record.read_text())
+        record.write_text(json.dumps({**document, "pid": bystander.pid}))
+        local.stop("inst-1", 1, 0.1)
+        assert bystander.poll() is None
+        assert local.list() == []
+    finally:
+        bystander.kill()
+        bystander.wait()
+
+
+def test_a_lock_in_other_hands_is_an_error_and_nobody_is_killed(
+    local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot]
+) -> None:
+    local.start(snapshots["ladybug"].spec("ladybug"))
+    settled(local, "inst-1")
+    record = home / "instances/inst-1/process.json"
+    right = record.read_text()
+    record.write_text(json.dumps({**json.loads(right), "identity": "another"}))
+    with pytest.raises(PlatformError) as refused:
+        local.stop("inst-1", 1, 0.1)
+    assert refused.value.code is ErrorCode.BACKEND_UNREACHABLE
+    assert local.observe("inst-1").presence is Presence.READY
+    record.write_text(right)
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGKILL, "OOM_KILLED"), (signal.SIGSEGV, "UNEXPECTED_TERMINATION")]
+)
+def test_a_server_that_dies_without_a_word_gets_a_code_and_its_log(
+    local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot], number: signal.Signals, code: str
+) -> None:
+    local.start(snapshots["ladybug"].spec("ladybug"))
+    settled(local, "inst-1")
+    os.kill(server_pid(home), number)
+    until(lambda: local.observe("inst-1").presence is Presence.ENDED, "the end is not seen")
+    seen = local.observe("inst-1")
+    assert seen.failure is not None and seen.failure["code"] == code
+    details = seen.failure["details"]
+    assert isinstance(details, dict)
+    assert details["exit_status"] == -number
+    assert "listens on" in details["log_tail"] or "Segmentation fault" in details["log_tail"]
+
+
+def test_a_server_that_does_not_end_in_time_is_killed(
+    local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot]
+) -> None:
+    local.start(snapshots["ladybug"].spec("ladybug"))
+    settled(local, "inst-1")
+    pid = server_pid(home)
+    os.kill(pid, signal.SIGSTOP)
+    assert local.observe("inst-1").phase == "unresponsive"
+    local.stop("inst-1", 1, 0.2)
+    assert process_identity(pid) is None
+    assert not (home / "instances/inst-1").exists()
+
+
+def test_another_installations_folder_is_not_seen_and_not_touched(
+    local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot]
+) -> None:
+    theirs = LocalRuntime(home, "theirs")
+    theirs.start(snapshots["ladybug"].spec("ladybug", installation="theirs"))
+    settled(theirs, "inst-1")
+    assert local.list() == []
+    assert local.observe("inst-1").presence is Presence.ABSENT
+    for attempt in (
+        lambda: local.stop("inst-1", 1, 1),
+        lambda: local.connect("inst-1"),
+        lambda: local.start(snapshots["ladybug"].spec("ladybug", attempt=9)),
+    ):
+        with pytest.raises(PlatformError) as refused:
+            attempt()
+        assert refused.value.code is ErrorCode.PERMISSION_DENIED
+    assert theirs.observe("inst-1").presence is Presence.READY
+    theirs.stop("inst-1", 1, 5)
+
+
+def test_a_list_does_not_wait_for_a_server_that_does_not_answer(
+    local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local.start(snapshots["ladybug"].spec("ladybug"))
+    settled(local, "inst-1")
+    monkeypatch.setattr("http.client.HTTPConnection.connect", lambda *_: pytest.fail("a server was asked"))
+    os.kill(server_pid(home), signal.SIGSTOP)
+    assert [seen.presence for seen in local.list()] == [Presence.ALIVE]
+    os.kill(server_pid(home), signal.SIGCONT)
+
+
+def test_an_end_leaves_a_few_bytes_which_are_gone_after_a_month(
+    local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot]
+) -> None:
+    local.start(snapshots["ladybug"].spec("ladybug"))
+    names = [f"inst-{number}" for number in range(2, 50)]
+    for name in names:
+        local.stop(name, 7, 0)
+    marks = home / "instances/.turns"
+    assert {item.name for item in marks.iterdir()} == {"inst-1", *names}
+    assert all(item.stat().st_size < 10 and item.stat().st_mode & 0o777 == 0o600 for item in marks.iterdir())
+    assert {item.name for item in (home / "instances").iterdir()} == {".turns", "inst-1"}
+    assert [seen.instance for seen in local.list()] == ["inst-1"]
+    long_ago = time.time() - 31 * 86_400
+    for name in ("inst-1", "inst-2", "inst-3"):
+        os.utime(marks / name, (long_ago, long_ago))
+    with (marks / "inst-3").open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        local.stop("inst-4", 7, 0)
+    # What is there keeps its own, and so does what somebody is just about.
+    assert {item.name for item in marks.iterdir()} == {"inst-1", *names} - {"inst-2"}
+
+
+_PLACES = ("instances", "instances/inst-1", "instances/.turns")
+_FOREIGN = [
+    *((place, how) for place in (*_PLACES, "instances/.turns/inst-1") for how in ("symlink", "dangling symlink")),
+    *((place, "other user") for place in _PLACES if os.geteuid() == 0),  # root alone makes what another user has
+]
+
+
+@pytest.mark.parametrize(("place", "how"), _FOREIGN)
+def test_a_place_that_somebody_else_made_is_refused_and_nothing_is_read_or_written_there(
+    home: Path, tmp_path: Path, snapshots: dict[str, Snapshot], place: str, how: str
+) -> None:
+    theirs = LocalRuntime(tmp_path / "their home", INSTALLATION)
+    theirs.start(snapshots["ladybug"].spec("ladybug"))
+    settled(theirs, "inst-1")
+    bait = tmp_path / "their home" / place if how == "symlink" else tmp_path / "nothing"
+    before = files_below(tmp_path / "their home")
+    (home / place).parent.mkdir(parents=True, mode=0o700)
+    if how == "other user":
+        (home / place).mkdir(mode=0o777)
+        os.chown(home / place, 4321, 4321)
+    else:
+        (home / place).symlink_to(bait)
+    local = LocalRuntime(home, INSTALLATION)
+    spec = snapshots["ladybug"].spec("ladybug")
+    acts: list[Callable[[], object]] = [lambda: local.start(spec), lambda: local.stop("inst-1", 1, 0)]
+    if ".turns" not in place:
+        acts += [lambda: local.observe("inst-1"), lambda: local.connect("inst-1")]
+    for act in acts:
+        with pytest.raises(PlatformError) as refused:
+            act()
+        assert refused.value.code in (ErrorCode.PERMISSION_DENIED, ErrorCode.STORAGE_ERROR)
+        assert str(home / place) in refused.value.message
+    if place == "instances":
+        with pytest.raises(PlatformError, match="instances"):
+            local.list()
+    else:
+        assert local.list() == []
+    assert servers_of(home) == []
+    assert files_below(tmp_path / "their home") == before
+    assert not (tmp_path / "nothing").exists()
+    assert theirs.observe("inst-1").presence is Presence.READY
+    theirs.stop("inst-1", 1, 5)
+
+
+def test_the_settings_name_the_runtime(home: Path) -> None:
+    settings = replace(Settings(), home=home)
+    assert isinstance(open_runtime(settings, "x"), LocalRuntime)
+    for url in ("kubernetes://namespace", "local", "docker:", ""):
+        with pytest.raises(PlatformError) as refused:
+            open_runtime(replace(settings, runtime=url), "x")
+        assert refused.value.code is ErrorCode.VALIDATION_FAILED
+        assert "local:" in str(refused.value.hint)
+
+
+def test_an_identity_is_a_process_and_not_a_number() -> None:
+    child = subprocess.Popen(["sleep", "60"])
+    identity = process_identity(child.pid)
+    assert identity is not None and identity == process_identity(child.pid) != process_identity(os.getpid())
+    child.kill()
+    until(lambda: process_identity(child.pid) is None, "a zombie is taken for a process")
+    child.wait()
+    assert process_identity(child.pid) is None
