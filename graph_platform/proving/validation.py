@@ -51,7 +51,7 @@ def validate_on(
     validation = validate(
         definition,
         warehouse.describe,
-        dialect=warehouse.dialect,
+        review=warehouse.review,
         concurrency=settings.validation_concurrency,
         ceilings={} if kept else {"ttl": longest, "inactivity_timeout": longest},
         progress=tell,

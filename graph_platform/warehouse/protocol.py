@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol, Self
 
+from graph_platform.mapping.sql.gate import CheckedQuery, Review
 from graph_platform.relational import Column, Relation
 
 
@@ -40,11 +41,6 @@ class Warehouse(Protocol):
     """
 
     @property
-    def dialect(self) -> str:
-        """The name of the adapter: `duckdb` or `trino`."""
-        ...
-
-    @property
     def export_warning(self) -> str | None:
         """What a person should know before much is exported from here, and what mends it; None if there is nothing."""
         ...
@@ -53,6 +49,14 @@ class Warehouse(Protocol):
         """The same warehouse, whose own pages show these tags beside each query that is asked through what is returned.
 
         It shares everything with this one, exports and the end included: closing either closes both.
+        """
+        ...
+
+    def review(self, query: CheckedQuery, entity: str) -> Review:
+        """What is known of a query that passed the gate before it is asked; nothing is sent.
+
+        Args:
+            entity: the definition that a problem names.
         """
         ...
 

@@ -21,6 +21,7 @@ from graph_platform.mapping.definition.document import MAX_DOCUMENT_BYTES, mappi
 from graph_platform.mapping.definition.model import MappingDefinition
 from graph_platform.mapping.definition.structure import check_structure
 from graph_platform.relational import Column, Refusal
+from graph_platform.warehouse.duckdb.translation import to_duckdb
 
 
 def refused(read: Callable[[], Any]) -> ValidationReport:
@@ -57,7 +58,7 @@ def describe(sql: str) -> tuple[Column, ...]:
 
 
 def validated(definition: dict[str, Any]) -> ValidationReport:
-    return validate(mapping_of(definition), describe, dialect="trino", concurrency=1).report
+    return validate(mapping_of(definition), describe, concurrency=1).report
 
 
 def calls(work: Callable[[], Any]) -> int:
@@ -160,7 +161,7 @@ def test_structural_problems_are_counted_and_the_sql_of_the_rest_is_said_to_be_u
         return (Column("a", "bigint"),)
 
     broken = mapping([node("_reserved", sql=f"SELECT {i} AS a") for i in range(250)] + [node("Right")])
-    report = validate(mapping_of(broken), answers, dialect="trino", concurrency=2).report
+    report = validate(mapping_of(broken), answers, concurrency=2).report
     assert (len(report.errors), report.more_errors) == (MOST_PROBLEMS, 151)  # 250 names, and that they are one
     assert asked == []
     assert [found.code for found in report.warnings] == ["DEPENDENCY_BROKEN"]
@@ -176,14 +177,14 @@ def test_the_warehouse_is_not_asked_much_more_than_a_report_can_tell() -> None:
         return describe(sql)
 
     broken = mapping([node(f"N{i}", sql=f"SELECT a FROM t{i}") for i in range(1000)])
-    report = validate(mapping_of(broken), answers, dialect="trino", concurrency=4).report
+    report = validate(mapping_of(broken), answers, concurrency=4).report
     assert len(report.errors) == MOST_PROBLEMS <= len(asked) < 400
     assert report.warnings[0].message.endswith("not checked, because there are too many problems without it")
 
 
 def test_a_right_mapping_is_checked_whole_however_large_it_is() -> None:
     right = mapping([node(f"N{i}", sql=f"SELECT {i} AS a") for i in range(150)])
-    report = validate(mapping_of(right), lambda sql: (Column("a", "bigint"),), dialect="trino", concurrency=2).report
+    report = validate(mapping_of(right), lambda sql: (Column("a", "bigint"),), concurrency=2).report
     assert report.valid and len(report.node_results) == 150 and report.more_errors == 0
 
 
@@ -326,7 +327,7 @@ def test_any_value_is_a_mapping_or_a_report_and_any_mapping_gets_one(value: Any)
     except PlatformError:
         refused(lambda: mapping_of(value))
     else:
-        report = validate(read, describe, dialect="duckdb", concurrency=1).report
+        report = validate(read, describe, review=to_duckdb, concurrency=1).report
         report.model_dump_json().encode()
 
 

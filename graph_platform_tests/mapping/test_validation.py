@@ -72,7 +72,7 @@ def mapping(nodes: list[Any] | None = None, edges: list[Any] | None = None) -> M
 
 
 def run(warehouse: DuckDBWarehouse, nodes: list[Any] | None = None, edges: list[Any] | None = None) -> Validation:
-    return validate(mapping(nodes, edges), warehouse.describe, dialect="duckdb", concurrency=2)
+    return validate(mapping(nodes, edges), warehouse.describe, review=warehouse.review, concurrency=2)
 
 
 def only(problems: tuple[Problem, ...]) -> Problem:
@@ -212,7 +212,7 @@ def test_an_untested_function_is_a_warning_on_duckdb_only(warehouse: DuckDBWareh
     nodes = [customer("SELECT id, name || CAST(CAST(cosh(1) AS bigint) AS varchar) AS name FROM customer")]
     assert [p.code for p in run(warehouse, nodes).report.warnings] == ["SQL_TRANSLATION_UNTESTED"]
     columns = (Column("id", "bigint"), Column("name", "varchar"))
-    on_trino = validate(mapping(nodes), lambda _: columns, dialect="trino", concurrency=1)
+    on_trino = validate(mapping(nodes), lambda _: columns, concurrency=1)
     assert on_trino.report.warnings == ()
 
 
@@ -259,9 +259,7 @@ def test_the_same_sql_is_asked_once_and_progress_is_told() -> None:
         return (Column("code", "varchar"),)
 
     nodes = [PRODUCT, {**PRODUCT, "label": "Ware"}, {**PRODUCT, "label": "Thing", "sql": "SELECT 'x' AS code"}]
-    result = validate(
-        mapping(nodes), describe, dialect="trino", concurrency=4, progress=lambda *step: told.append(step)
-    )
+    result = validate(mapping(nodes), describe, concurrency=4, progress=lambda *step: told.append(step))
     assert result.report.valid
     assert sorted(asked) == ["SELECT 'x' AS code", "SELECT code FROM product"]
     assert [step[:2] for step in told] == [(1, 2), (2, 2)]
@@ -281,7 +279,7 @@ def test_an_interrupted_validation_waits_for_no_statement() -> None:
     nodes = [PRODUCT, *({**PRODUCT, "label": f"L{i}", "sql": f"SELECT code FROM t{i}"} for i in range(9))]
     begun = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        validate(mapping(nodes), describe, dialect="trino", concurrency=4, progress=interrupt)
+        validate(mapping(nodes), describe, concurrency=4, progress=interrupt)
     assert time.monotonic() - begun < 30
     ended.set()
 
@@ -293,7 +291,7 @@ def test_what_the_warehouse_fails_at_is_told_of_its_definition_and_hides_no_othe
         return (Column("cod", "varchar"),)
 
     nodes = [{**PRODUCT, "label": "Lake", "sql": "SELECT code FROM lake"}, PRODUCT]
-    found = validate(mapping(nodes), describe, dialect="trino", concurrency=4).report.errors
+    found = validate(mapping(nodes), describe, concurrency=4).report.errors
     assert [(each.code, each.entity) for each in found] == [
         ("SQL_NOT_PROVED", "Lake"),
         ("COLUMN_MISSING", "Product"),
@@ -316,7 +314,7 @@ def test_statements_run_side_by_side_within_the_bound() -> None:
         return (Column("code", "varchar"),)
 
     nodes = [{**PRODUCT, "label": f"L{i}", "sql": f"SELECT code FROM t{i}"} for i in range(12)]
-    assert validate(mapping(nodes), describe, dialect="trino", concurrency=3).report.valid
+    assert validate(mapping(nodes), describe, concurrency=3).report.valid
     assert most == 3
 
 
@@ -329,13 +327,13 @@ def test_a_warehouse_that_is_down_is_itself_and_not_an_invalid_mapping() -> None
 
     nodes = [{**PRODUCT, "label": f"L{i}", "sql": f"SELECT code FROM t{i}"} for i in range(50)]
     with pytest.raises(PlatformError) as failure:
-        validate(mapping(nodes), describe, dialect="trino", concurrency=1)
+        validate(mapping(nodes), describe, concurrency=1)
     assert failure.value.code is ErrorCode.BACKEND_UNREACHABLE
     assert len(asked) < 10
 
 
 def test_columns_are_taken_in_the_spelling_of_the_mapping() -> None:
     nodes = [{**PRODUCT, "primary_key": {"name": "Code", "type": "STRING"}}]
-    result = validate(mapping(nodes), lambda _: (Column("CODE", "varchar"),), dialect="trino", concurrency=1)
+    result = validate(mapping(nodes), lambda _: (Column("CODE", "varchar"),), concurrency=1)
     assert [c.name for c in result.resolved[0].columns] == ["Code"]
     assert '"definition"."Code" AS "Code"' in export_statement(result.resolved[0])

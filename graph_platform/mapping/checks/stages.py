@@ -28,13 +28,19 @@ from graph_platform.mapping.definition.ddl import ddl
 from graph_platform.mapping.definition.model import EdgeDefinition, MappingDefinition, NodeDefinition
 from graph_platform.mapping.definition.resolved import ResolvedColumn, ResolvedDefinition
 from graph_platform.mapping.definition.structure import MAX_PROPERTIES, check_structure
-from graph_platform.mapping.sql.gate import check_query, item_positions, item_text
+from graph_platform.mapping.sql.gate import CheckedQuery, Review, check_query, item_positions, item_text
 from graph_platform.relational import Column, Refusal
-from graph_platform.warehouse.duckdb.translation import to_duckdb
 from graph_platform.workers import workers
 
 Describe = Callable[[str], tuple[Column, ...]]
+Reviewer = Callable[[CheckedQuery, str], Review]
 Progress = Callable[[int, int, str], None]
+
+
+def _unreviewed(_: CheckedQuery, __: str) -> Review:
+    return Review()
+
+
 _Answer = tuple[Column, ...] | Refusal
 
 
@@ -64,7 +70,7 @@ def validate(
     mapping: MappingDefinition,
     describe: Describe,
     *,
-    dialect: str,
+    review: Reviewer = _unreviewed,
     concurrency: int,
     ceilings: Mapping[str, timedelta] = MappingProxyType({}),
     progress: Progress | None = None,
@@ -73,7 +79,7 @@ def validate(
 
     Args:
         describe: the warehouse's `describe`; called from up to `concurrency` threads, once per different SQL.
-        dialect: the adapter's name; with `duckdb`, what translates badly is reported too.
+        review: the warehouse's `review`, which asks nothing; its errors keep a definition from being described.
         ceilings: the longest duration per key, `ttl` and `inactivity_timeout`.
         progress: called after each described statement with how many are done, how many there are, and a name.
 
@@ -93,7 +99,7 @@ def validate(
         state.skipped = left <= 0 or len(state.definition.properties) > MAX_PROPERTIES
         if state.skipped:
             continue
-        if _sql(state, dialect):
+        if _sql(state, review):
             asked[id(state)] = state.definition.sql
         left -= len(state.errors)
     answers = _describe_all(list(dict.fromkeys(asked.values())), describe, concurrency, progress, states, left)
@@ -119,18 +125,16 @@ def _edge_names(mapping: MappingDefinition) -> Iterator[str]:
         yield edge.type if counts[edge.type] == 1 else "-".join((edge.type, *ends))
 
 
-def _sql(state: _State, dialect: str) -> bool:
+def _sql(state: _State, review: Reviewer) -> bool:
     """The second stage as far as it needs no warehouse; whether there is something to ask."""
     checked = check_query(state.definition.sql, state.name)
     state.errors += checked.problems
     if checked.problems:
         return False
-    if dialect == "duckdb":
-        translation = to_duckdb(checked, state.name)
-        state.errors += translation.errors
-        state.warnings += translation.warnings
-        return not translation.errors
-    return True
+    found = review(checked, state.name)
+    state.errors += found.errors
+    state.warnings += found.warnings
+    return not found.errors
 
 
 def _describe_all(

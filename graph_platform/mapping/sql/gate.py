@@ -72,6 +72,14 @@ _CLASS_NAME = re.compile(r"<class '[\w.]*?(\w+)'>")
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Review:
+    """What is known of a query before a warehouse is asked: why it cannot be, and what may be another value."""
+
+    errors: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+
+
 @dataclass(frozen=True)
 class CheckedQuery:
     """The outcome for one SQL text: its tree, or what is wrong with it."""

@@ -17,7 +17,7 @@ from sqlglot.errors import SqlglotError
 from graph_platform.mapping.checks.problems import ProblemCode, problem
 from graph_platform.mapping.checks.report import Problem
 from graph_platform.mapping.sql.functions import UnknownFunction, unknown_functions
-from graph_platform.mapping.sql.gate import CheckedQuery, function_name, locate
+from graph_platform.mapping.sql.gate import CheckedQuery, Review, function_name, locate
 from graph_platform.warehouse.duckdb.aliases import aliases_as_columns
 from graph_platform.warehouse.duckdb.rewrites import duckdb_text, number_kind
 
@@ -88,13 +88,11 @@ _TIMES_OF_OTHER_DIGITS = (
 )
 
 
-@dataclass(frozen=True)
-class Translation:
+@dataclass(frozen=True, kw_only=True)
+class Translation(Review):
     """DuckDB's text of a query, or None with the errors; warnings come either way."""
 
     sql: str | None
-    errors: tuple[Problem, ...] = ()
-    warnings: tuple[Problem, ...] = ()
 
 
 def to_duckdb(query: CheckedQuery, entity: str = "query") -> Translation:
@@ -104,7 +102,7 @@ def to_duckdb(query: CheckedQuery, entity: str = "query") -> Translation:
         entity: the definition that a problem names.
     """
     if query.tree is None:
-        return Translation(None, query.problems)
+        return Translation(sql=None, errors=query.problems)
     refused = tuple(_refused(query, entity))
     told = {found.position for found in refused}
     unknown = {each.name.lower(): each for each in unknown_functions(query)}
@@ -112,15 +110,15 @@ def to_duckdb(query: CheckedQuery, entity: str = "query") -> Translation:
     errors = (*refused, *(found for found in missing if found.position not in told))
     warnings = (*_doubtful(query, entity, unknown), *_aliases(query, entity))
     if errors:
-        return Translation(None, errors, warnings)
+        return Translation(sql=None, errors=errors, warnings=warnings)
     try:
-        return Translation(duckdb_text(query.tree), (), warnings)
+        return Translation(sql=duckdb_text(query.tree), warnings=warnings)
     except RecursionError:
-        message = "the SQL is nested too deeply to be translated"
-        return Translation(None, (problem(ProblemCode.SQL_TOO_COMPLEX, entity, message, field="sql"),), warnings)
+        code, message = ProblemCode.SQL_TOO_COMPLEX, "the SQL is nested too deeply to be translated"
     except SqlglotError as error:
+        code = ProblemCode.SQL_NOT_TRANSLATED
         message = f"the SQL cannot be translated for DuckDB: {str(error).splitlines()[0]}"
-        return Translation(None, (problem(ProblemCode.SQL_NOT_TRANSLATED, entity, message, field="sql"),), warnings)
+    return Translation(sql=None, errors=(problem(code, entity, message, field="sql"),), warnings=warnings)
 
 
 def _names(node: exp.Expr) -> tuple[str, str]:

@@ -22,7 +22,7 @@ from graph_platform.confined.process import ConfinedProcess, NotReady, Stopped
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.mapping.checks.problems import ProblemCode
 from graph_platform.mapping.sql.functions import unknown_functions
-from graph_platform.mapping.sql.gate import check_query
+from graph_platform.mapping.sql.gate import CheckedQuery, check_query
 from graph_platform.processes.ending import Cause
 from graph_platform.relational import Column, Refusal, Relation
 from graph_platform.storage.protocol import Storage
@@ -40,7 +40,7 @@ from graph_platform.warehouse.duckdb.refusals import (
 from graph_platform.warehouse.duckdb.relations import columns_of_duckdbs, relations_in, relations_named
 from graph_platform.warehouse.duckdb.rewrites import PRELUDE
 from graph_platform.warehouse.duckdb.text import unreachable
-from graph_platform.warehouse.duckdb.translation import to_duckdb
+from graph_platform.warehouse.duckdb.translation import Translation, to_duckdb
 from graph_platform.warehouse.protocol import ExportProgress
 
 _PROGRAM = "graph_platform.warehouse.duckdb.program"
@@ -70,8 +70,6 @@ class DuckDBWarehouse:
     Raises:
         PlatformError: BACKEND_UNREACHABLE, if the file is missing, locked by another process, or no database.
     """
-
-    dialect = "duckdb"
 
     def __init__(
         self,
@@ -105,6 +103,10 @@ class DuckDBWarehouse:
     def tagged(self, **tags: str) -> Self:
         """Itself: there are no pages that would show a tag."""
         return self
+
+    def review(self, query: CheckedQuery, entity: str) -> Translation:
+        """What cannot be translated, and what may give another value than Trino's."""
+        return to_duckdb(query, entity)
 
     def describe(self, sql: str) -> tuple[Column, ...]:
         """The result columns, bound but not run. A column without a name in Trino comes with an empty one."""

@@ -17,7 +17,7 @@ from sqlglot import exp
 from trino.client import TrinoRequest
 
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.mapping.sql.gate import check_query, without_terminator
+from graph_platform.mapping.sql.gate import CheckedQuery, Review, check_query, without_terminator
 from graph_platform.mapping.types.text import parse_warehouse_type
 from graph_platform.relational import Column, Refusal, Relation
 from graph_platform.settings import Settings
@@ -73,8 +73,6 @@ class TrinoWarehouse:
         scratch: a folder of this machine where streamed rows become files; None where nothing is streamed.
     """
 
-    dialect = "trino"
-
     def __init__(
         self,
         address: TrinoAddress,
@@ -109,6 +107,10 @@ class TrinoWarehouse:
         other._connection = self._connection.tagged(tags)
         other._exports = self._exports and self._exports.over(other._connection)
         return other
+
+    def review(self, query: CheckedQuery, entity: str) -> Review:
+        """Nothing: the server itself says what it takes."""
+        return Review()
 
     def describe(self, sql: str) -> tuple[Column, ...]:
         """The result columns, analysed and planned but not run, in four requests on an idle server.
