@@ -1,4 +1,5 @@
-"""Instances: the place where they run (`Runtime`: local processes) and the program that one is (`server/`).
+"""Instances: the order of steps of a launch, a suspension, an end, and what is shown of them.
 
-Not here: which instances there should be, and until when (`graph_platform.lifecycle`, `graph_platform.catalog`).
+Not here: the place where their servers run (`graph_platform.runtime`), what a server is (`graph_platform.server`), and
+the transitions (`graph_platform.catalog`).
 """

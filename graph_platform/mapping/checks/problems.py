@@ -1,7 +1,7 @@
 """The codes of what can be wrong with a mapping, as one table: name, meaning and the usual fix.
 
-Only the vocabulary is here. The rules that find a problem are in `document`, `structure`, `sql`, `types`,
-`validation` and `data_checks`, and what fails outside a mapping is `graph_platform.errors`.
+Only the vocabulary is here. The rules that find a problem are those of the rooms beside this one, and what
+fails outside a mapping is `graph_platform.errors`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Which functions there are: those of Trino, by name. What DuckDB has beside them is not for a mapping.
 
-Whether one of them gives the same on DuckDB is `translation`; how it is called there, `rewrites`.
+Whether one of them gives the same on DuckDB, and how it is called there, is `graph_platform.warehouse.duckdb`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Which columns of a table or a query can be in a definition, under which names, and how the SELECT writes each.
 
-What a name and a type may be is `structure`, `types` and `loading`; here is what comes nearest where a column is not
+What a name and a type may be is `definition.structure` and `types`; here is what comes nearest where a column is not
 that, and the note that says so.
 """
 

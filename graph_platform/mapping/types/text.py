@@ -94,7 +94,7 @@ def parse_warehouse_type(text: str) -> WarehouseType:
 def parse_engine_type(text: str) -> EngineType:
     """Read a type as a mapping may declare it, in any case: `STRING[]`, `MAP(STRING, INT64)`, `STRUCT(a INT32)`.
 
-    Base names come back in capitals as written, synonyms included; `normalised` in `types` resolves them. `ARRAY(T)`
+    Base names come back in capitals as written, synonyms included; `normalised` in `rules` resolves them. `ARRAY(T)`
     and `LIST(T)` are read as `T[]`, `ROW(a T)` as `STRUCT(a T)`.
 
     Raises:

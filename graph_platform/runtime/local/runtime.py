@@ -2,7 +2,7 @@
 
 A server holds a lock on its folder's `server.lock` from before it is started until it is gone, because it inherits the
 locked file: so what lives is what is locked, nothing started twice, and nothing forgotten when the starting process is
-killed at any moment. Signals only go to a process whose identity is the recorded one (`identity.py`).
+killed at any moment. Signals only go to a process whose identity is the recorded one (`graph_platform.processes`).
 
 An end leaves the number of the attempt that it ended (`turns.py`), so that no start that comes late revives it. A
 folder that is a symlink or another user's is refused (`private.py`).

@@ -3,6 +3,6 @@
 The file is open in confined processes only, whose program is `program`: it opens and locks down the file (`file`), and
 reads its catalog (`catalog`) in Trino's types (`types`). On the asking side are what a query's columns are called in
 Trino (`names`), what an error or a stop means (`refusals`), tables with their keys and those that a query names
-(`relations`), and exports (`export`); that side never imports DuckDB. The translation of SQL is
-`graph_platform.warehouse.duckdb.translation`, since it asks nothing of a database.
+(`relations`), and exports (`export`); that side never imports DuckDB. Trino's SQL becomes DuckDB's in `translation`
+and `rewrites`, which ask nothing of a database.
 """
