@@ -1,6 +1,6 @@
 """The rules over a mapping that need no warehouse: names, limits, duplicates, ends of edges, durations.
 
-Limits and forbidden names are the constants at the top. What a type or a statement may be is `mapping/types` and `mapping/sql`.
+Limits and forbidden names are the constants at the top. What a type or a statement may be is `types` and `sql`.
 """
 
 from __future__ import annotations
