@@ -16,7 +16,9 @@ from graph_platform.catalog.embedded import EmbeddedPostgres
 from graph_platform.mapping.definition.model import MappingDefinition
 from graph_platform.platform import Platform
 from graph_platform.progress import Attribution
+from graph_platform.proving.requests import CreateMapping
 from graph_platform.settings import Settings
+from graph_platform.snapshot.requests import CreateSnapshot
 
 DEFINITIONS, ROWS = 40, 1000
 BY = Attribution("benchmark")
@@ -62,12 +64,12 @@ def forty_definitions(folder: Path) -> Outcome:
                 )
 
     with Platform.open(settings) as platform:
-        platform.create_mapping(_mapping(), BY, Silent())
+        platform.mappings.create(CreateMapping(mapping=_mapping()), BY, Silent())
 
     def snapshot() -> None:
         # Opened and closed each time: one process holds a DuckDB file with one configuration only.
         with Platform.open(settings) as platform:
-            platform.create_snapshot("forty", None, None, None, BY, Silent())
+            platform.snapshots.create(CreateSnapshot(mapping="forty"), BY, Silent())
 
     ratios, ours, bare = pairs(snapshot, copies, 5)
     profile = cProfile.Profile()

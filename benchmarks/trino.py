@@ -34,6 +34,7 @@ from graph_platform.platform import Platform
 from graph_platform.processes.owner import this_process
 from graph_platform.progress import Attribution
 from graph_platform.proving.data_checks import check_data
+from graph_platform.proving.requests import CreateMapping
 from graph_platform.proving.validation import validate_on
 from graph_platform.settings import Settings
 from graph_platform.snapshot.export import ExportRun, run_exports
@@ -209,7 +210,7 @@ def export(folder: Path) -> Outcome:
 
         with Platform.open(settings) as platform:
             for mapping in (large, small):
-                platform.create_mapping(mapping, BY, Silent())
+                platform.mappings.create(CreateMapping(mapping=mapping), BY, Silent())
         with closing(Catalog.open(settings)) as catalog, closing(open_warehouse(settings)) as warehouse:
             statement = export_statement(validate_on(warehouse, large, settings, lambda _: None).resolved[0])
             rows, processor = [], []

@@ -25,16 +25,22 @@ from typing import Any
 
 from graph_platform import failpoints
 from graph_platform.errors import PlatformError
+from graph_platform.instance.requests import LaunchInstance, ResumeInstance, SuspendInstance, TerminateInstance
 from graph_platform.platform import Platform
 from graph_platform.settings import Settings
+from graph_platform.snapshot.requests import CreateSnapshot
 from graph_platform_tests.worlds import BY, Recorder
 
 ACTS: dict[str, Callable[[Platform, str], object]] = {
-    "snapshot": lambda platform, name: platform.create_snapshot("people", name, None, None, BY, Recorder()),
-    "launch": lambda platform, name: platform.launch_instance(name, name, None, None, BY, Recorder()),
-    "suspend": lambda platform, name: platform.suspend_instance(name, BY, Recorder()),
-    "resume": lambda platform, name: platform.resume_instance(name, BY, Recorder()),
-    "terminate": lambda platform, name: platform.terminate_instance(name, BY, Recorder()),
+    "snapshot": lambda platform, name: platform.snapshots.create(
+        CreateSnapshot(mapping="people", name=name), BY, Recorder()
+    ),
+    "launch": lambda platform, name: platform.instances.launch(
+        LaunchInstance(snapshot=name, name=name), BY, Recorder()
+    ),
+    "suspend": lambda platform, name: platform.instances.suspend(SuspendInstance(instance=name), BY, Recorder()),
+    "resume": lambda platform, name: platform.instances.resume(ResumeInstance(instance=name), BY, Recorder()),
+    "terminate": lambda platform, name: platform.instances.terminate(TerminateInstance(instance=name), BY, Recorder()),
 }
 
 

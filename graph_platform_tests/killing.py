@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from graph_platform.platform import Platform
+from graph_platform.proving.requests import CreateMapping
 from graph_platform.settings import Settings
 from graph_platform_tests.worlds import BY, Recorder, make_settings, people
 
@@ -26,7 +27,7 @@ class Killing:
         self.settings = settings or make_settings(home, catalog_url)
         self.platform = Platform.open(self.settings)
         if settings is None:
-            self.platform.create_mapping(people(), BY, Recorder())
+            self.platform.mappings.create(CreateMapping(mapping=people()), BY, Recorder())
         self.program = subprocess.Popen(
             [sys.executable, "-m", "graph_platform_tests.killed"],
             stdin=subprocess.PIPE,

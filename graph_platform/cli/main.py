@@ -13,7 +13,8 @@ from collections.abc import Sequence
 
 import click
 
-from graph_platform.cli.commands import COMMANDS, Command, Noun
+from graph_platform.cli.commands import COMMANDS
+from graph_platform.cli.table import Command, Noun
 from graph_platform.private import keep_private
 
 USAGE_STATUS = 2

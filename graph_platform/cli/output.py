@@ -99,6 +99,13 @@ class Output:
             line = Text(f"{name.replace('_', ' '):<{width}}  ", style="dim")
             self.person.print(line.append_text(_cell(document[name])), soft_wrap=True)
 
+    def events(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """The audit of a thing, for a person."""
+        self.table(
+            ["at", "what", "from", "to", "by", "why"],
+            [(e["at"][:19], e["action"], e["from_status"], e["to_status"], e["actor"], e["reason"]) for e in events],
+        )
+
 
 def _cell(value: Any) -> Text:
     if isinstance(value, bool):

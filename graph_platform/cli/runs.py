@@ -14,6 +14,7 @@ import click
 
 from graph_platform.cli.output import Output, size
 from graph_platform.orchestration.tags import run_tags
+from graph_platform.requests import Request
 from graph_platform.settings import Settings
 
 
@@ -37,15 +38,14 @@ class Runner(Protocol):
         ...
 
 
-def run_job(job: str, config: Mapping[str, Any], output: Output, *, wait: bool = True) -> dict[str, Any]:
-    """Run a job with this config for its op.
+def run_job(request: Request, output: Output, *, wait: bool = True) -> dict[str, Any]:
+    """Run the job of a request.
 
     Raises:
         PlatformError: what the job failed with, or BACKEND_UNREACHABLE.
         click.UsageError: `--no-wait` without a Dagster that would go on after this process ends.
     """
     settings = Settings.load()
-    given = {name: value for name, value in config.items() if value is not None}
     if not wait and not settings.dagster_url:
         raise click.UsageError(
             "--no-wait needs a Dagster that runs the job after this command has ended: start one with "
@@ -53,7 +53,7 @@ def run_job(job: str, config: Mapping[str, Any], output: Output, *, wait: bool =
         )
     module = "graph_platform.cli.run_there" if settings.dagster_url else "graph_platform.cli.run_here"
     runner = cast(Runner, importlib.import_module(module))
-    return runner.run(settings, job, given, run_tags(job, given, settings.user), output, wait)
+    return runner.run(settings, request.job, request.config(), run_tags(request, settings.user), output, wait)
 
 
 def export_line(key: list[str], metadata: Mapping[str, Any]) -> str:

@@ -11,22 +11,35 @@ started a server and finds that the row moved on ends it again.
 
 from __future__ import annotations
 
+import builtins
 import shlex
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
 import httpx
 
-from graph_platform.catalog import instances, snapshots
+from graph_platform.catalog import audit, instances, snapshots
 from graph_platform.catalog.catalog import Catalog
 from graph_platform.catalog.instances import InstanceRequest
+from graph_platform.catalog.limits import Work
 from graph_platform.catalog.records import InstanceRecord
 from graph_platform.catalog.states import InstanceStatus
 from graph_platform.durations import parse_duration
+from graph_platform.engine.parameters import check_question
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.failpoints import Failpoint, reached
+from graph_platform.instance.listing import list_as_seen
+from graph_platform.instance.requests import (
+    ExtendInstance,
+    LaunchInstance,
+    QueryInstance,
+    ResumeInstance,
+    SuspendInstance,
+    TerminateInstance,
+)
 from graph_platform.instance.sight import all_are_here, as_seen, death, expiry_warning, vanished
 from graph_platform.progress import Attribution, Reporter
 from graph_platform.runtime.protocol import InstanceSpec, Observation, Presence, Runtime
@@ -40,50 +53,39 @@ _STARTING = (InstanceStatus.STARTING, InstanceStatus.RESUMING)
 class InstanceService:
     """Instances of one catalog and runtime."""
 
-    def __init__(self, settings: Settings, catalog: Catalog, runtime: Callable[[], Runtime]) -> None:
+    def __init__(self, settings: Settings, catalog: Callable[[], Catalog], runtime: Callable[[], Runtime]) -> None:
         self._settings = settings
-        self._catalog = catalog
+        self._open_catalog = catalog
         self._open_runtime = runtime
+
+    @property
+    def _catalog(self) -> Catalog:
+        return self._open_catalog()
 
     @property
     def _runtime(self) -> Runtime:
         return self._open_runtime()
 
-    def launch(
-        self,
-        reference: str,
-        *,
-        name: str | None,
-        ttl: str | None,
-        inactivity_timeout: str | None,
-        by: Attribution,
-        report: Reporter,
-    ) -> InstanceRecord:
+    def launch(self, request: LaunchInstance, by: Attribution, report: Reporter) -> InstanceRecord:
         """Serve a snapshot, and return when it answers.
 
         With a name it is repeatable: the living instance of that name is returned, gone on with or resumed.
-
-        Args:
-            reference: a snapshot's id or name, or `MAPPING[@VERSION]` for its newest.
-            name: unique among the living instances, or None.
-            ttl: life of the instance, an ISO 8601 duration; None for the default.
-            inactivity_timeout: life without a query; None for the default.
 
         Raises:
             PlatformError: RESOURCE_NOT_FOUND, INVALID_STATE, ALREADY_EXISTS, CONCURRENCY_LIMIT_EXCEEDED, or the code
                 with which the start failed.
         """
         _ = self._runtime  # one that there is not is refused before its URL is written anywhere
-        request = InstanceRequest(
-            name,
+        wanted = InstanceRequest(
+            request.name,
             self._settings.runtime,
-            self._life("ttl", ttl, self._settings.instance_ttl),
-            self._life("inactivity_timeout", inactivity_timeout, self._settings.instance_inactivity),
+            self._life("ttl", request.ttl, self._settings.instance_ttl),
+            self._life("inactivity_timeout", request.inactivity_timeout, self._settings.instance_inactivity),
             self._settings.max_instances,
             self._settings.max_instances_per_user,
         )
         while True:
-            instance = self._find_or_insert(reference, request, by)
+            instance = self._find_or_insert(request.snapshot, wanted, by)
             report.touched("mapping", instance.mapping)
             report.touched("snapshot", instance.snapshot_id)
             report.touched("instance", instance.id)
@@ -101,29 +103,29 @@ class InstanceService:
                     report.progress(f"warning: {expiry_warning(instance)}")
                 return instance
             if instance.status in (InstanceStatus.SUSPENDED, InstanceStatus.SUSPENDING):
-                return self.resume(instance.id, by=by, report=report)
+                return self.resume(ResumeInstance(instance=instance.id), by, report)
             return self._start(instance, by, report)
 
-    def suspend(self, reference: str, *, by: Attribution, report: Reporter) -> InstanceRecord:
+    def suspend(self, request: SuspendInstance, by: Attribution, report: Reporter) -> InstanceRecord:
         """End the server and keep the instance: it can be resumed. Again does nothing twice.
 
         Raises:
             PlatformError: RESOURCE_NOT_FOUND, INVALID_STATE, or what its server had ended with already.
         """
-        instance = self._living(self._get(reference, report), by)
+        instance = self._living(self._get(request.instance, report), by)
         reached(Failpoint.INSTANCE_FOUND)
         with self._catalog.transaction() as session:
             suspending = instances.begin_suspension(session, instance, by=by)
         return self._end_suspension(suspending, by)
 
-    def resume(self, reference: str, *, by: Attribution, report: Reporter) -> InstanceRecord:
+    def resume(self, request: ResumeInstance, by: Attribution, report: Reporter) -> InstanceRecord:
         """Serve a suspended instance again; a running one is returned as it is.
 
         Raises:
             PlatformError: RESOURCE_NOT_FOUND, INVALID_STATE, or the code with which the start failed or its server
                 ended.
         """
-        instance = self._living(self._get(reference, report), by)
+        instance = self._living(self._get(request.instance, report), by)
         if instance.status == InstanceStatus.SUSPENDING:
             instance = self._end_suspension(instance, by)
         reached(Failpoint.INSTANCE_FOUND)
@@ -134,13 +136,13 @@ class InstanceService:
         reached(Failpoint.INSTANCE_RESUMING)
         return self._start(instance, by, report)
 
-    def terminate(self, reference: str, *, by: Attribution, report: Reporter) -> InstanceRecord:
+    def terminate(self, request: TerminateInstance, by: Attribution, report: Reporter) -> InstanceRecord:
         """End an instance for good, whatever it does. Again does nothing twice, and asks the runtime all the same.
 
         Raises:
             PlatformError: RESOURCE_NOT_FOUND.
         """
-        instance = self._get(reference, report)
+        instance = self._get(request.instance, report)
         reached(Failpoint.INSTANCE_FOUND)
         with self._catalog.transaction() as session:
             ending = instances.begin_termination(session, instance, by=by, reason=f"terminated by {by.user}")
@@ -151,38 +153,32 @@ class InstanceService:
             instances.end_termination(session, ending, by=by)
             return instances.get_instance(session, instance.id)
 
-    def extend(self, reference: str, duration: str, reason: str, *, by: Attribution) -> InstanceRecord:
+    def extend(self, request: ExtendInstance, by: Attribution) -> InstanceRecord:
         """Move an instance's deadline by a duration, bounded by the ceiling. It counts as use.
 
         Raises:
             PlatformError: RESOURCE_NOT_FOUND, INVALID_STATE, VALIDATION_FAILED, or what its server has ended with.
         """
-        longer = self._life("duration", duration, duration)
+        longer = self._life("duration", request.duration, request.duration)
         ceiling = parse_duration(self._settings.instance_ttl_ceiling)
         with self._catalog.transaction() as session:
-            instance = instances.get_instance(session, reference)
+            instance = instances.get_instance(session, request.instance)
         instance = self._living(instance, by)
         with self._catalog.transaction() as session:
-            return instances.extend_instance(session, instance, longer, ceiling=ceiling, reason=reason, by=by)
+            return instances.extend_instance(session, instance, longer, ceiling=ceiling, reason=request.reason, by=by)
 
-    def query(
-        self,
-        reference: str,
-        cypher: str,
-        *,
-        parameters: Mapping[str, Any] | None = None,
-        timeout_seconds: float | None = None,
-        row_limit: int | None = None,
-    ) -> dict[str, Any]:
+    def query(self, request: QueryInstance) -> dict[str, Any]:
         """Ask a running instance, over HTTP; returns the server's answer, and `warnings`, a list of sentences.
 
         It is noted as used. An expired instance answers as long as nothing has ended it, with a warning.
 
         Raises:
-            PlatformError: RESOURCE_NOT_FOUND, INVALID_STATE, whatever the server answered, or what it ended with.
+            PlatformError: RESOURCE_NOT_FOUND, INVALID_STATE, VALIDATION_FAILED for what no JSON can carry, whatever the
+                server answered, or what it ended with.
         """
+        check_question(request.cypher, request.parameters)
         with self._catalog.transaction() as session:
-            instance = instances.get_instance(session, reference)
+            instance = instances.get_instance(session, request.instance)
         _refuse_unless_running(instance)
         by = Attribution(self._settings.user)
         if instance.expired:  # or is it only that nobody told the catalog of its use?
@@ -194,17 +190,12 @@ class InstanceService:
         except PlatformError:
             _refuse_unless_running(self._living(instance, by))
             raise
-        body = {
-            "cypher": cypher,
-            "parameters": dict(parameters or {}),
-            "timeout_seconds": timeout_seconds,
-            "row_limit": row_limit,
-        }
-        limit = (timeout_seconds or self._settings.query_seconds) + 10
+        body = request.model_dump(exclude={"instance"}, exclude_none=True)
+        limit = (request.timeout_seconds or self._settings.query_seconds) + 10
         try:
             answer = httpx.post(
                 f"{connection.url}/query",
-                json={key: value for key, value in body.items() if value is not None},
+                json=body,
                 headers={"Authorization": f"Bearer {connection.token}"},
                 timeout=httpx.Timeout(limit, connect=5),
                 trust_env=False,  # a proxy of the environment has no business between us and loopback
@@ -220,6 +211,21 @@ class InstanceService:
         if answer.is_error:
             raise PlatformError.from_document(document)
         return {**document, "warnings": [expiry_warning(instance)] if instance.expired else []}
+
+    def list(self) -> builtins.list[InstanceRecord]:
+        """The instances that are not terminated, as the runtime sees them; as their rows say, where it cannot."""
+        return [*list_as_seen(self._settings, self._catalog).instances]
+
+    def show(self, reference: str) -> dict[str, Any]:
+        """An instance as it is, with what the runtime sees of it, and its events. See `look`."""
+        instance, observed = self.look(reference)
+        with self._catalog.transaction(Work.READING) as session:
+            events = audit.list_events(session, instance.id)
+        return {
+            **instance.document(),
+            "observed": asdict(observed) if observed else None,
+            "events": [event.document() for event in events],
+        }
 
     def look(self, reference: str) -> tuple[InstanceRecord, Observation | None]:
         """An instance as it is, and what the runtime sees of it, None if it is not one to be seen there.

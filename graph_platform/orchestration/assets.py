@@ -15,7 +15,7 @@ from pathlib import Path
 
 from dagster import AssetKey, AssetSpec
 
-from graph_platform.orchestration.config import demo_mapping
+from graph_platform.demo.mapping import demo_mapping
 from graph_platform.orchestration.home import dagster_home
 from graph_platform.private import own_folder
 from graph_platform.settings import Settings

@@ -7,20 +7,19 @@ what the command line reads, whichever process ran the job.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dagster import AssetMaterialization, Failure, MetadataValue, OpExecutionContext
 
-from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.errors import PlatformError
 from graph_platform.foreign_errors import told
-from graph_platform.mapping.definition.document import write_mapping
-from graph_platform.mapping.definition.model import MappingDefinition
 from graph_platform.orchestration.assets import remember_asset
 from graph_platform.orchestration.resources import PlatformResource
 from graph_platform.orchestration.tags import USER_TAG
-from graph_platform.progress import Attribution, DefinitionExported, Reporter
+from graph_platform.progress import Attribution, DefinitionExported
 from graph_platform.settings import Settings, without_secrets
 
 if TYPE_CHECKING:
@@ -50,6 +49,20 @@ class Documented(Protocol):
     def document(self) -> dict[str, Any]:
         """JSON-ready data with at least `id`, `name` and `status`."""
         ...
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a question gives: its document, and what of it stands on the run's page for a person."""
+
+    document: dict[str, Any]
+    shown: Mapping[str, MetadataValue[Any]] = field(default_factory=dict)
+
+    @classmethod
+    def in_lines(cls, document: dict[str, Any]) -> Answer:
+        """An answer whose `text`, a list of lines, is shown as it is."""
+        lines = document.get("text") or ()
+        return cls(document, {"answer": MetadataValue.md("```\n" + "\n".join(lines) + "\n```")} if lines else {})
 
 
 class RunReporter:
@@ -114,36 +127,15 @@ def in_op(context: OpExecutionContext, resource: PlatformResource) -> Iterator[t
         raise Failure(said, {"traceback": MetadataValue.md(f"```\n{shown}\n```")}, allow_retries=False) from None
 
 
-def carry_out(
-    context: OpExecutionContext,
-    resource: PlatformResource,
-    operation: Callable[[Platform, Attribution, Reporter], Documented],
-) -> None:
-    """Run an operation of the platform inside an op.
-
-    Raises:
-        Failure: as `in_op` says.
-    """
-    with in_op(context, resource) as (platform, report):
-        document = operation(platform, attribution(context), report).document()
+def done(context: OpExecutionContext, result: Documented) -> None:
+    """Leave the document of what an operation changed on the run."""
+    document = result.document()
     context.add_output_metadata({RESULT: MetadataValue.json(document), **_readable(document)})
 
 
-def ask(
-    context: OpExecutionContext,
-    resource: PlatformResource,
-    question: Callable[[Platform, Reporter], dict[str, Any]],
-) -> None:
-    """Answer a question inside an op; nothing is changed. The answer's `text`, if it has one, is shown as it is.
-
-    Raises:
-        Failure: as `in_op` says.
-    """
-    with in_op(context, resource) as (platform, report):
-        document = question(platform, report)
-    lines = document.get("text") or ()
-    shown = {"answer": MetadataValue.md("```\n" + "\n".join(lines) + "\n```")} if lines else {}
-    context.add_output_metadata({RESULT: MetadataValue.json(document), **shown})
+def answered(context: OpExecutionContext, answer: Answer) -> None:
+    """Leave an answer on the run."""
+    context.add_output_metadata({RESULT: MetadataValue.json(answer.document), **answer.shown})
 
 
 def attribution(context: OpExecutionContext) -> Attribution:
@@ -163,39 +155,6 @@ def failure(error: PlatformError) -> Failure:
     return Failure(f"{error.code}: {error.message}", metadata, allow_retries=error.retryable)
 
 
-def invalid(report: Mapping[str, Any], name: str) -> PlatformError:
-    """The error that an invalid mapping's report is."""
-    count = len(report["errors"]) + report.get("more_errors", 0)
-    return PlatformError(
-        ErrorCode.VALIDATION_FAILED,
-        f"mapping {name!r} has {count:,} problem{'' if count == 1 else 's'}",
-        "every problem is listed with its place and its fix",
-        {"report": report},
-    )
-
-
-def mappings_listed(records: Iterable[Documented]) -> dict[str, Any]:
-    """The answer of `list_mappings`: `mappings`, and a line for each."""
-    documents = [record.document() for record in records]
-    lines = [
-        f"{each['name']}@{each['version']} ({each['status']}, of {each['owner']}): "
-        f"{each['nodes']} kinds of node, {each['edges']} of edge. {each['description'] or ''}".rstrip()
-        for each in documents
-    ]
-    return {"mappings": documents, "text": lines or ["There are none yet."]}
-
-
-def mapping_shown(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer of `show_mapping`: all that is known, and as text the versions and the definition as its file."""
-    lines = [
-        f"version {each['version']} by {each['created_by']}, {each['created_at'][:16]}: {each['change_description']}"
-        for each in document["versions"]
-    ]
-    definition = MappingDefinition.model_validate(document["definition"])
-    shown = f"version {document['shown_version']} as its file:"
-    return {**document, "text": [*lines, "", shown, *write_mapping(definition).splitlines()]}
-
-
 def problems_table(report: Mapping[str, Any]) -> str:
     """The problems of a validation report as a Markdown table, errors first."""
     lines = ["| | object | field | problem | what to write instead |", "|---|---|---|---|---|"]
@@ -205,24 +164,14 @@ def problems_table(report: Mapping[str, Any]) -> str:
             field = problem.get("field") or ""
             where = f"{field} {place['line']}:{place['column']}".strip() if place else field
             cells = (severity, problem["entity"], where, problem["message"], problem.get("hint") or "")
-            lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
+            lines.append("| " + " | ".join(cell(text) for text in cells) + " |")
         if report.get(f"more_{key}"):
             lines.append(f"| {severity} | | | and {report[f'more_{key}']:,} more | |")
     return "\n".join(lines) if len(lines) > 2 else "No problems."
 
 
-def columns_table(report: Mapping[str, Any]) -> str:
-    """Every definition's columns of a validation report as a Markdown table."""
-    lines = ["| definition | column | warehouse | engine |", "|---|---|---|---|"]
-    results: Sequence[Mapping[str, Any]] = [*report["node_results"], *report["edge_results"]]
-    for result in results:
-        for column in result["columns"]:
-            cells = (result["name"], column["name"], column["warehouse_type"], column["engine_type"] or "")
-            lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
-    return "\n".join(lines)
-
-
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
+    """A text as it stands in a cell of a Markdown table."""
     return text.replace("|", "\\|").replace("\n", " ")
 
 

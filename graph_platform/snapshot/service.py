@@ -6,19 +6,21 @@ again by whoever takes the row over. What nobody refers to any more is removed b
 
 from __future__ import annotations
 
+import builtins
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from graph_platform.catalog import export_jobs, mappings, snapshots
+from graph_platform.catalog import audit, export_jobs, mappings, snapshots
 from graph_platform.catalog.catalog import Catalog, clock
 from graph_platform.catalog.export_jobs import ExportDefinition, JobHolder
 from graph_platform.catalog.ids import new_id
+from graph_platform.catalog.limits import Work
 from graph_platform.catalog.records import ExportJobRecord, MappingRecord, SnapshotRecord
 from graph_platform.catalog.snapshots import SnapshotRequest
 from graph_platform.catalog.states import SnapshotStatus
@@ -29,17 +31,18 @@ from graph_platform.engine.files import UNCOUNTED
 from graph_platform.engine.process import build_database
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.failpoints import Failpoint, reached
-from graph_platform.mapping.checks.data import DataChecks
 from graph_platform.mapping.definition.ddl import ddl
 from graph_platform.mapping.definition.resolved import ResolvedDefinition, export_statement
 from graph_platform.private import own_folder
 from graph_platform.processes.owner import purpose, this_process
 from graph_platform.progress import Attribution, Reporter
 from graph_platform.proving.proof import prove_again
+from graph_platform.proving.validation import data_checks_mode
 from graph_platform.settings import Settings
 from graph_platform.snapshot.export import ExportRun, run_exports
 from graph_platform.snapshot.lease import LeaseKeeper, fenced_off
 from graph_platform.snapshot.leftovers import remove_attempts, remove_superseded
+from graph_platform.snapshot.requests import CreateSnapshot, DeleteSnapshot
 from graph_platform.storage.connect import open_storage
 from graph_platform.storage.protocol import Storage
 from graph_platform.stored.layout import database_key, export_folder, manifest_key, mapping_folder
@@ -70,55 +73,56 @@ class _Claim:
 class SnapshotService:
     """Snapshots of one catalog, warehouse and storage."""
 
-    def __init__(self, settings: Settings, catalog: Catalog, warehouse: Warehouse, storage: Storage) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        catalog: Callable[[], Catalog],
+        warehouse: Callable[[], Warehouse],
+        storage: Callable[[], Storage],
+    ) -> None:
         self._settings = settings
-        self._catalog = catalog
-        self._warehouse = warehouse
-        self._storage = storage
+        self._open_catalog = catalog
+        self._open_warehouse = warehouse
+        self._open_storage = storage
         self._lease = timedelta(seconds=settings.lease_seconds)
 
-    def create(
-        self,
-        reference: str,
-        *,
-        name: str | None,
-        ttl: str | None,
-        inactivity_timeout: str | None,
-        by: Attribution,
-        report: Reporter,
-        data_checks: DataChecks = DataChecks.TRUSTED,
-    ) -> SnapshotRecord:
+    @property
+    def _catalog(self) -> Catalog:
+        return self._open_catalog()
+
+    @property
+    def _warehouse(self) -> Warehouse:
+        return self._open_warehouse()
+
+    @property
+    def _storage(self) -> Storage:
+        return self._open_storage()
+
+    def create(self, request: CreateSnapshot, by: Attribution, report: Reporter) -> SnapshotRecord:
         """Freeze a mapping version, or go on with a snapshot of it that nobody works on any more.
 
         With a name it is repeatable: the ready snapshot of that name is returned as it is, one that another run is
         making is waited for, one that failed is tried again.
 
-        Args:
-            reference: `MAPPING[@VERSION]`, by name or id.
-            name: unique among the living snapshots of that version, or None.
-            ttl: life of the snapshot, an ISO 8601 duration; None for the default.
-            inactivity_timeout: life while nobody uses it; None for the default.
-            data_checks: how much of the data is looked at first; where that is enforced, bad data is refused before
-                anything is kept or exported.
-
         Raises:
             PlatformError: STARBURST_ERROR if the mapping no longer holds, VALIDATION_FAILED for its data, the code of
                 whatever failed otherwise.
         """
+        data_checks = data_checks_mode(request.data_checks)
         with self._catalog.transaction() as session:
-            mapping, version = mappings.get_version(session, reference)
+            mapping, version = mappings.get_version(session, request.mapping)
         report.touched("mapping", mapping.name)
-        lives = self._lives(ttl, inactivity_timeout)
+        lives = self._lives(request.ttl, request.inactivity_timeout)
         claim_storage(self._storage, self._catalog.installation)
         warehouse = self._warehouse.tagged(mapping=mapping.name)
         resolved = prove_again(warehouse, self._settings, mapping, version, data_checks, report)
         reached(Failpoint.SNAPSHOT_VALIDATED)
         owner = this_process(by.run_id or new_id("run"))
         definitions = [ExportDefinition(each.kind, each.name, export_statement(each)) for each in resolved]
-        request = SnapshotRequest(
+        wanted = SnapshotRequest(
             mapping.id,
             version.version,
-            name,
+            request.name,
             self._storage.url,
             mapping_folder(by.user, mapping.id, version.version),
             self._settings.engine,
@@ -126,7 +130,7 @@ class SnapshotService:
             data_checks,
         )
         while True:
-            claim = self._claim(request, definitions, owner, by)
+            claim = self._claim(wanted, definitions, owner, by)
             snapshot = claim.snapshot
             report.touched("snapshot", snapshot.id)
             if claim.attempt is not None:
@@ -144,14 +148,14 @@ class SnapshotService:
         self._clear(claim)
         return self._make(snapshot, JobHolder(snapshot.id, claim.attempt, owner), mapping, resolved, by, report)
 
-    def delete(self, reference: str, *, by: Attribution) -> SnapshotRecord:
+    def delete(self, request: DeleteSnapshot, by: Attribution) -> SnapshotRecord:
         """Delete a snapshot that no instance uses, with its files; again does nothing twice.
 
         Raises:
             PlatformError: RESOURCE_NOT_FOUND, RESOURCE_HAS_DEPENDENCIES, INVALID_STATE.
         """
         with self._catalog.transaction() as session:
-            snapshot = snapshots.get_snapshot(session, reference)
+            snapshot = snapshots.get_snapshot(session, request.snapshot)
             left = snapshots.begin_deletion(session, snapshot, by=by)
         # Where the snapshot is, which need not be where new ones go.
         storage = open_storage(snapshot.storage_url)
@@ -162,6 +166,35 @@ class SnapshotService:
         with self._catalog.transaction() as session:
             snapshots.end_deletion(session, snapshot.id, by=by)
             return snapshots.get_snapshot(session, snapshot.id)
+
+    def list(self, mapping: str | None = None) -> builtins.list[SnapshotRecord]:
+        """The snapshots that are not deleted, newest first, of one mapping or of all.
+
+        Raises:
+            PlatformError: RESOURCE_NOT_FOUND.
+        """
+        with self._catalog.transaction(Work.READING) as session:
+            identifier = mappings.get_mapping(session, mapping).id if mapping else None
+            return snapshots.list_snapshots(session, identifier)
+
+    def show(self, reference: str) -> dict[str, Any]:
+        """A snapshot with its exports and events.
+
+        Args:
+            reference: its id or name, or `MAPPING[@VERSION]` for the newest of that.
+
+        Raises:
+            PlatformError: RESOURCE_NOT_FOUND.
+        """
+        with self._catalog.transaction(Work.READING) as session:
+            snapshot = snapshots.get_snapshot(session, reference)
+            jobs = export_jobs.list_jobs(session, snapshot.id)
+            events = audit.list_events(session, snapshot.id)
+        return {
+            **snapshot.document(),
+            "exports": [job.document() for job in jobs],
+            "events": [event.document() for event in events],
+        }
 
     def _lives(self, ttl: str | None, inactivity_timeout: str | None) -> tuple[timedelta, timedelta]:
         ceiling = parse_duration(self._settings.snapshot_ttl_ceiling)
@@ -184,12 +217,12 @@ class SnapshotService:
         return lives[0], lives[1]
 
     def _claim(
-        self, request: SnapshotRequest, definitions: list[ExportDefinition], owner: str, by: Attribution
+        self, request: SnapshotRequest, definitions: builtins.list[ExportDefinition], owner: str, by: Attribution
     ) -> _Claim:
         with self._catalog.transaction() as session:
             mappings.use_mapping(session, request.mapping_id)
             found = snapshots.find_unfinished(session, request.mapping_id, request.version, request.name)
-            left: list[ExportJobRecord] = []
+            left: builtins.list[ExportJobRecord] = []
             if found is None:
                 identifier = snapshots.insert_snapshot(session, request, definitions, by=by)
             else:
@@ -207,15 +240,15 @@ class SnapshotService:
             return _Claim(snapshot, attempt, left, found.storage_url if found and moved else None)
 
     def _renew_round(
-        self, session: Session, found: SnapshotRecord, definitions: list[ExportDefinition], by: Attribution
-    ) -> list[ExportJobRecord]:
+        self, session: Session, found: SnapshotRecord, definitions: builtins.list[ExportDefinition], by: Attribution
+    ) -> builtins.list[ExportJobRecord]:
         """Lay the export jobs out anew where the old ones can't be gone on with: their files are gone since they
         failed, or the warehouse's schema gives other statements by now, or the storage is another one.
 
         Returns:
             The old jobs whose query may still run.
         """
-        left: list[ExportJobRecord] = []
+        left: builtins.list[ExportJobRecord] = []
         if found.status == SnapshotStatus.PENDING:
             return left
         if found.status == SnapshotStatus.CREATING:

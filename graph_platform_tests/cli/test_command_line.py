@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from graph_platform.cli import main
-from graph_platform.cli.commands import COMMANDS, Noun
+from graph_platform.cli.commands import COMMANDS
 from graph_platform.cli.failures import wants_json
+from graph_platform.cli.table import Noun
 from graph_platform_tests.cli.conftest import CommandLine
 
 EVERY_COMMAND = [

@@ -94,7 +94,7 @@ def test_down_ends_the_living_though_one_is_dead_and_one_was_never_ready(cli: Co
 
 
 def test_a_list_imports_nothing_that_it_could_do_without() -> None:
-    program = "import sys, graph_platform.cli.instance_list; print(*sorted(sys.modules))"
+    program = "import sys, graph_platform.cli.instance.listing; print(*sorted(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     heavy = {"dagster", "duckdb", "httpx", "psutil", "sqlglot", "pydantic", "pyarrow", "yaml", "alembic"}
     assert heavy.isdisjoint(loaded)

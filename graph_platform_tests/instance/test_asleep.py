@@ -24,9 +24,18 @@ from graph_platform.catalog.records import InstanceRecord
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.failpoints import Failpoint
 from graph_platform.instance import service
+from graph_platform.instance.requests import (
+    LaunchInstance,
+    QueryInstance,
+    ResumeInstance,
+    SuspendInstance,
+    TerminateInstance,
+)
 from graph_platform.platform import Platform
+from graph_platform.proving.requests import CreateMapping
 from graph_platform.runtime.protocol import Presence
 from graph_platform.settings import Settings
+from graph_platform.snapshot.requests import CreateSnapshot
 from graph_platform_tests.killing import Killing
 from graph_platform_tests.waiting import until
 from graph_platform_tests.worlds import BY, Recorder, make_settings, people
@@ -84,7 +93,7 @@ class World:
     def act(self, platform: Platform, act: str, reference: str) -> InstanceRecord:
         """One operation, on the instance of that name or id."""
         if act == "launch":
-            return platform.launch_instance("s", reference, None, None, BY, Recorder())
+            return platform.instances.launch(LaunchInstance(snapshot="s", name=reference), BY, Recorder())
         record: InstanceRecord = getattr(platform, f"{act}_instance")(reference, BY, Recorder())
         return record
 
@@ -104,11 +113,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     postgres = EmbeddedPostgres(tmp_path_factory.mktemp("catalog of sleepers"))
     settings = make_settings(home, postgres.ensure(), instance_stop_seconds=3)
     with Platform.open(settings) as platform, ThreadPoolExecutor(1) as pool:
-        platform.create_mapping(people(), BY, Recorder())
-        platform.create_snapshot("people", "s", None, None, BY, Recorder())
+        platform.mappings.create(CreateMapping(mapping=people()), BY, Recorder())
+        platform.snapshots.create(CreateSnapshot(mapping="people", name="s"), BY, Recorder())
         yield World(settings, platform, pool)
-        for left in platform.list_instances():
-            platform.terminate_instance(left.id, BY, Recorder())
+        for left in platform.instances.list():
+            platform.instances.terminate(TerminateInstance(instance=left.id), BY, Recorder())
     postgres.stop()
 
 
@@ -202,7 +211,7 @@ def others_while_asleep(
     if isinstance(woken, InstanceRecord):
         assert woken.status == states[woken.id]
     for identifier in ids:
-        world.platform.terminate_instance(identifier, BY, Recorder())
+        world.platform.instances.terminate(TerminateInstance(instance=identifier), BY, Recorder())
     check(world, *ids)
     return row.id, states
 
@@ -244,10 +253,10 @@ def test_who_fails_a_dead_instance_and_sleeps_ends_nothing_of_its_successor(
 @pytest.fixture
 def killing(home: Path, catalog_url: str) -> Iterator[Killing]:
     made = Killing(home, catalog_url)
-    made.platform.create_snapshot("people", "s", None, None, BY, Recorder())
+    made.platform.snapshots.create(CreateSnapshot(mapping="people", name="s"), BY, Recorder())
     yield made
-    for left in made.platform.list_instances():
-        made.platform.terminate_instance(left.id, BY, Recorder())
+    for left in made.platform.instances.list():
+        made.platform.instances.terminate(TerminateInstance(instance=left.id), BY, Recorder())
     made.close()
 
 
@@ -255,23 +264,23 @@ def killing(home: Path, catalog_url: str) -> Iterator[Killing]:
 def test_a_launch_that_was_stopped_while_it_was_terminated_revives_nothing(killing: Killing, point: Failpoint) -> None:
     asleep = killing.order("launch", "s", stop_at=point.value)
     assert asleep["stopped"]
-    ended = killing.platform.terminate_instance("s", BY, Recorder())
+    ended = killing.platform.instances.terminate(TerminateInstance(instance="s"), BY, Recorder())
     assert ended.status == "terminated"
     assert killing.order("continue", pid=asleep["pid"])["status"] == 1
     assert servers(killing.settings) == {}
     assert list(killing.platform.runtime.list()) == []
-    assert killing.platform.terminate_instance("s", BY, Recorder()) == ended
-    assert killing.platform.list_instances() == []
+    assert killing.platform.instances.terminate(TerminateInstance(instance="s"), BY, Recorder()) == ended
+    assert killing.platform.instances.list() == []
 
 
 def test_a_terminate_ends_a_server_that_nobody_knows_of(killing: Killing) -> None:
-    instance = killing.platform.launch_instance("s", "s", None, None, BY, Recorder())
+    instance = killing.platform.instances.launch(LaunchInstance(snapshot="s", name="s"), BY, Recorder())
     monkey = pytest.MonkeyPatch()
     monkey.setattr(killing.platform.runtime, "stop", lambda *_: None)
-    killing.platform.terminate_instance("s", BY, Recorder())
+    killing.platform.instances.terminate(TerminateInstance(instance="s"), BY, Recorder())
     monkey.undo()
     assert len(servers(killing.settings)[instance.id]) == 1
-    assert killing.platform.terminate_instance("s", BY, Recorder()).status == "terminated"
+    assert killing.platform.instances.terminate(TerminateInstance(instance="s"), BY, Recorder()).status == "terminated"
     assert servers(killing.settings) == {}
 
 
@@ -279,22 +288,24 @@ def test_a_terminate_ends_a_server_that_nobody_knows_of(killing: Killing) -> Non
 def test_a_suspension_that_was_stopped_ends_no_server_that_was_resumed_meanwhile(
     killing: Killing, point: Failpoint
 ) -> None:
-    killing.platform.launch_instance("s", "s", None, None, BY, Recorder())
+    killing.platform.instances.launch(LaunchInstance(snapshot="s", name="s"), BY, Recorder())
     asleep = killing.order("suspend", "s", stop_at=point.value)
     assert asleep["stopped"]
-    resumed = killing.platform.resume_instance("s", BY, Recorder())
+    resumed = killing.platform.instances.resume(ResumeInstance(instance="s"), BY, Recorder())
     assert (resumed.status, resumed.attempt) == ("running", 2)
     assert killing.order("continue", pid=asleep["pid"])["status"] == 0
-    assert killing.platform.query_instance("s", "MATCH (c:City) RETURN count(c)")["rows"] == [[20]]
-    (now,) = killing.platform.list_instances()
+    assert killing.platform.instances.query(QueryInstance(instance="s", cypher="MATCH (c:City) RETURN count(c)"))[
+        "rows"
+    ] == [[20]]
+    (now,) = killing.platform.instances.list()
     assert now == resumed
 
 
 def test_a_resumption_that_was_stopped_while_it_was_terminated_revives_nothing(killing: Killing) -> None:
-    killing.platform.launch_instance("s", "s", None, None, BY, Recorder())
-    killing.platform.suspend_instance("s", BY, Recorder())
+    killing.platform.instances.launch(LaunchInstance(snapshot="s", name="s"), BY, Recorder())
+    killing.platform.instances.suspend(SuspendInstance(instance="s"), BY, Recorder())
     asleep = killing.order("resume", "s", stop_at=RESUMING.value)
     assert asleep["stopped"]
-    killing.platform.terminate_instance("s", BY, Recorder())
+    killing.platform.instances.terminate(TerminateInstance(instance="s"), BY, Recorder())
     assert killing.order("continue", pid=asleep["pid"])["status"] == 1
     assert servers(killing.settings) == {}

@@ -15,8 +15,17 @@ import pytest
 from graph_platform.catalog.records import InstanceRecord
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.failpoints import Failpoint
+from graph_platform.instance.requests import (
+    LaunchInstance,
+    QueryInstance,
+    ResumeInstance,
+    SuspendInstance,
+    TerminateInstance,
+)
 from graph_platform.platform import Platform
+from graph_platform.proving.requests import CreateMapping, DeleteMapping
 from graph_platform.runtime.protocol import Presence
+from graph_platform.snapshot.requests import CreateSnapshot, DeleteSnapshot
 from graph_platform_tests.killing import Killing
 from graph_platform_tests.waiting import until
 from graph_platform_tests.worlds import BY, Recorder, make_settings, people
@@ -28,15 +37,15 @@ END_POINTS = [Failpoint.INSTANCE_STOPPING, Failpoint.INSTANCE_STOPPED]
 @pytest.fixture
 def platform(home: Path, catalog_url: str) -> Iterator[Platform]:
     with Platform.open(make_settings(home, catalog_url, instance_stop_seconds=3)) as opened:
-        opened.create_mapping(people(), BY, Recorder())
-        opened.create_snapshot("people", "s", None, None, BY, Recorder())
+        opened.mappings.create(CreateMapping(mapping=people()), BY, Recorder())
+        opened.snapshots.create(CreateSnapshot(mapping="people", name="s"), BY, Recorder())
         yield opened
-        for instance in opened.list_instances():
-            opened.terminate_instance(instance.id, BY, Recorder())
+        for instance in opened.instances.list():
+            opened.instances.terminate(TerminateInstance(instance=instance.id), BY, Recorder())
 
 
 def launch(platform: Platform, name: str | None = None, snapshot: str = "people") -> InstanceRecord:
-    return platform.launch_instance(snapshot, name, None, None, BY, Recorder())
+    return platform.instances.launch(LaunchInstance(snapshot=snapshot, name=name), BY, Recorder())
 
 
 def servers(home: Path) -> list[psutil.Process]:
@@ -53,8 +62,12 @@ def servers(home: Path) -> list[psutil.Process]:
 def test_a_launched_instance_answers_and_what_it_answers_is_right(platform: Platform) -> None:
     instance = launch(platform)
     assert instance.status == "running"
-    answer = platform.query_instance(
-        instance.id, "MATCH (p:Person {id: $id})-[:LIVES_IN]->(c:City) RETURN p.name, p.score, c.code", {"id": 8}
+    answer = platform.instances.query(
+        QueryInstance(
+            instance=instance.id,
+            cypher="MATCH (p:Person {id: $id})-[:LIVES_IN]->(c:City) RETURN p.name, p.score, c.code",
+            parameters={"id": 8},
+        )
     )
     assert answer["columns"] == ["p.name", "p.score", "c.code"]
     assert answer["rows"] == [["person 8", "1.1429", "c8"]]
@@ -69,7 +82,7 @@ def test_a_query_that_the_server_refuses_is_the_servers_own_error(platform: Plat
         ("MATCH (n:Nothing) RETURN n", ErrorCode.QUERY_ERROR),
     ):
         with pytest.raises(PlatformError) as refused:
-            platform.query_instance(instance.id, cypher)
+            platform.instances.query(QueryInstance(instance=instance.id, cypher=cypher))
         assert refused.value.code == code
 
 
@@ -77,7 +90,7 @@ def test_the_same_name_is_the_same_instance(platform: Platform, home: Path) -> N
     first, again = launch(platform, "mine"), launch(platform, "mine")
     assert first.id == again.id
     assert len(servers(home)) == 1
-    other = platform.create_snapshot("people", "other", None, None, BY, Recorder())
+    other = platform.snapshots.create(CreateSnapshot(mapping="people", name="other"), BY, Recorder())
     with pytest.raises(PlatformError) as taken:
         launch(platform, "mine", other.id)
     assert taken.value.code == ErrorCode.ALREADY_EXISTS
@@ -98,24 +111,26 @@ def test_two_launches_of_one_name_at_once_give_one_instance(home: Path, catalog_
 
 def test_a_suspended_instance_has_no_process_and_comes_back(platform: Platform, home: Path) -> None:
     instance = launch(platform, "mine")
-    suspended = platform.suspend_instance("mine", BY, Recorder())
+    suspended = platform.instances.suspend(SuspendInstance(instance="mine"), BY, Recorder())
     assert (suspended.status, suspended.url, servers(home)) == ("suspended", None, [])
-    assert platform.suspend_instance("mine", BY, Recorder()).status == "suspended"
+    assert platform.instances.suspend(SuspendInstance(instance="mine"), BY, Recorder()).status == "suspended"
     with pytest.raises(PlatformError, match="suspended"):
-        platform.query_instance("mine", "RETURN 1")
-    resumed = platform.resume_instance("mine", BY, Recorder())
+        platform.instances.query(QueryInstance(instance="mine", cypher="RETURN 1"))
+    resumed = platform.instances.resume(ResumeInstance(instance="mine"), BY, Recorder())
     assert (resumed.id, resumed.status, resumed.attempt) == (instance.id, "running", 2)
-    assert platform.query_instance("mine", "MATCH (c:City) RETURN count(c)")["rows"] == [[20]]
+    assert platform.instances.query(QueryInstance(instance="mine", cypher="MATCH (c:City) RETURN count(c)"))[
+        "rows"
+    ] == [[20]]
     assert launch(platform, "mine").id == instance.id
 
 
 def test_a_terminated_instance_leaves_nothing_and_its_name_is_free(platform: Platform, home: Path) -> None:
     instance = launch(platform, "mine")
-    ended = platform.terminate_instance("mine", BY, Recorder())
+    ended = platform.instances.terminate(TerminateInstance(instance="mine"), BY, Recorder())
     assert ended.status == "terminated"
     assert servers(home) == []
     assert not (home / "instances" / instance.id).exists()
-    assert platform.terminate_instance(instance.id, BY, Recorder()).status == "terminated"
+    assert platform.instances.terminate(TerminateInstance(instance=instance.id), BY, Recorder()).status == "terminated"
     assert launch(platform, "mine").id != instance.id
 
 
@@ -126,8 +141,8 @@ def test_a_server_that_was_killed_is_noticed_and_replaced(platform: Platform, ho
     server.wait(10)
     replaced = launch(platform, "mine")
     assert replaced.id != instance.id
-    assert platform.show_instance(instance.id)["status"] == "failed"
-    assert platform.query_instance("mine", "RETURN 1 AS one")["rows"] == [[1]]
+    assert platform.instances.show(instance.id)["status"] == "failed"
+    assert platform.instances.query(QueryInstance(instance="mine", cypher="RETURN 1 AS one"))["rows"] == [[1]]
 
 
 def test_a_query_to_a_server_that_ended_says_so_and_how_to_start_it_again(platform: Platform, home: Path) -> None:
@@ -135,14 +150,14 @@ def test_a_query_to_a_server_that_ended_says_so_and_how_to_start_it_again(platfo
     (server,) = servers(home)
     server.send_signal(signal.SIGSEGV)
     server.wait(10)
-    observed = until(lambda: platform.show_instance("my graph")["observed"]["failure"], "the end is not seen")
+    observed = until(lambda: platform.instances.show("my graph")["observed"]["failure"], "the end is not seen")
     assert observed["code"] == "UNEXPECTED_TERMINATION"
     with pytest.raises(PlatformError, match=r"my graph has ended: UNEXPECTED_TERMINATION: .*SIGSEGV") as refused:
-        platform.query_instance("my graph", "RETURN 1")
+        platform.instances.query(QueryInstance(instance="my graph", cypher="RETURN 1"))
     assert refused.value.code == ErrorCode.UNEXPECTED_TERMINATION
     assert refused.value.hint
     assert f"instance launch {instance.snapshot_id} --name 'my graph'" in refused.value.hint
-    shown = platform.show_instance("my graph")
+    shown = platform.instances.show("my graph")
     assert (shown["status"], shown["url"], shown["error"]["code"]) == ("failed", None, "UNEXPECTED_TERMINATION")
 
 
@@ -150,24 +165,24 @@ def test_a_launch_on_a_runtime_that_there_is_not_leaves_nothing(platform: Platfo
     wrong = replace(platform.settings, runtime="k8s://u:HUNTER2@h")
     with Platform.open(wrong) as other, pytest.raises(PlatformError, match="no runtime for"):
         launch(other)
-    assert platform.list_instances() == []
+    assert platform.instances.list() == []
 
 
 def test_a_snapshot_in_use_is_not_deleted_and_the_error_names_the_instance(platform: Platform) -> None:
     instance = launch(platform)
     with pytest.raises(PlatformError) as refused:
-        platform.delete_snapshot("s", BY)
+        platform.snapshots.delete(DeleteSnapshot(snapshot="s"), BY)
     assert refused.value.code == ErrorCode.RESOURCE_HAS_DEPENDENCIES
     assert refused.value.details["instances"] == [instance.id]
-    platform.terminate_instance(instance.id, BY, Recorder())
-    deleted = platform.delete_snapshot("s", BY)
+    platform.instances.terminate(TerminateInstance(instance=instance.id), BY, Recorder())
+    deleted = platform.snapshots.delete(DeleteSnapshot(snapshot="s"), BY)
     assert deleted.status == "deleted"
     assert list(platform.storage.list(deleted.folder)) == []
-    assert platform.delete_mapping("people", BY).status == "deleted"
+    assert platform.mappings.delete(DeleteMapping(mapping="people"), BY).status == "deleted"
 
 
 def test_a_start_that_fails_says_why_and_leaves_no_process(platform: Platform, home: Path) -> None:
-    snapshot = platform.show_snapshot("s")
+    snapshot = platform.snapshots.show("s")
     folder = home / "storage" / snapshot["folder"]
     for path in folder.rglob("*.db"):
         path.write_bytes(b"not a database")
@@ -177,7 +192,7 @@ def test_a_start_that_fails_says_why_and_leaves_no_process(platform: Platform, h
         launch(platform, "mine")
     assert failed.value.code == ErrorCode.SNAPSHOT_FETCH_ERROR
     assert servers(home) == []
-    (row,) = platform.list_instances()
+    (row,) = platform.instances.list()
     assert row.status == "failed"
     assert row.error is not None
     assert row.error["code"] == "SNAPSHOT_FETCH_ERROR"
@@ -187,15 +202,17 @@ def test_a_damaged_database_file_is_made_good_from_the_parquet_files(platform: P
     for path in (home / "storage").rglob("*.db"):
         path.write_bytes(b"not a database")
     launch(platform, "mine")
-    assert platform.query_instance("mine", "MATCH ()-[k:KNOWS]->() RETURN count(k)")["rows"] == [[200]]
+    assert platform.instances.query(QueryInstance(instance="mine", cypher="MATCH ()-[k:KNOWS]->() RETURN count(k)"))[
+        "rows"
+    ] == [[200]]
 
 
 def test_a_life_longer_than_the_ceiling_or_unreadable_is_refused(platform: Platform) -> None:
     for ttl, said in (("P8D", "longer"), ("tomorrow", "ISO 8601"), ("P1M", "months")):
         with pytest.raises(PlatformError, match=said) as refused:
-            platform.launch_instance("people", None, ttl, None, BY, Recorder())
+            platform.instances.launch(LaunchInstance(snapshot="people", ttl=ttl), BY, Recorder())
         assert refused.value.code == ErrorCode.VALIDATION_FAILED
-    assert platform.list_instances() == []
+    assert platform.instances.list() == []
 
 
 @pytest.mark.parametrize("point", LAUNCH_POINTS)
@@ -206,13 +223,13 @@ def test_a_launch_killed_at_a_named_point_is_gone_on_with_and_gives_one_instance
     try:
         assert killing.order("snapshot", "s")["status"] == 0
         assert killing.order("launch", "s", failpoint=point.value)["status"] == -9
-        (left,) = killing.platform.list_instances()
+        (left,) = killing.platform.instances.list()
         assert left.status == "starting"
         assert killing.order("launch", "s")["status"] == 0
-        (instance,) = killing.platform.list_instances()
+        (instance,) = killing.platform.instances.list()
         assert (instance.id, instance.status) == (left.id, "running")
         assert len(servers(home)) == 1
-        assert killing.platform.query_instance("s", "RETURN 1")["rows"] == [[1]]
+        assert killing.platform.instances.query(QueryInstance(instance="s", cypher="RETURN 1"))["rows"] == [[1]]
         assert killing.order("terminate", "s")["status"] == 0
         assert servers(home) == []
     finally:
@@ -226,11 +243,11 @@ def test_a_termination_killed_at_a_named_point_is_gone_on_with(home: Path, catal
         assert killing.order("snapshot", "s")["status"] == 0
         assert killing.order("launch", "s")["status"] == 0
         assert killing.order("terminate", "s", failpoint=point.value)["status"] == -9
-        (left,) = killing.platform.list_instances()
+        (left,) = killing.platform.instances.list()
         assert left.status == "stopping"
         assert killing.order("terminate", "s")["status"] == 0
         assert servers(home) == []
-        assert killing.platform.list_instances() == []
+        assert killing.platform.instances.list() == []
         assert killing.platform.runtime.observe(left.id).presence == Presence.ABSENT
     finally:
         killing.close()

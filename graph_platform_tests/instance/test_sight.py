@@ -18,9 +18,19 @@ from graph_platform.catalog import instances
 from graph_platform.catalog.records import InstanceRecord
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.instance.listing import list_as_seen
+from graph_platform.instance.requests import (
+    ExtendInstance,
+    LaunchInstance,
+    QueryInstance,
+    ResumeInstance,
+    SuspendInstance,
+    TerminateInstance,
+)
 from graph_platform.instance.sight import as_seen, death, expiry_warning, is_idle
 from graph_platform.platform import Platform
+from graph_platform.proving.requests import CreateMapping
 from graph_platform.runtime.protocol import Observation, Presence
+from graph_platform.snapshot.requests import CreateSnapshot
 from graph_platform_tests.waiting import until
 from graph_platform_tests.worlds import BY, Recorder, make_settings, people
 
@@ -105,12 +115,12 @@ def test_a_warning_says_since_when_and_why_and_what_keeps_it() -> None:
 @pytest.fixture
 def platform(home: Path, catalog_url: str) -> Iterator[Platform]:
     with Platform.open(make_settings(home, catalog_url, instance_stop_seconds=3)) as opened:
-        opened.create_mapping(people(), BY, Recorder())
-        opened.create_snapshot("people", "s", None, None, BY, Recorder())
-        opened.launch_instance("s", "mine", None, None, BY, Recorder())
+        opened.mappings.create(CreateMapping(mapping=people()), BY, Recorder())
+        opened.snapshots.create(CreateSnapshot(mapping="people", name="s"), BY, Recorder())
+        opened.instances.launch(LaunchInstance(snapshot="s", name="mine"), BY, Recorder())
         yield opened
-        for instance in opened.list_instances():
-            opened.terminate_instance(instance.id, BY, Recorder())
+        for instance in opened.instances.list():
+            opened.instances.terminate(TerminateInstance(instance=instance.id), BY, Recorder())
 
 
 def row_of(platform: Platform, reference: str = "mine") -> InstanceRecord:
@@ -135,10 +145,12 @@ def pass_time(platform: Platform, time: timedelta) -> None:
 
 
 ACTS: dict[str, Callable[[Platform], object]] = {
-    "query": lambda platform: platform.query_instance("mine", "RETURN 1"),
-    "suspend": lambda platform: platform.suspend_instance("mine", BY, Recorder()),
-    "resume": lambda platform: platform.resume_instance("mine", BY, Recorder()),
-    "extend": lambda platform: platform.extend_instance("mine", "PT1H", "needed", BY),
+    "query": lambda platform: platform.instances.query(QueryInstance(instance="mine", cypher="RETURN 1")),
+    "suspend": lambda platform: platform.instances.suspend(SuspendInstance(instance="mine"), BY, Recorder()),
+    "resume": lambda platform: platform.instances.resume(ResumeInstance(instance="mine"), BY, Recorder()),
+    "extend": lambda platform: platform.instances.extend(
+        ExtendInstance(instance="mine", duration="PT1H", reason="needed"), BY
+    ),
 }
 
 
@@ -148,8 +160,8 @@ def test_a_dead_instance_is_shown_as_failed_by_reads_that_write_nothing_and_writ
 ) -> None:
     before = row_of(platform)
     kill_server(platform, signal.SIGSEGV)
-    (listed,) = platform.list_instances()
-    shown = platform.show_instance("mine")
+    (listed,) = platform.instances.list()
+    shown = platform.instances.show("mine")
     for document in (listed.document(), shown):
         assert (document["status"], document["url"]) == ("failed", None)
         assert document["error"]["code"] == "UNEXPECTED_TERMINATION"
@@ -173,10 +185,10 @@ def test_a_list_on_a_shared_catalog_leaves_what_is_not_here_as_its_row_says(
 ) -> None:
     (tmp_path / "elsewhere").mkdir()
     with Platform.open(make_settings(tmp_path / "elsewhere", catalog_url)) as other:
-        assert other.list_instances() == platform.list_instances()
-        assert other.show_instance("mine")["status"] == "running"
+        assert other.instances.list() == platform.instances.list()
+        assert other.instances.show("mine")["status"] == "running"
         with pytest.raises(PlatformError, match="not on this machine"):
-            other.query_instance("mine", "RETURN 1")
+            other.instances.query(QueryInstance(instance="mine", cypher="RETURN 1"))
     assert row_of(platform).status == "running"
     elsewhere = list_as_seen(replace(platform.settings, runtime="kubernetes://n"), platform.catalog)
     assert (elsewhere.unseen, [each.status for each in elsewhere.instances]) == (None, ["running"])
@@ -186,7 +198,7 @@ def test_what_a_home_has_lost_is_gone_where_the_catalog_is_of_the_same_home(plat
     row = row_of(platform)
     kill_server(platform)
     shutil.rmtree(platform.settings.home / "instances" / row.id)
-    assert [each.status for each in platform.list_instances()] == ["running"]
+    assert [each.status for each in platform.instances.list()] == ["running"]
     (gone,) = list_as_seen(replace(platform.settings, catalog="embedded:"), platform.catalog).instances
     assert (gone.status, gone.url) == ("failed", None)
     assert gone.error is not None
@@ -210,15 +222,15 @@ def test_whoever_asks_through_the_platform_is_seen_and_so_is_who_asks_the_server
 ) -> None:
     started = row_of(platform)
     pass_time(platform, timedelta(minutes=5))
-    platform.query_instance("mine", "RETURN 1")
+    platform.instances.query(QueryInstance(instance="mine", cypher="RETURN 1"))
     asked = row_of(platform)
     assert asked.last_activity_at - started.last_activity_at > timedelta(minutes=4)
     pass_time(platform, timedelta(minutes=5))
     ask_the_server(platform)
     assert row_of(platform) == asked
-    platform.list_instances()
+    platform.instances.list()
     assert row_of(platform) == asked, "a list writes nothing"
-    shown = platform.show_instance("mine")
+    shown = platform.instances.show("mine")
     assert row_of(platform).last_activity_at - asked.last_activity_at > timedelta(minutes=4)
     assert shown["last_activity_at"] == row_of(platform).last_activity_at.isoformat()
 
@@ -232,37 +244,37 @@ def ask_the_server(platform: Platform) -> None:
 def test_one_past_its_time_is_said_to_be_expired_and_answers_with_a_warning_until_it_is_extended(
     platform: Platform,
 ) -> None:
-    assert platform.query_instance("mine", "RETURN 1")["warnings"] == []
+    assert platform.instances.query(QueryInstance(instance="mine", cypher="RETURN 1"))["warnings"] == []
     pass_time(platform, timedelta(hours=25))
-    (listed,) = platform.list_instances()
+    (listed,) = platform.instances.list()
     assert (listed.status, listed.expired) == ("running", True)
-    assert platform.show_instance("mine")["expired"] is True
+    assert platform.instances.show("mine")["expired"] is True
     for _ in range(2):  # used again it is not idle, but its life is over all the same
-        answer = platform.query_instance("mine", "RETURN 1 AS one")
+        answer = platform.instances.query(QueryInstance(instance="mine", cypher="RETURN 1 AS one"))
         assert answer["rows"] == [[1]]
         (warning,) = answer["warnings"]
         assert "mine expired at" in warning
         assert "instance extend mine" in warning
     recorder = Recorder()
-    platform.launch_instance("s", "mine", None, None, BY, recorder)
+    platform.instances.launch(LaunchInstance(snapshot="s", name="mine"), BY, recorder)
     assert any("warning: instance mine expired" in line for line in recorder.lines)
-    platform.extend_instance("mine", "PT4H", "needed", BY)
-    assert platform.query_instance("mine", "RETURN 1")["warnings"] == []
-    assert [each.expired for each in platform.list_instances()] == [False]
+    platform.instances.extend(ExtendInstance(instance="mine", duration="PT4H", reason="needed"), BY)
+    assert platform.instances.query(QueryInstance(instance="mine", cypher="RETURN 1"))["warnings"] == []
+    assert [each.expired for each in platform.instances.list()] == [False]
 
 
 def test_one_that_only_the_server_knows_to_be_used_is_not_said_to_be_idle(platform: Platform) -> None:
     pass_time(platform, timedelta(hours=5))
-    assert [each.expired for each in platform.list_instances()] == [True]
+    assert [each.expired for each in platform.instances.list()] == [True]
     ask_the_server(platform)
     before = row_of(platform)
-    assert [each.expired for each in platform.list_instances()] == [False]
+    assert [each.expired for each in platform.instances.list()] == [False]
     assert row_of(platform).last_activity_at == before.last_activity_at
-    assert platform.query_instance("mine", "RETURN 1")["warnings"] == []
+    assert platform.instances.query(QueryInstance(instance="mine", cypher="RETURN 1"))["warnings"] == []
 
 
 def test_one_that_nobody_used_for_too_long_warns_once_and_is_in_use_again(platform: Platform) -> None:
     pass_time(platform, timedelta(hours=5))
-    (warning,) = platform.query_instance("mine", "RETURN 1")["warnings"]
+    (warning,) = platform.instances.query(QueryInstance(instance="mine", cypher="RETURN 1"))["warnings"]
     assert "unused for PT4H" in warning
-    assert platform.query_instance("mine", "RETURN 1")["warnings"] == []
+    assert platform.instances.query(QueryInstance(instance="mine", cypher="RETURN 1"))["warnings"] == []

@@ -9,10 +9,13 @@ import pytest
 from dagster import Config, JobDefinition, validate_run_config
 from pydantic import BaseModel
 
+from graph_platform.demo.mapping import DEMO_MAPPING, DEMO_NAME, demo_mapping
 from graph_platform.mapping.definition.model import MappingDefinition
-from graph_platform.orchestration.config import DEMO_MAPPING, DEMO_NAME, config_of, demo_mapping, mapping_definition
-from graph_platform.orchestration.jobs import jobs
+from graph_platform.orchestration.config import config_of
 from graph_platform.orchestration.tags import USER_TAG, run_tags
+from graph_platform.proving.requests import CreateMapping
+from graph_platform.snapshot.requests import CreateSnapshot
+from graph_platform_tests.orchestration.requests import JOBS, REQUESTS
 
 HEAVY = (
     "sqlalchemy",
@@ -32,12 +35,12 @@ def test_loading_the_definitions_in_a_fresh_interpreter_brings_nothing_heavy_alo
     assert [name for name in HEAVY if name in loaded] == []
 
 
-@pytest.mark.parametrize("job", jobs, ids=lambda job: job.name)
+@pytest.mark.parametrize("job", JOBS, ids=lambda job: job.name)
 def test_every_job_can_be_launched_with_its_default_config(job: JobDefinition) -> None:
     assert set(validate_run_config(job)["ops"]) == {job.name}
 
 
-@pytest.mark.parametrize("job", jobs, ids=lambda job: job.name)
+@pytest.mark.parametrize("job", JOBS, ids=lambda job: job.name)
 def test_every_job_has_one_op_of_its_name_and_says_what_it_does(job: JobDefinition) -> None:
     assert [node.name for node in job.nodes] == [job.name]
     assert job.description
@@ -56,7 +59,7 @@ def _undescribed(kind: Any, path: str) -> list[str]:
     return missing
 
 
-@pytest.mark.parametrize("job", jobs, ids=lambda job: job.name)
+@pytest.mark.parametrize("job", JOBS, ids=lambda job: job.name)
 def test_every_field_of_every_config_explains_itself(job: JobDefinition) -> None:
     (node,) = job.nodes
     schema = node.definition.config_schema
@@ -89,16 +92,16 @@ def test_the_mappings_config_is_its_model_field_by_field_all_the_way_down() -> N
 
 def test_a_config_becomes_the_mapping_that_it_was_written_from() -> None:
     written = MappingDefinition.model_validate(demo_mapping())
-    config = config_of(MappingDefinition)(**demo_mapping())
-    assert mapping_definition(config) == written
+    config = config_of(CreateMapping)(mapping=demo_mapping())
+    assert CreateMapping.read(config.model_dump()).mapping == written
     assert written.name == DEMO_NAME
     assert DEMO_MAPPING.name == "flights.yaml"
 
 
-@pytest.mark.parametrize("job", jobs, ids=lambda job: job.name)
+@pytest.mark.parametrize("job", JOBS, ids=lambda job: job.name)
 def test_every_job_has_tags_from_its_config(job: JobDefinition) -> None:
     (config,) = job.run_config["ops"].values() if job.run_config else ({},)
-    tags = run_tags(job.name, config["config"], "ana")
+    tags = run_tags(REQUESTS[job.name].read(config["config"]), "ana")
     assert tags[USER_TAG] == "ana"
     about = config["config"]
     assert not about or "flights" in {
@@ -107,7 +110,7 @@ def test_every_job_has_tags_from_its_config(job: JobDefinition) -> None:
 
 
 def test_a_mappings_tag_has_no_version() -> None:
-    assert run_tags("create_snapshot", {"mapping": "flights@3"}, "ana")["mapping"] == "flights"
+    assert run_tags(CreateSnapshot(mapping="flights@3"), "ana")["mapping"] == "flights"
 
 
 def test_dagsters_own_check_of_the_definitions_passes(tmp_path: Any) -> None:

@@ -8,17 +8,18 @@ from typing import Any
 
 import pytest
 import yaml
-from dagster import DagsterInstance, DagsterRunStatus
+from dagster import DagsterInstance, DagsterRunStatus, JobDefinition
 from dagster._core.instance import InstanceRef
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 
 import graph_platform.orchestration
-from graph_platform.orchestration.jobs import jobs
+from graph_platform.instance.requests import LaunchInstance
 from graph_platform.orchestration.tags import EXCLUDES_TAG, run_tags
+from graph_platform_tests.orchestration.requests import JOBS, REQUESTS
 
 _FILE = Path(graph_platform.orchestration.__file__).with_name("dagster.yaml")
-_JOBS = {job.name: job for job in jobs}
+_JOBS = {job.name: job for job in JOBS if isinstance(job, JobDefinition)}
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def instance(configured: Path) -> Iterator[DagsterInstance]:
 
 def _queue(instance: DagsterInstance, job: str, config: Mapping[str, Any]) -> str:
     """Queue a run as the command line launches it."""
-    return _queue_with(instance, job, run_tags(job, config, "ana"))
+    return _queue_with(instance, job, run_tags(REQUESTS[job].read(config), "ana"))
 
 
 def _queue_with(instance: DagsterInstance, job: str, tags: Mapping[str, str]) -> str:
@@ -133,5 +134,5 @@ def test_a_run_from_the_launchpad_names_nothing_and_is_held_back_by_nothing(inst
 def test_only_the_tag_that_excludes_is_limited_and_no_run_is_about_it() -> None:
     limits = yaml.safe_load(_FILE.read_text())["concurrency"]["runs"]["tag_concurrency_limits"]
     assert [limit["key"] for limit in limits] == [EXCLUDES_TAG]
-    tags = run_tags("launch_instance", {"snapshot": "s", "name": "a"}, "ana")
+    tags = run_tags(LaunchInstance(snapshot="s", name="a"), "ana")
     assert (tags["snapshot"], tags["instance"], tags[EXCLUDES_TAG]) == ("s", "a", "instance:a")

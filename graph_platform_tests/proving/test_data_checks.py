@@ -11,6 +11,7 @@ import duckdb
 import pytest
 
 from graph_platform.demo.data import load_flights
+from graph_platform.demo.mapping import DEMO_MAPPING
 from graph_platform.engine.build import BuildRequest
 from graph_platform.engine.process import build_database
 from graph_platform.errors import ErrorCode, PlatformError
@@ -18,10 +19,11 @@ from graph_platform.mapping.checks.data import DataChecks, data_checks
 from graph_platform.mapping.checks.report import Problem, ValidationReport
 from graph_platform.mapping.definition.document import read_mapping
 from graph_platform.mapping.definition.model import MappingDefinition
-from graph_platform.orchestration.config import DEMO_MAPPING
 from graph_platform.platform import Platform
+from graph_platform.proving.requests import CreateMapping, ValidateMapping
 from graph_platform.proving.validation import validate_on
 from graph_platform.settings import Settings
+from graph_platform.snapshot.requests import CreateSnapshot
 from graph_platform.storage.connect import open_storage
 from graph_platform.stored.manifest import Manifest
 from graph_platform.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -322,9 +324,9 @@ def test_the_estimate_is_near_what_the_load_takes(home: Path, catalog_url: str, 
     settings = make_settings(home, catalog_url, warehouse=f"duckdb://{flights_file}")
     definition = read_mapping(DEMO_MAPPING.read_text(encoding="utf-8"))
     with Platform.open(settings) as platform:
-        report = platform.validate_mapping(definition, Recorder(), "enforced")
-        platform.create_mapping(definition, BY, Recorder())
-        snapshot = platform.create_snapshot("flights", None, None, None, BY, Recorder(), "enforced")
+        report = platform.mappings.validate(ValidateMapping(mapping=definition, data_checks="enforced"), Recorder())
+        platform.mappings.create(CreateMapping(mapping=definition), BY, Recorder())
+        snapshot = platform.snapshots.create(CreateSnapshot(mapping="flights", data_checks="enforced"), BY, Recorder())
     estimate = report.estimate
     assert estimate is not None
     assert snapshot.data_checks == "enforced"
@@ -351,10 +353,10 @@ def test_with_enforced_checks_a_snapshot_of_bad_data_is_refused_and_leaves_nothi
 ) -> None:
     settings = make_settings(home, catalog_url, warehouse=f"duckdb://{flights_file}")
     with Platform.open(settings) as platform:
-        platform.create_mapping(FLIGHTS_AS_THEY_COME, BY, Recorder())
+        platform.mappings.create(CreateMapping(mapping=FLIGHTS_AS_THEY_COME), BY, Recorder())
         with pytest.raises(PlatformError) as failure:
-            platform.create_snapshot("checked", None, None, None, BY, Recorder(), "enforced")
-        assert platform.list_snapshots() == []
+            platform.snapshots.create(CreateSnapshot(mapping="checked", data_checks="enforced"), BY, Recorder())
+        assert platform.snapshots.list() == []
         assert not list(home.glob("storage/**/*.parquet"))
     assert failure.value.code is ErrorCode.VALIDATION_FAILED
     assert "BQN, PSE, SJU, STT" in failure.value.message
@@ -366,18 +368,28 @@ def test_a_mapping_over_bad_data_is_not_kept_where_the_checks_are_enforced(
 ) -> None:
     settings = make_settings(home, catalog_url, warehouse=f"duckdb://{flights_file}")
     with Platform.open(settings) as platform, pytest.raises(PlatformError) as failure:
-        platform.create_mapping(FLIGHTS_AS_THEY_COME, BY, Recorder(), "enforced")
+        platform.mappings.create(CreateMapping(mapping=FLIGHTS_AS_THEY_COME, data_checks="enforced"), BY, Recorder())
     assert failure.value.code is ErrorCode.VALIDATION_FAILED
 
 
 def test_the_mode_is_recorded_and_an_unknown_one_refused(home: Path, catalog_url: str) -> None:
     with Platform.open(make_settings(home, catalog_url)) as platform:
-        platform.create_mapping(people(), BY, Recorder())
-        assert platform.create_snapshot("people", "one", None, None, BY, Recorder()).data_checks == "trusted"
+        platform.mappings.create(CreateMapping(mapping=people()), BY, Recorder())
+        assert (
+            platform.snapshots.create(CreateSnapshot(mapping="people", name="one"), BY, Recorder()).data_checks
+            == "trusted"
+        )
         told = Recorder()
-        assert platform.create_snapshot("people", "two", None, None, BY, told, "sampled").data_checks == "sampled"
+        assert (
+            platform.snapshots.create(
+                CreateSnapshot(mapping="people", name="two", data_checks="sampled"), BY, told
+            ).data_checks
+            == "sampled"
+        )
         assert any("checked the data of KNOWS" in line for line in told.lines)
         with pytest.raises(PlatformError) as failure:
-            platform.create_snapshot("people", "three", None, None, BY, Recorder(), "some")
+            platform.snapshots.create(
+                CreateSnapshot(mapping="people", name="three", data_checks="some"), BY, Recorder()
+            )
     assert failure.value.code is ErrorCode.VALIDATION_FAILED
     assert "trusted, sampled, enforced" in (failure.value.hint or "")

@@ -13,7 +13,9 @@ import pytest
 
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.platform import Platform
+from graph_platform.proving.requests import CreateMapping, DiffMapping, ShowMapping, UpdateMapping
 from graph_platform.settings import Settings
+from graph_platform.snapshot.requests import CreateSnapshot
 from graph_platform_tests.services.trino import TrinoServer
 from graph_platform_tests.snapshot.test_trino import trino_settings
 from graph_platform_tests.worlds import BY, Recorder, make_settings, people
@@ -95,13 +97,13 @@ def _trino(request: pytest.FixtureRequest, home: Path, catalog_url: str) -> Worl
 def world(request: pytest.FixtureRequest, home: Path, catalog_url: str) -> Iterator[World]:
     made: World = request.param(request, home, catalog_url)
     with Platform.open(made.settings) as platform:
-        platform.create_mapping(people(), BY, Recorder())
+        platform.mappings.create(CreateMapping(mapping=people()), BY, Recorder())
     yield made
 
 
 def drifted(world: World) -> dict[str, Any]:
     with Platform.open(world.settings) as platform:
-        return platform.diff_mapping("people", Recorder())
+        return platform.mappings.diff(DiffMapping(mapping="people"), Recorder())
 
 
 def told(found: dict[str, Any]) -> list[tuple[str, str, str | None, str | None, str | None, bool]]:
@@ -111,7 +113,7 @@ def told(found: dict[str, Any]) -> list[tuple[str, str, str | None, str | None, 
 
 def test_a_version_keeps_the_columns_that_the_warehouse_gave(world: World) -> None:
     with Platform.open(world.settings) as platform:
-        shown = platform.show_mapping("people")
+        shown = platform.mappings.show(ShowMapping(mapping="people"))
     assert shown["columns"][0]["name"] == "Person"
     assert shown["columns"][0]["columns"][3] == {
         "name": "score", "warehouse_type": "decimal(12,4)", "engine_type": "DECIMAL(12, 4)",
@@ -149,15 +151,15 @@ def test_a_type_that_still_fits_is_told_and_breaks_nothing(world: World) -> None
     assert found["holds"]
     assert told(found) == [("TYPE_CHANGED", "KNOWS", "years", "bigint", "integer", False)]
     with Platform.open(world.settings) as platform:
-        assert platform.create_snapshot("people", None, None, None, BY, Recorder()).status == "ready"
+        assert platform.snapshots.create(CreateSnapshot(mapping="people"), BY, Recorder()).status == "ready"
 
 
 def test_a_snapshot_of_a_mapping_that_no_longer_holds_is_refused_with_what_changed(world: World) -> None:
     world.alter("name is called full_name", "lives goes")
     with Platform.open(world.settings) as platform:
         with pytest.raises(PlatformError) as failure:
-            platform.create_snapshot("people", None, None, None, BY, Recorder())
-        assert platform.list_snapshots() == []
+            platform.snapshots.create(CreateSnapshot(mapping="people"), BY, Recorder())
+        assert platform.snapshots.list() == []
     error = failure.value
     assert error.code is ErrorCode.STARBURST_ERROR
     assert error.message.startswith("Schema has changed since mapping was created: people@1 no longer holds: ")
@@ -173,6 +175,6 @@ def test_an_update_begins_from_the_columns_of_its_own_day(world: World) -> None:
     world.alter("years become narrow")
     changed = people().model_copy(update={"description": "another"})
     with Platform.open(world.settings) as platform:
-        platform.update_mapping(changed, "because", BY, Recorder())
-        assert not platform.diff_mapping("people", Recorder())["changed"]
-        assert platform.diff_mapping("people@1", Recorder())["changed"]
+        platform.mappings.update(UpdateMapping(mapping=changed, change_description="because"), BY, Recorder())
+        assert not platform.mappings.diff(DiffMapping(mapping="people"), Recorder())["changed"]
+        assert platform.mappings.diff(DiffMapping(mapping="people@1"), Recorder())["changed"]

@@ -13,6 +13,7 @@ from graph_platform.mapping.definition.model import MappingDefinition
 from graph_platform.mapping.sql.gate import CheckedQuery, check_query
 from graph_platform.platform import Platform
 from graph_platform.proving import validation
+from graph_platform.proving.requests import RefreshSchemaCache, SuggestMapping
 from graph_platform.proving.schema_cache import SchemaCache
 from graph_platform.proving.validation import validate_on
 from graph_platform.relational import Relation
@@ -196,7 +197,7 @@ def test_a_suggestion_uses_what_is_kept_and_a_refresh_asks_anew(home: Path, cata
     def labels(*, refresh: bool = False) -> list[str]:
         told.lines.clear()
         with Platform.open(settings) as platform:
-            found = platform.suggest_mapping(None, None, False, None, told, refresh)
+            found = platform.mappings.suggest(SuggestMapping(edge=False, refresh=refresh), told)
         return [node["label"] for node in found["mapping"]["node_definitions"]]
 
     before = labels()
@@ -206,7 +207,7 @@ def test_a_suggestion_uses_what_is_kept_and_a_refresh_asks_anew(home: Path, cata
     assert labels() == before
     assert "with --refresh they are asked for anew" in told.lines[0]
     with Platform.open(settings) as platform:
-        assert platform.refresh_schema_cache(None)["relations"] == 5
+        assert platform.mappings.refresh_schema_cache(RefreshSchemaCache())["relations"] == 5
     assert "Planet" in labels()
     with duckdb.connect(settings.warehouse.removeprefix("duckdb://")) as connection:
         connection.execute("DROP TABLE planets")

@@ -15,9 +15,11 @@ from graph_platform.mapping.definition.document import read_mapping
 from graph_platform.mapping.definition.model import MappingDefinition
 from graph_platform.mapping.suggestion.suggest import write_suggestion
 from graph_platform.platform import Platform
+from graph_platform.proving.requests import CreateMapping, SuggestMapping
 from graph_platform.proving.suggestion import suggest_from_query, suggest_from_schema
 from graph_platform.proving.validation import validate_on
 from graph_platform.settings import Settings
+from graph_platform.snapshot.requests import CreateSnapshot
 from graph_platform.warehouse.duckdb.warehouse import DuckDBWarehouse
 from graph_platform.warehouse.protocol import Warehouse
 from graph_platform.warehouse.trino.address import TrinoAddress
@@ -159,10 +161,10 @@ def test_a_name_that_the_data_does_not_prove_is_no_reference(tmp_path: Path) -> 
 
 def test_a_suggested_snapshot_loads(home: Path, catalog_url: str, flights_file: Path) -> None:
     with Platform.open(make_settings(home, catalog_url, warehouse=f"duckdb://{flights_file}")) as platform:
-        document = platform.suggest_mapping(None, None, False, "nyc", Recorder())
+        document = platform.mappings.suggest(SuggestMapping(edge=False, name="nyc"), Recorder())
         assert document["notes"] == []
-        platform.create_mapping(read_mapping(document["yaml"]), BY, Recorder())
-        snapshot = platform.create_snapshot("nyc", None, None, None, BY, Recorder())
+        platform.mappings.create(CreateMapping(mapping=read_mapping(document["yaml"])), BY, Recorder())
+        snapshot = platform.snapshots.create(CreateSnapshot(mapping="nyc"), BY, Recorder())
     assert snapshot.status == "ready"
     assert snapshot.rows > 329_174
 

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from graph_platform.failpoints import Failpoint
+from graph_platform.instance.requests import LaunchInstance, QueryInstance, TerminateInstance
 from graph_platform.platform import Platform
+from graph_platform.proving.requests import CreateMapping
+from graph_platform.snapshot.requests import CreateSnapshot
 from graph_platform_tests.killing import Killing
 from graph_platform_tests.worlds import BY, Recorder, make_settings, make_warehouse, people
 
@@ -25,16 +28,16 @@ CREATE TABLE knows AS SELECT 1::BIGINT AS one, 1::BIGINT AS other, 1::BIGINT AS 
 def killing(home: Path, catalog_url: str) -> Iterator[Killing]:
     settings = make_settings(home, catalog_url, lease_seconds=1)
     with Platform.open(settings) as platform:
-        platform.create_mapping(people(), BY, Recorder())
+        platform.mappings.create(CreateMapping(mapping=people()), BY, Recorder())
     made = Killing(home, catalog_url, settings)
     yield made
     made.close()
 
 
 def _is_whole(platform: Platform) -> None:
-    instance = platform.launch_instance("s", None, None, None, BY, Recorder())
-    answer = platform.query_instance(instance.id, "MATCH (a)-[e]->(b) RETURN count(*)")
-    platform.terminate_instance(instance.id, BY, Recorder())
+    instance = platform.instances.launch(LaunchInstance(snapshot="s"), BY, Recorder())
+    answer = platform.instances.query(QueryInstance(instance=instance.id, cypher="MATCH (a)-[e]->(b) RETURN count(*)"))
+    platform.instances.terminate(TerminateInstance(instance=instance.id), BY, Recorder())
     assert answer["rows"] == [[400]]
 
 
@@ -44,7 +47,7 @@ def test_an_attempt_that_slept_past_its_lease_leaves_its_successors_snapshot_who
 ) -> None:
     asleep = killing.order("snapshot", "s", stop_at=point.value)
     assert asleep["stopped"]
-    snapshot = killing.platform.create_snapshot("people", "s", None, None, BY, Recorder())
+    snapshot = killing.platform.snapshots.create(CreateSnapshot(mapping="people", name="s"), BY, Recorder())
     assert (snapshot.status, snapshot.attempt) == ("ready", 2)
     before = {found.key for found in killing.platform.storage.list(snapshot.folder)}
     assert killing.order("continue", pid=asleep["pid"])["status"] == 1
@@ -59,7 +62,7 @@ def test_what_a_failed_attempt_could_not_remove_the_retry_removes(killing: Killi
     assert killing.order("snapshot", "s", failpoint=Failpoint.SNAPSHOT_GIVEN_UP.value)["status"] == -9
     warehouse.unlink()
     make_warehouse(warehouse)
-    snapshot = killing.platform.create_snapshot("people", "s", None, None, BY, Recorder())
+    snapshot = killing.platform.snapshots.create(CreateSnapshot(mapping="people", name="s"), BY, Recorder())
     keys = [found.key.removeprefix(f"{snapshot.folder}/") for found in killing.platform.storage.list(snapshot.folder)]
     assert {key.partition("/")[0] for key in keys} == {"2"}
     assert len(keys) == 6
@@ -71,11 +74,11 @@ def test_an_attempt_that_failed_and_slept_leaves_the_retry_whole(killing: Killin
     make_warehouse(warehouse, BROKEN)
     asleep = killing.order("snapshot", "s", stop_at=Failpoint.SNAPSHOT_GIVEN_UP.value)
     assert asleep["stopped"]
-    (failed,) = killing.platform.list_snapshots()
+    (failed,) = killing.platform.snapshots.list()
     assert failed.status == "failed"
     warehouse.unlink()
     make_warehouse(warehouse)
-    snapshot = killing.platform.create_snapshot("people", "s", None, None, BY, Recorder())
+    snapshot = killing.platform.snapshots.create(CreateSnapshot(mapping="people", name="s"), BY, Recorder())
     assert (snapshot.status, snapshot.attempt) == ("ready", 2)
     before = {found.key for found in killing.platform.storage.list(snapshot.folder)}
     assert killing.order("continue", pid=asleep["pid"])["status"] == 1

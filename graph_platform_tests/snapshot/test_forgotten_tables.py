@@ -10,6 +10,8 @@ from graph_platform.catalog.tables import export_jobs
 from graph_platform.failpoints import Failpoint
 from graph_platform.mapping.definition.model import MappingDefinition
 from graph_platform.platform import Platform
+from graph_platform.proving.requests import CreateMapping
+from graph_platform.snapshot.requests import CreateSnapshot, DeleteSnapshot
 from graph_platform_tests.killing import Killing
 from graph_platform_tests.services.trino import TrinoServer
 from graph_platform_tests.snapshot.test_trino import TPCH, trino_settings
@@ -38,10 +40,10 @@ def test_a_deleted_snapshot_takes_its_forgotten_tables_along_and_no_others(
     home: Path, catalog_url: str, trino_server: TrinoServer
 ) -> None:
     with Platform.open(trino_settings(home, catalog_url, trino_server)) as platform:
-        platform.create_mapping(MappingDefinition.model_validate(TPCH), BY, Recorder())
-        snapshot = platform.create_snapshot("trade", None, None, None, BY, Recorder())
+        platform.mappings.create(CreateMapping(mapping=MappingDefinition.model_validate(TPCH)), BY, Recorder())
+        snapshot = platform.snapshots.create(CreateSnapshot(mapping="trade"), BY, Recorder())
         leave_tables(trino_server, platform)
-        assert platform.delete_snapshot(snapshot.id, BY).status == "deleted"
+        assert platform.snapshots.delete(DeleteSnapshot(snapshot=snapshot.id), BY).status == "deleted"
     assert left(trino_server) == [NEIGHBOUR]
 
 
@@ -65,11 +67,13 @@ def test_deleting_a_snapshot_whose_run_died_ends_the_queries_that_it_left(
             "properties": [{"name": "name", "type": "STRING"}],
         }
         definition = {"name": "people", "node_definitions": [line]}
-        killing.platform.create_mapping(MappingDefinition.model_validate(definition), BY, Recorder())
+        killing.platform.mappings.create(
+            CreateMapping(mapping=MappingDefinition.model_validate(definition)), BY, Recorder()
+        )
         assert killing.order("snapshot", "s", kill_after=8)["status"] == -9
-        (snapshot,) = killing.platform.list_snapshots()
+        (snapshot,) = killing.platform.snapshots.list()
         until(lambda: running(trino_server, snapshot.id), "no query was left")
-        assert killing.platform.delete_snapshot(snapshot.id, BY).status == "deleted"
+        assert killing.platform.snapshots.delete(DeleteSnapshot(snapshot=snapshot.id), BY).status == "deleted"
         assert running(trino_server, snapshot.id) == []
         assert list(killing.platform.storage.list(snapshot.folder)) == []
     finally:
@@ -82,11 +86,11 @@ def test_the_next_attempt_drops_what_the_one_before_it_left(
     killing = Killing(home, catalog_url, trino_settings(home, catalog_url, trino_server))
     try:
         mapping = MappingDefinition.model_validate({**TPCH, "name": "people"})
-        killing.platform.create_mapping(mapping, BY, Recorder())
+        killing.platform.mappings.create(CreateMapping(mapping=mapping), BY, Recorder())
         assert killing.order("snapshot", "s", failpoint=Failpoint.JOB_SUBMITTED.value)["status"] == -9
         leave_tables(trino_server, killing.platform)
         assert killing.order("snapshot", "s")["status"] == 0
-        (snapshot,) = killing.platform.list_snapshots()
+        (snapshot,) = killing.platform.snapshots.list()
         assert (snapshot.status, snapshot.rows) == ("ready", 3025)
     finally:
         killing.close()

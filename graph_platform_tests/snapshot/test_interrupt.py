@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 from graph_platform.platform import Platform
+from graph_platform.snapshot.requests import CreateSnapshot
 from graph_platform_tests.killing import Killing
 from graph_platform_tests.worlds import BY, Recorder
 
@@ -27,13 +28,13 @@ def test_ctrl_c_while_a_snapshot_is_made_cancels_it_and_removes_its_files(home: 
             signal.signal(signal.SIGINT, signal.default_int_handler)
             try:
                 with Platform.open(killing.settings) as own:
-                    own.create_snapshot("people", "s", None, None, BY, Interrupting())
+                    own.snapshots.create(CreateSnapshot(mapping="people", name="s"), BY, Interrupting())
             except KeyboardInterrupt:
                 os._exit(7)
             os._exit(0)
         _, status = os.waitpid(pid, 0)
         assert os.waitstatus_to_exitcode(status) == 7
-        (snapshot,) = killing.platform.list_snapshots()
+        (snapshot,) = killing.platform.snapshots.list()
         assert snapshot.status == "cancelled"
         assert snapshot.error is None, "nothing failed: somebody ended it"
         assert list(killing.platform.storage.list(snapshot.folder)) == []

@@ -27,7 +27,7 @@ class Makers(Killing):
     """Processes that make snapshots."""
 
     def snapshot(self, name: str) -> SnapshotRecord | None:
-        found = [each for each in self.platform.list_snapshots() if each.name == name]
+        found = [each for each in self.platform.snapshots.list() if each.name == name]
         assert len(found) <= 1, "the next try went on with the first one, and made no second"
         return found[0] if found else None
 

@@ -9,7 +9,10 @@ import pytest
 
 from graph_platform.errors import PlatformError
 from graph_platform.failpoints import Failpoint
+from graph_platform.instance.requests import LaunchInstance, QueryInstance, TerminateInstance
 from graph_platform.platform import Platform
+from graph_platform.proving.requests import CreateMapping
+from graph_platform.snapshot.requests import CreateSnapshot, DeleteSnapshot
 from graph_platform.storage.connect import open_storage
 from graph_platform_tests.killing import Killing
 from graph_platform_tests.worlds import BY, Recorder, make_settings, make_warehouse, people
@@ -25,21 +28,23 @@ def test_a_run_that_was_killed_is_gone_on_with_in_the_new_storage(
     finally:
         killing.close()
     with Platform.open(replace(killing.settings, storage=f"file://{tmp_path / 'elsewhere'}")) as platform:
-        snapshot = platform.create_snapshot("people", "s", None, None, BY, Recorder())
+        snapshot = platform.snapshots.create(CreateSnapshot(mapping="people", name="s"), BY, Recorder())
         assert (snapshot.status, snapshot.storage_url) == ("ready", platform.storage.url)
         assert list(open_storage(killing.settings.storage).list(snapshot.folder)) == []
-        instance = platform.launch_instance("s", None, None, None, BY, Recorder())
-        assert platform.query_instance(instance.id, "MATCH (n) RETURN count(*)")["rows"] == [[220]]
-        platform.terminate_instance(instance.id, BY, Recorder())
+        instance = platform.instances.launch(LaunchInstance(snapshot="s"), BY, Recorder())
+        assert platform.instances.query(QueryInstance(instance=instance.id, cypher="MATCH (n) RETURN count(*)"))[
+            "rows"
+        ] == [[220]]
+        platform.instances.terminate(TerminateInstance(instance=instance.id), BY, Recorder())
 
 
 def test_a_snapshot_is_deleted_where_it_lies(home: Path, catalog_url: str, tmp_path: Path) -> None:
     settings = make_settings(home, catalog_url)
     with Platform.open(settings) as platform:
-        platform.create_mapping(people(), BY, Recorder())
-        snapshot = platform.create_snapshot("people", "s", None, None, BY, Recorder())
+        platform.mappings.create(CreateMapping(mapping=people()), BY, Recorder())
+        snapshot = platform.snapshots.create(CreateSnapshot(mapping="people", name="s"), BY, Recorder())
     with Platform.open(replace(settings, storage=f"file://{tmp_path / 'elsewhere'}")) as platform:
-        assert platform.delete_snapshot("s", BY).status == "deleted"
+        assert platform.snapshots.delete(DeleteSnapshot(snapshot="s"), BY).status == "deleted"
     assert list(open_storage(settings.storage).list(snapshot.folder)) == []
 
 
@@ -48,29 +53,29 @@ def test_one_that_failed_for_its_storage_is_tried_again_in_another(
 ) -> None:
     settings = make_settings(home, catalog_url)
     with Platform.open(settings) as platform:
-        platform.create_mapping(people(), BY, Recorder())
+        platform.mappings.create(CreateMapping(mapping=people()), BY, Recorder())
     warehouse = home / "warehouse.duckdb"
     warehouse.unlink()
     make_warehouse(warehouse, BROKEN_LATER)
     with Platform.open(settings) as platform, pytest.raises(PlatformError):
-        platform.create_snapshot("people", "s", None, None, BY, Recorder())
+        platform.snapshots.create(CreateSnapshot(mapping="people", name="s"), BY, Recorder())
     warehouse.unlink()
     make_warehouse(warehouse)
     with Platform.open(replace(settings, storage=f"file://{tmp_path / 'elsewhere'}")) as platform:
-        snapshot = platform.create_snapshot("people", "s", None, None, BY, Recorder())
+        snapshot = platform.snapshots.create(CreateSnapshot(mapping="people", name="s"), BY, Recorder())
         assert (snapshot.status, snapshot.storage_url) == ("ready", platform.storage.url)
 
 
 def test_a_ready_snapshot_whose_files_are_gone_is_not_passed_off_as_one(home: Path, catalog_url: str) -> None:
     with Platform.open(make_settings(home, catalog_url)) as platform:
-        platform.create_mapping(people(), BY, Recorder())
-        snapshot = platform.create_snapshot("people", "s", None, None, BY, Recorder())
+        platform.mappings.create(CreateMapping(mapping=people()), BY, Recorder())
+        snapshot = platform.snapshots.create(CreateSnapshot(mapping="people", name="s"), BY, Recorder())
         platform.storage.delete(snapshot.folder)
         with pytest.raises(PlatformError, match="its files are gone") as gone:
-            platform.create_snapshot("people", "s", None, None, BY, Recorder())
+            platform.snapshots.create(CreateSnapshot(mapping="people", name="s"), BY, Recorder())
         assert f"snapshot delete {snapshot.id}" in (gone.value.hint or "")
-        platform.delete_snapshot(snapshot.id, BY)
-        assert platform.create_snapshot("people", "s", None, None, BY, Recorder()).status == "ready"
+        platform.snapshots.delete(DeleteSnapshot(snapshot=snapshot.id), BY)
+        assert platform.snapshots.create(CreateSnapshot(mapping="people", name="s"), BY, Recorder()).status == "ready"
 
 
 # Valid by its types, and without the nodes that an edge names: the load fails, after the exports.

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from graph_platform.demo.mapping import DEMO_MAPPING
 from graph_platform.demo.questions import QUESTIONS
+from graph_platform.instance.requests import LaunchInstance, QueryInstance, TerminateInstance
 from graph_platform.mapping.definition.document import read_mapping
-from graph_platform.orchestration.config import DEMO_MAPPING
 from graph_platform.platform import Platform
+from graph_platform.proving.requests import CreateMapping
 from graph_platform.settings import Settings
+from graph_platform.snapshot.requests import CreateSnapshot
 from graph_platform_tests.services.flights import FLIGHTS_SCHEMA
 from graph_platform_tests.services.trino import TrinoServer
 from graph_platform_tests.worlds import BY, Recorder, make_settings
@@ -21,11 +24,14 @@ def _made(settings: Settings, name: str) -> tuple[dict[str, int], list[Any]]:
     told = Recorder()
     definition = read_mapping(DEMO_MAPPING.read_text(encoding="utf-8")).model_copy(update={"name": name})
     with Platform.open(settings) as platform:
-        platform.create_mapping(definition, BY, told, "enforced")
-        snapshot = platform.create_snapshot(name, None, None, None, BY, told)
-        instance = platform.launch_instance(snapshot.id, None, None, None, BY, told)
-        answers = [platform.query_instance(instance.id, question.cypher) for question in QUESTIONS]
-        platform.terminate_instance(instance.id, BY, told)
+        platform.mappings.create(CreateMapping(mapping=definition, data_checks="enforced"), BY, told)
+        snapshot = platform.snapshots.create(CreateSnapshot(mapping=name), BY, told)
+        instance = platform.instances.launch(LaunchInstance(snapshot=snapshot.id), BY, told)
+        answers = [
+            platform.instances.query(QueryInstance(instance=instance.id, cypher=question.cypher))
+            for question in QUESTIONS
+        ]
+        platform.instances.terminate(TerminateInstance(instance=instance.id), BY, told)
     return {each.name: each.rows for each in told.exports}, [(each["columns"], each["rows"]) for each in answers]
 
 

@@ -12,10 +12,13 @@ import pytest
 
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.failpoints import Failpoint
+from graph_platform.instance.requests import LaunchInstance, QueryInstance, TerminateInstance
 from graph_platform.mapping.definition.model import MappingDefinition
 from graph_platform.platform import Platform
 from graph_platform.progress import DefinitionExported
+from graph_platform.proving.requests import CreateMapping
 from graph_platform.settings import Settings
+from graph_platform.snapshot.requests import CreateSnapshot
 from graph_platform.stored.manifest import Manifest
 from graph_platform_tests.killing import Killing
 from graph_platform_tests.services.buckets import SECRET
@@ -87,7 +90,7 @@ def settings(request: pytest.FixtureRequest, home: Path, catalog_url: str, trino
 @pytest.fixture
 def platform(settings: Settings) -> Iterator[Platform]:
     with Platform.open(settings) as opened:
-        opened.create_mapping(MappingDefinition.model_validate(TPCH), BY, Recorder())
+        opened.mappings.create(CreateMapping(mapping=MappingDefinition.model_validate(TPCH)), BY, Recorder())
         yield opened
 
 
@@ -95,25 +98,27 @@ def test_a_mapping_on_trino_is_exported_by_the_cluster_and_answers_in_cypher(
     platform: Platform, trino_server: TrinoServer, home: Path
 ) -> None:
     report = Recorder()
-    snapshot = platform.create_snapshot("trade", None, None, None, BY, report)
+    snapshot = platform.snapshots.create(CreateSnapshot(mapping="trade"), BY, report)
     assert (snapshot.status, snapshot.rows) == ("ready", 25 + 1500 + 0 + 1500)
     (written,) = platform.storage.list(f"{snapshot.folder}/1/nodes/Nation")
     assert written.key.rpartition("/")[2][:8].isdigit(), "the cluster names its files by the day of their query"
-    instance = platform.launch_instance(snapshot.id, None, None, None, BY, Recorder())
-    answer = platform.query_instance(
-        instance.id,
-        "MATCH (c:Customer)-[:LIVES_IN]->(n:Nation {name: 'FRANCE'}) RETURN c.name, c.balance "
-        "ORDER BY c.balance DESC LIMIT 3",
+    instance = platform.instances.launch(LaunchInstance(snapshot=snapshot.id), BY, Recorder())
+    answer = platform.instances.query(
+        QueryInstance(
+            instance=instance.id,
+            cypher="MATCH (c:Customer)-[:LIVES_IN]->(n:Nation {name: 'FRANCE'}) RETURN c.name, c.balance "
+            "ORDER BY c.balance DESC LIMIT 3",
+        )
     )
     expected = trino_server.run(
         "SELECT c.name, acctbal FROM tpch.tiny.customer c JOIN tpch.tiny.nation n ON c.nationkey = n.nationkey "
         "WHERE n.name = 'FRANCE' ORDER BY acctbal DESC LIMIT 3"
     )
     assert [[name, float(balance)] for name, balance in answer["rows"]] == expected
-    platform.terminate_instance(instance.id, BY, Recorder())
+    platform.instances.terminate(TerminateInstance(instance=instance.id), BY, Recorder())
     left = trino_server.run(f"SHOW TABLES FROM {platform.settings.export_schema}")
     assert left == [], "the external tables are dropped, the files stay"
-    shown = [str(platform.show_snapshot(snapshot.id)), str(report)]
+    shown = [str(platform.snapshots.show(snapshot.id)), str(report)]
     shown += [path.read_text(errors="replace") for path in home.rglob("*") if path.is_file()]
     shown += [platform.storage.read(found.key).decode(errors="replace") for found in platform.storage.list("")]
     assert not [text for text in shown if SECRET in text]
@@ -138,13 +143,13 @@ def test_a_failed_validation_on_trino_keeps_nothing_and_a_mapping_that_no_longer
             ],
         }
     )
-    platform.create_mapping(definition, BY, Recorder())
+    platform.mappings.create(CreateMapping(mapping=definition), BY, Recorder())
     trino_server.run("DROP TABLE hive.drift.fruit")
     trino_server.run("CREATE TABLE hive.drift.fruit AS SELECT 1 AS id")
     with pytest.raises(PlatformError, match="Schema has changed since mapping was created") as changed:
-        platform.create_snapshot("fruit", None, None, None, BY, Recorder())
+        platform.snapshots.create(CreateSnapshot(mapping="fruit"), BY, Recorder())
     assert changed.value.code == ErrorCode.STARBURST_ERROR
-    assert platform.list_snapshots() == []
+    assert platform.snapshots.list() == []
     trino_server.run("DROP TABLE hive.drift.fruit")
 
 
@@ -163,10 +168,12 @@ def test_a_run_killed_while_trino_exports_is_gone_on_with_and_nothing_is_doubled
 ) -> None:
     killing = Killing(home, catalog_url, settings)
     try:
-        killing.platform.create_mapping(MappingDefinition.model_validate({**TPCH, "name": "people"}), BY, Recorder())
+        killing.platform.mappings.create(
+            CreateMapping(mapping=MappingDefinition.model_validate({**TPCH, "name": "people"})), BY, Recorder()
+        )
         assert killing.order("snapshot", "s", failpoint=point.value)["status"] == -9
         assert killing.order("snapshot", "s")["status"] == 0
-        (snapshot,) = killing.platform.list_snapshots()
+        (snapshot,) = killing.platform.snapshots.list()
         assert (snapshot.status, snapshot.rows) == ("ready", 3025)
         storage = killing.platform.storage
         assert snapshot.manifest_key is not None
@@ -203,11 +210,11 @@ def test_a_trino_restarted_in_the_middle_costs_another_try_and_no_row(
 ) -> None:
     settings = trino_settings(home, catalog_url, trino_server)
     with Platform.open(settings) as platform:
-        platform.create_mapping(MappingDefinition.model_validate(TPCH), BY, Recorder())
+        platform.mappings.create(CreateMapping(mapping=MappingDefinition.model_validate(TPCH)), BY, Recorder())
         report = Waiting()
         # The server is restarted by this thread: the kernel ends it with the thread that started it.
         with ThreadPoolExecutor(1) as pool:
-            made = pool.submit(platform.create_snapshot, "trade", "s", None, None, BY, report)
+            made = pool.submit(platform.snapshots.create, CreateSnapshot(mapping="trade", name="s"), BY, report)
             assert report.first.wait(120)
             trino_server.restart()
             report.restarted.set()

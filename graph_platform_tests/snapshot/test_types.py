@@ -14,9 +14,12 @@ from typing import Any
 import pytest
 
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.instance.requests import LaunchInstance, QueryInstance, TerminateInstance
 from graph_platform.mapping.definition.model import MappingDefinition
 from graph_platform.platform import Platform
+from graph_platform.proving.requests import CreateMapping
 from graph_platform.settings import Settings
+from graph_platform.snapshot.requests import CreateSnapshot
 from graph_platform_tests.mapping.engines import ENGINES
 from graph_platform_tests.services.trino import TrinoServer
 from graph_platform_tests.snapshot.test_trino import trino_settings
@@ -259,19 +262,21 @@ def test_every_value_of_every_type_arrives_in_the_graph_as_it_was(
     world: tuple[tuple[str, str], Platform, MappingDefinition],
 ) -> None:
     (_, engine), platform, definition = world
-    platform.create_mapping(definition, BY, Recorder())
-    snapshot = platform.create_snapshot("types", None, None, None, BY, Recorder())
-    instance = platform.launch_instance(snapshot.id, None, None, None, BY, Recorder())
+    platform.mappings.create(CreateMapping(mapping=definition), BY, Recorder())
+    snapshot = platform.snapshots.create(CreateSnapshot(mapping="types"), BY, Recorder())
+    instance = platform.instances.launch(LaunchInstance(snapshot=snapshot.id), BY, Recorder())
     wrong = {}
     for column in held(engine):
-        answer = platform.query_instance(instance.id, f"MATCH (e:Everything) RETURN e.{column.name} ORDER BY e.id")
+        answer = platform.instances.query(
+            QueryInstance(instance=instance.id, cypher=f"MATCH (e:Everything) RETURN e.{column.name} ORDER BY e.id")
+        )
         got = [row[0] for row in answer["rows"]]
         values = [None, *(value.json for value in column.values)]
         expected = values + [None] * (ROWS - len(values))
         for number, (found, right) in enumerate(zip(got, expected, strict=True)):
             if found != right or type(found) is not type(right):
                 wrong[column.name, number] = (str(found)[:80], str(right)[:80])
-    platform.terminate_instance(instance.id, BY, Recorder())
+    platform.instances.terminate(TerminateInstance(instance=instance.id), BY, Recorder())
     assert wrong == {}
 
 
@@ -303,11 +308,11 @@ def test_a_value_that_an_engine_cannot_hold_makes_no_snapshot_and_is_named(
         ],
     }
     with Platform.open(make_settings(home, catalog_url, engine=engine)) as platform:
-        platform.create_mapping(MappingDefinition.model_validate(definition), BY, Recorder())
+        platform.mappings.create(CreateMapping(mapping=MappingDefinition.model_validate(definition)), BY, Recorder())
         with pytest.raises(PlatformError, match=message) as refused:
-            platform.create_snapshot("things", None, None, None, BY, Recorder())
+            platform.snapshots.create(CreateSnapshot(mapping="things"), BY, Recorder())
         assert refused.value.code == ErrorCode.DATA_LOAD_ERROR
         assert hint in str(refused.value.hint)
-        (snapshot,) = platform.list_snapshots()
+        (snapshot,) = platform.snapshots.list()
         assert snapshot.status == "failed"
         assert list(platform.storage.list(snapshot.folder)) == []

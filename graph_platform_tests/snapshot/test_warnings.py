@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from graph_platform.instance.requests import LaunchInstance, QueryInstance, TerminateInstance
 from graph_platform.mapping.definition.model import MappingDefinition
 from graph_platform.platform import Platform
+from graph_platform.proving.requests import CreateMapping
 from graph_platform.settings import Settings
+from graph_platform.snapshot.requests import CreateSnapshot
 from graph_platform_tests.services.trino import TrinoServer
 from graph_platform_tests.snapshot.test_trino import trino_settings
 from graph_platform_tests.worlds import BY, Recorder, make_settings
@@ -48,16 +51,18 @@ def world(request: pytest.FixtureRequest, home: Path, catalog_url: str) -> Itera
 def test_fine_timestamps_are_cut_as_the_warning_said_and_streaming_is_told_once(world: tuple[str, Platform]) -> None:
     name, platform = world
     report = Recorder()
-    platform.create_mapping(MOMENTS, BY, report)
+    platform.mappings.create(CreateMapping(mapping=MOMENTS), BY, report)
     assert report.lines == [
         "warning: Moment: seen is timestamp(9): only microseconds are kept; cast it to TIMESTAMP(6) to choose how"
     ]
     report = Recorder()
-    snapshot = platform.create_snapshot("moments", None, None, None, BY, report)
+    snapshot = platform.snapshots.create(CreateSnapshot(mapping="moments"), BY, report)
     told = [line for line in report.lines if STREAMED in line]
     assert len(told) == (name == "trino-streaming")
     assert all("GRAPH_PLATFORM_EXPORT_SCHEMA" in line for line in told)
-    instance = platform.launch_instance(snapshot.id, None, None, None, BY, Recorder())
-    answer = platform.query_instance(instance.id, "MATCH (m:Moment) RETURN m.seen ORDER BY m.id")
-    platform.terminate_instance(instance.id, BY, Recorder())
+    instance = platform.instances.launch(LaunchInstance(snapshot=snapshot.id), BY, Recorder())
+    answer = platform.instances.query(
+        QueryInstance(instance=instance.id, cypher="MATCH (m:Moment) RETURN m.seen ORDER BY m.id")
+    )
+    platform.instances.terminate(TerminateInstance(instance=instance.id), BY, Recorder())
     assert answer["rows"] == [["2020-01-01T00:00:00.123456"], ["1950-01-01T00:00:00.999999"]]

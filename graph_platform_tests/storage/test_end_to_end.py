@@ -10,11 +10,14 @@ import pytest
 
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.failpoints import Failpoint
+from graph_platform.instance.requests import LaunchInstance, QueryInstance, TerminateInstance
 from graph_platform.platform import Platform
 from graph_platform.progress import Attribution
+from graph_platform.proving.requests import CreateMapping
 from graph_platform.runtime.local.runtime import LocalRuntime
 from graph_platform.runtime.protocol import Presence
 from graph_platform.settings import Settings
+from graph_platform.snapshot.requests import CreateSnapshot, DeleteSnapshot
 from graph_platform.storage.bucket import BucketStorage
 from graph_platform.stored.manifest import Manifest
 from graph_platform_tests.killing import Killing
@@ -81,18 +84,18 @@ def _scratch(settings: Settings) -> list[Path]:
 def test_duckdb_exports_into_a_bucket_and_the_graph_answers(url: str, home: Path, catalog_url: str) -> None:
     settings, report, ada = make_settings(home, catalog_url, storage=url), Recorder(), Attribution("ada@example.com")
     with Platform.open(settings) as platform:
-        platform.create_mapping(people(), ada, report)
-        snapshot = platform.create_snapshot("people", "s", None, None, ada, report)
+        platform.mappings.create(CreateMapping(mapping=people()), ada, report)
+        snapshot = platform.snapshots.create(CreateSnapshot(mapping="people", name="s"), ada, report)
         assert (snapshot.status, snapshot.rows) == ("ready", 620)
-        instance = platform.launch_instance(snapshot.id, None, None, None, BY, report)
+        instance = platform.instances.launch(LaunchInstance(snapshot=snapshot.id), BY, report)
         counted = "MATCH (p:Person)-[:LIVES_IN]->(c:City {code: 'c7'}) RETURN count(*)"
-        assert platform.query_instance(instance.id, counted)["rows"] == [[10]]
-        platform.terminate_instance(instance.id, BY, report)
-        shown = [str(platform.show_snapshot(snapshot.id)), str(report), repr(settings)]
+        assert platform.instances.query(QueryInstance(instance=instance.id, cypher=counted))["rows"] == [[10]]
+        platform.instances.terminate(TerminateInstance(instance=instance.id), BY, report)
+        shown = [str(platform.snapshots.show(snapshot.id)), str(report), repr(settings)]
         shown += [path.read_text(errors="replace") for path in home.rglob("*") if path.is_file()]
         shown += [platform.storage.read(found.key).decode(errors="replace") for found in platform.storage.list("")]
         assert not [text for text in shown if SECRET in text]
-        platform.delete_snapshot(snapshot.id, BY)
+        platform.snapshots.delete(DeleteSnapshot(snapshot=snapshot.id), BY)
         assert [found.key for found in platform.storage.list("")] == ["installation.json"]
     assert _scratch(settings) == []
 
@@ -106,14 +109,14 @@ def test_an_upload_that_is_refused_fails_the_export_and_leaves_nothing(
         raise PlatformError(ErrorCode.STORAGE_ERROR, f"{key} is refused")
 
     with Platform.open(settings) as platform:
-        platform.create_mapping(people(), BY, Recorder())
+        platform.mappings.create(CreateMapping(mapping=people()), BY, Recorder())
         with monkeypatch.context() as patched:
             patched.setattr(BucketStorage, "put", refuse)
             with pytest.raises(PlatformError, match=r"data_0\.parquet is refused"):
-                platform.create_snapshot("people", "s", None, None, BY, Recorder())
+                platform.snapshots.create(CreateSnapshot(mapping="people", name="s"), BY, Recorder())
         assert [found.key for found in platform.storage.list("")] == ["installation.json"]
         assert _scratch(settings) == []
-        assert platform.create_snapshot("people", "s", None, None, BY, Recorder()).rows == 620
+        assert platform.snapshots.create(CreateSnapshot(mapping="people", name="s"), BY, Recorder()).rows == 620
 
 
 def test_a_run_killed_while_duckdb_exports_into_a_bucket_is_tried_again_and_nothing_is_left(
@@ -123,13 +126,13 @@ def test_a_run_killed_while_duckdb_exports_into_a_bucket_is_tried_again_and_noth
     killing = Killing(home, catalog_url, settings)
     try:
         storage = killing.platform.storage
-        killing.platform.create_mapping(people(), BY, Recorder())
+        killing.platform.mappings.create(CreateMapping(mapping=people()), BY, Recorder())
         assert killing.order("snapshot", "s", failpoint=Failpoint.JOB_SUBMITTED.value)["status"] == -9
-        (begun,) = killing.platform.list_snapshots()
+        (begun,) = killing.platform.snapshots.list()
         if url.startswith("s3:"):  # as a kill in the middle of a file leaves it; these files have no middle
             begin_upload(storage.uri(f"{begun.folder}/1/nodes/Person/data_0.parquet"))
         assert killing.order("snapshot", "s")["status"] == 0
-        (snapshot,) = killing.platform.list_snapshots()
+        (snapshot,) = killing.platform.snapshots.list()
         assert (snapshot.id, snapshot.status, snapshot.rows) == (begun.id, "ready", 620)
         assert snapshot.manifest_key is not None
         manifest = Manifest.from_json(storage.read(snapshot.manifest_key))

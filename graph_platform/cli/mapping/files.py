@@ -29,6 +29,7 @@ from graph_platform.mapping.definition.document import (
     write_mapping,
 )
 from graph_platform.mapping.definition.model import MappingDefinition
+from graph_platform.proving.requests import DiffMapping
 
 _STYLES = {"+": "green", "-": "red", "@": "cyan", "~": "yellow", "!": "bold red"}
 
@@ -110,7 +111,7 @@ def diff(old: str, new: str | None, warehouse: bool, output: Output) -> int:
 
 
 def _with_warehouse(reference: str, output: Output) -> int:
-    found = run_job("diff_mapping", {"mapping": reference}, output)
+    found = run_job(DiffMapping(mapping=reference), output)
     if output.as_json:
         output.document(found)
     else:

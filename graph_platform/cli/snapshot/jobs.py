@@ -9,6 +9,7 @@ import click
 from graph_platform.cli import options
 from graph_platform.cli.output import Output, size
 from graph_platform.cli.runs import run_job
+from graph_platform.snapshot.requests import CreateSnapshot, DeleteSnapshot
 
 
 @click.command
@@ -28,9 +29,10 @@ def create(
     output: Output,
 ) -> None:
     """Export a mapping's nodes and edges as Parquet files, and build the graph database from them."""
-    config = {"mapping": mapping, "name": name, "ttl": ttl, "inactivity_timeout": inactivity_timeout}
-    config["data_checks"] = data_checks
-    _show(run_job("create_snapshot", config, output, wait=wait), output)
+    request = CreateSnapshot(
+        mapping=mapping, name=name, ttl=ttl, inactivity_timeout=inactivity_timeout, data_checks=data_checks
+    )
+    _show(run_job(request, output, wait=wait), output)
 
 
 @click.command
@@ -39,7 +41,7 @@ def create(
 @options.output
 def delete(snapshot: str, wait: bool, output: Output) -> None:
     """Delete a snapshot and its files. It is refused while an instance serves it."""
-    _show(run_job("delete_snapshot", {"snapshot": snapshot}, output, wait=wait), output)
+    _show(run_job(DeleteSnapshot(snapshot=snapshot), output, wait=wait), output)
 
 
 def _show(document: dict[str, Any], output: Output) -> None:

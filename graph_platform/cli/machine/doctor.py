@@ -18,7 +18,7 @@ import click
 from graph_platform.catalog.catalog import Catalog
 from graph_platform.catalog.embedded import EmbeddedPostgres
 from graph_platform.cli import options
-from graph_platform.cli.dev import find_dev, free_port
+from graph_platform.cli.machine.dev import find_dev, free_port
 from graph_platform.cli.output import Output
 from graph_platform.errors import PlatformError
 from graph_platform.orchestration.home import prepare
@@ -201,7 +201,7 @@ def _storage(settings: Settings) -> Iterator[Check]:
 
 def _instances(settings: Settings) -> Iterator[Check]:
     with Platform.open(settings) as platform:
-        known = {instance.id: instance.status for instance in platform.list_instances()}
+        known = {instance.id: instance.status for instance in platform.instances.list()}
         found = platform.runtime.list()
     seen = {observed.instance for observed in found if observed.presence != Presence.ENDED}
     left = {observed.instance for observed in found} - seen

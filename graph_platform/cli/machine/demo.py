@@ -13,22 +13,26 @@ from typing import Any
 import click
 
 from graph_platform.cli import options
+from graph_platform.cli.instance.query import show_answer
 from graph_platform.cli.output import Output
-from graph_platform.cli.query import show_answer
 from graph_platform.cli.run_here import dagster_instance, execute
 from graph_platform.demo.data import load_flights
+from graph_platform.demo.mapping import DEMO_NAME, demo_mapping
 from graph_platform.demo.questions import QUESTIONS
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.orchestration.config import DEMO_NAME, demo_mapping
+from graph_platform.instance.requests import LaunchInstance, QueryInstance
 from graph_platform.orchestration.tags import run_tags
 from graph_platform.platform import Platform
+from graph_platform.proving.requests import CreateMapping
+from graph_platform.requests import Request
 from graph_platform.settings import Settings, redacted
+from graph_platform.snapshot.requests import CreateSnapshot
 from graph_platform.warehouse.connect import duckdb_path
 
-_STEPS: tuple[tuple[str, str, dict[str, Any]], ...] = (
-    ("Validating and keeping the mapping", "create_mapping", {"mapping": demo_mapping()}),
-    ("Freezing it as a snapshot", "create_snapshot", {"mapping": DEMO_NAME, "name": DEMO_NAME}),
-    ("Serving it as a graph database", "launch_instance", {"snapshot": DEMO_NAME, "name": DEMO_NAME}),
+_STEPS: tuple[tuple[str, Request], ...] = (
+    ("Validating and keeping the mapping", CreateMapping.read({"mapping": demo_mapping()})),
+    ("Freezing it as a snapshot", CreateSnapshot(mapping=DEMO_NAME, name=DEMO_NAME)),
+    ("Serving it as a graph database", LaunchInstance(snapshot=DEMO_NAME, name=DEMO_NAME)),
 )
 
 
@@ -44,11 +48,11 @@ def demo(output: Output) -> None:
     output.progress(f"{'loaded into' if loaded else 'already in'} {warehouse}")
     document: dict[str, Any] = {}
     with dagster_instance(settings) as instance:
-        for title, job, config in _STEPS:
-            output.say(f"{title} (job {job})", "bold")
-            tags = run_tags(job, config, settings.user)
-            result = execute(instance, settings, job, config, tags, output)
-            document[job.partition("_")[2]] = result
+        for title, request in _STEPS:
+            output.say(f"{title} (job {request.job})", "bold")
+            tags = run_tags(request, settings.user)
+            result = execute(instance, settings, request.job, request.config(), tags, output)
+            document[request.job.partition("_")[2]] = result
             output.progress(f"{result['id']} is {result['status']}")
     document["answers"] = _ask(settings, output)
     document["seconds"] = round(time.monotonic() - started, 1)
@@ -73,7 +77,7 @@ def _ask(settings: Settings, output: Output) -> list[dict[str, Any]]:
     with Platform.open(settings) as platform:
         for question in QUESTIONS:
             cypher = textwrap.dedent(question.cypher).strip()
-            answer = platform.query_instance(DEMO_NAME, cypher)
+            answer = platform.instances.query(QueryInstance(instance=DEMO_NAME, cypher=cypher))
             answers.append({"question": question.text, "cypher": cypher, **answer})
             output.say()
             output.say(question.text, "bold")

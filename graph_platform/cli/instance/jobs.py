@@ -9,6 +9,13 @@ import click
 from graph_platform.cli import options
 from graph_platform.cli.output import Output, instance_status
 from graph_platform.cli.runs import run_job
+from graph_platform.instance.requests import (
+    ExtendInstance,
+    LaunchInstance,
+    ResumeInstance,
+    SuspendInstance,
+    TerminateInstance,
+)
 
 _INSTANCE = click.argument("instance", metavar="INSTANCE")
 
@@ -23,8 +30,8 @@ def launch(
     snapshot: str, name: str | None, ttl: str | None, inactivity_timeout: str | None, wait: bool, output: Output
 ) -> None:
     """Serve a snapshot: by its id, its name, or MAPPING[@VERSION] for its newest one."""
-    config = {"snapshot": snapshot, "name": name, "ttl": ttl, "inactivity_timeout": inactivity_timeout}
-    _show(run_job("launch_instance", config, output, wait=wait), output)
+    request = LaunchInstance(snapshot=snapshot, name=name, ttl=ttl, inactivity_timeout=inactivity_timeout)
+    _show(run_job(request, output, wait=wait), output)
 
 
 @click.command
@@ -35,8 +42,8 @@ def launch(
 @options.output
 def extend(instance: str, duration: str, reason: str, wait: bool, output: Output) -> None:
     """Let an instance live longer by DURATION (ISO 8601, e.g. PT4H), within the installation's ceiling."""
-    config = {"instance": instance, "duration": duration, "reason": reason}
-    _show(run_job("extend_instance", config, output, wait=wait), output)
+    request = ExtendInstance(instance=instance, duration=duration, reason=reason)
+    _show(run_job(request, output, wait=wait), output)
 
 
 @click.command
@@ -45,7 +52,7 @@ def extend(instance: str, duration: str, reason: str, wait: bool, output: Output
 @options.output
 def suspend(instance: str, wait: bool, output: Output) -> None:
     """End an instance's server and keep the instance: it can be resumed."""
-    _show(run_job("suspend_instance", {"instance": instance}, output, wait=wait), output)
+    _show(run_job(SuspendInstance(instance=instance), output, wait=wait), output)
 
 
 @click.command
@@ -54,7 +61,7 @@ def suspend(instance: str, wait: bool, output: Output) -> None:
 @options.output
 def resume(instance: str, wait: bool, output: Output) -> None:
     """Start the server of a suspended instance again, and wait until it answers."""
-    _show(run_job("resume_instance", {"instance": instance}, output, wait=wait), output)
+    _show(run_job(ResumeInstance(instance=instance), output, wait=wait), output)
 
 
 @click.command
@@ -63,7 +70,7 @@ def resume(instance: str, wait: bool, output: Output) -> None:
 @options.output
 def terminate(instance: str, wait: bool, output: Output) -> None:
     """End an instance and its server for good. Its snapshot stays."""
-    _show(run_job("terminate_instance", {"instance": instance}, output, wait=wait), output)
+    _show(run_job(TerminateInstance(instance=instance), output, wait=wait), output)
 
 
 def _show(document: dict[str, Any], output: Output) -> None:

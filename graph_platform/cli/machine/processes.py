@@ -11,9 +11,10 @@ from graph_platform.catalog.catalog import Catalog
 from graph_platform.catalog.embedded import EmbeddedPostgres
 from graph_platform.catalog.states import InstanceStatus
 from graph_platform.cli import options
-from graph_platform.cli.dev import end_dev
+from graph_platform.cli.machine.dev import end_dev
 from graph_platform.cli.output import Output
 from graph_platform.errors import PlatformError
+from graph_platform.instance.requests import SuspendInstance, TerminateInstance
 from graph_platform.orchestration.home import prepare
 from graph_platform.platform import Platform
 from graph_platform.progress import Attribution, DefinitionExported
@@ -106,11 +107,11 @@ def _end_instances(settings: Settings, output: Output, problems: list[dict[str, 
         return ended
     narrator, by = _Narrator(output), Attribution(settings.user)
     with Platform.open(settings) as platform:
-        living = {instance.id: instance for instance in platform.list_instances()}
+        living = {instance.id: instance for instance in platform.instances.list()}
         for instance in living.values():
             if instance.status == InstanceStatus.RUNNING:
                 try:
-                    platform.suspend_instance(instance.id, by, narrator)
+                    platform.instances.suspend(SuspendInstance(instance=instance.id), by, narrator)
                 except PlatformError as error:  # one that cannot be ended is no reason to leave the others
                     problems.append(error.document())
                     continue
@@ -121,9 +122,9 @@ def _end_instances(settings: Settings, output: Output, problems: list[dict[str, 
             if seen.presence == Presence.ENDED or status == InstanceStatus.RUNNING:
                 continue
             if status in _NOT_YET_RUNNING:  # with its row, else the next launch would go on with what is over
-                platform.terminate_instance(seen.instance, by, narrator)
+                platform.instances.terminate(TerminateInstance(instance=seen.instance), by, narrator)
             elif status in (InstanceStatus.SUSPENDING, InstanceStatus.SUSPENDED):
-                platform.suspend_instance(seen.instance, by, narrator)
+                platform.instances.suspend(SuspendInstance(instance=seen.instance), by, narrator)
             else:
                 platform.runtime.stop(seen.instance, seen.attempt, settings.instance_stop_seconds)
             output.progress(f"ended instance {seen.instance}")

@@ -11,6 +11,7 @@ import click
 from graph_platform.cli import options
 from graph_platform.cli.output import Output
 from graph_platform.engine.parameters import read_json
+from graph_platform.instance.requests import QueryInstance
 from graph_platform.platform import Platform
 
 _WORDS = ("true", "false", "null")
@@ -66,8 +67,11 @@ def query(
 ) -> None:
     """Ask a running instance a question in Cypher. CYPHER of - is read from standard input."""
     text = sys.stdin.read() if cypher == "-" else cypher
+    request = QueryInstance(
+        instance=instance, cypher=text, parameters=parameters, timeout_seconds=timeout, row_limit=limit
+    )
     with Platform.open() as platform:
-        answer = platform.query_instance(instance, text, parameters, timeout, limit)
+        answer = platform.instances.query(request)
     for warning in answer["warnings"]:
         output.warn(warning)
     if output.as_json:

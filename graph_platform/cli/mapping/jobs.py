@@ -10,10 +10,11 @@ from rich.text import Text
 
 from graph_platform.cli import options
 from graph_platform.cli.failures import show_problems
-from graph_platform.cli.mapping_files import read_file
+from graph_platform.cli.mapping.files import read_file
 from graph_platform.cli.output import Output, size
 from graph_platform.cli.runs import run_job
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.proving.requests import CreateMapping, DeleteMapping, SuggestMapping, UpdateMapping, ValidateMapping
 
 _FILE = click.argument("file", metavar="FILE")
 
@@ -26,8 +27,7 @@ _FILE = click.argument("file", metavar="FILE")
 def validate(file: str, data_checks: str, wait: bool, output: Output) -> int:
     """Check the mapping in FILE (- for standard input) against the warehouse, and report every problem at once."""
     try:
-        config = {"mapping": read_file(file).model_dump(mode="json"), "data_checks": data_checks}
-        report = run_job("validate_mapping", config, output, wait=wait)
+        report = run_job(ValidateMapping(mapping=read_file(file), data_checks=data_checks), output, wait=wait)
     except PlatformError as error:
         found = error.details.get("report")
         if error.code != ErrorCode.VALIDATION_FAILED or not isinstance(found, dict):
@@ -47,8 +47,8 @@ def validate(file: str, data_checks: str, wait: bool, output: Output) -> int:
 @options.output
 def create(file: str, data_checks: str, wait: bool, output: Output) -> None:
     """Validate the mapping in FILE (- for standard input) and keep it as version 1 under its name."""
-    config = {"mapping": read_file(file).model_dump(mode="json"), "data_checks": data_checks}
-    _show(run_job("create_mapping", config, output, wait=wait), output)
+    request = CreateMapping(mapping=read_file(file), data_checks=data_checks)
+    _show(run_job(request, output, wait=wait), output)
 
 
 @click.command
@@ -59,9 +59,8 @@ def create(file: str, data_checks: str, wait: bool, output: Output) -> None:
 @options.output
 def update(file: str, message: str, data_checks: str, wait: bool, output: Output) -> None:
     """Validate the changed mapping in FILE (- for standard input) and keep it as the next version of its name."""
-    config = {"mapping": read_file(file).model_dump(mode="json"), "change_description": message}
-    config["data_checks"] = data_checks
-    _show(run_job("update_mapping", config, output, wait=wait), output)
+    request = UpdateMapping(mapping=read_file(file), change_description=message, data_checks=data_checks)
+    _show(run_job(request, output, wait=wait), output)
 
 
 @click.command
@@ -83,9 +82,8 @@ def suggest(schema: str | None, sql: str | None, edge: bool, name: str | None, r
         raise click.UsageError("--sql and --schema are two ways to begin: give one of them")
     if edge and not sql:
         raise click.UsageError("--edge says what becomes of a query: give it with --sql")
-    config = {"schema_name": schema, "sql": _query(sql) if sql else None, "edge": edge, "name": name}
-    config["refresh"] = refresh
-    found = run_job("suggest_mapping", config, output)
+    query = _query(sql) if sql else None
+    found = run_job(SuggestMapping(schema_name=schema, sql=query, edge=edge, name=name, refresh=refresh), output)
     if output.as_json:
         output.document({key: found[key] for key in ("name", "mapping", "notes", "yaml")})
     else:
@@ -110,7 +108,7 @@ def _query(text: str) -> str:
 @options.output
 def delete(mapping: str, wait: bool, output: Output) -> None:
     """Delete a mapping by name or id. It is refused while snapshots of it live."""
-    _show(run_job("delete_mapping", {"mapping": mapping}, output, wait=wait), output)
+    _show(run_job(DeleteMapping(mapping=mapping), output, wait=wait), output)
 
 
 def _show(document: dict[str, Any], output: Output) -> None:
