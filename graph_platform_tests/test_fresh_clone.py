@@ -42,14 +42,13 @@ class Somebody:
         """Run a command in the clone as a login shell of this user would; it must succeed."""
         # Where packages come from is the machine's to say; nothing else of the tester's own is handed on.
         kept = {
-            name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_")) or "proxy" in name
+            name: value for name, value in os.environ.items() if name.startswith(("PIP_", "UV_", "SSL_")) or "proxy" in name
         }
         finished = subprocess.run(
             command,
             cwd=self.clone,
             env={
                 **kept,
-                "PIP_NO_COMPILE": "1",  # of a gigabyte of packages, the most is never imported here
                 "HOME": str(self.home),
                 "PATH": "/usr/local/bin:/usr/bin:/bin",
                 "PYTHON": self.python,

@@ -71,6 +71,7 @@ _WORDS = (
         "write OFFSET {1} LIMIT {3}",
         at=2,
     ),
+    _Words((("LIMIT", "OFFSET"), ("(",)), "Trino's {0} takes a number alone", "write the number"),
     _Words(((",",), _ENDS_OF_A_LIST), "nothing follows the comma", "leave the comma out"),
     _Words((("==",),), "Trino has no operator ==", "write ="),
     _Words((("<=>",),), "Trino has no operator <=>", "write IS NOT DISTINCT FROM"),
