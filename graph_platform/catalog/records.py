@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,12 +18,16 @@ def _ready(value: Any) -> Any:
         return value.document()
     if isinstance(value, tuple):
         return [_ready(item) for item in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
     return value
 
 
 @dataclass(frozen=True)
 class Record:
-    """What every record can do."""
+    """What every record can do. Its JSON Schema is made from its fields, and no others are in its document."""
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  a name that Pydantic looks for
 
     def document(self) -> dict[str, Any]:
         """The record as JSON-ready data: moments and durations in ISO 8601."""
@@ -31,17 +35,23 @@ class Record:
 
 
 @dataclass(frozen=True)
-class MappingVersion(Record):
+class VersionLine(Record):
+    """A version of a mapping in a list: who made it, when, and why."""
+
+    version: int
+    change_description: str
+    created_by: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class MappingVersion(VersionLine):
     """One immutable version of a mapping; `definition` is the document that the user wrote, normalised.
 
     `columns` is what the warehouse gave when it was kept: per definition `kind`, `name` and `columns`, each of these
     with `name`, `warehouse_type` and `engine_type`.
     """
 
-    version: int
-    change_description: str
-    created_by: str
-    created_at: datetime
     definition: dict[str, Any]
     columns: list[dict[str, Any]]
 

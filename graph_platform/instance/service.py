@@ -15,9 +15,8 @@ import builtins
 import shlex
 import time
 from collections.abc import Callable, Collection
-from dataclasses import asdict
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import httpx
 
@@ -40,6 +39,7 @@ from graph_platform.instance.requests import (
     SuspendInstance,
     TerminateInstance,
 )
+from graph_platform.instance.results import Answer, InstanceDetails
 from graph_platform.instance.sight import all_are_here, as_seen, death, expiry_warning, vanished
 from graph_platform.progress import Attribution, Reporter
 from graph_platform.runtime.protocol import InstanceSpec, Observation, Presence, Runtime
@@ -167,7 +167,7 @@ class InstanceService:
         with self._catalog.transaction() as session:
             return instances.extend_instance(session, instance, longer, ceiling=ceiling, reason=request.reason, by=by)
 
-    def query(self, request: QueryInstance) -> dict[str, Any]:
+    def query(self, request: QueryInstance) -> Answer:
         """Ask a running instance, over HTTP; returns the server's answer, and `warnings`, a list of sentences.
 
         It is noted as used. An expired instance answers as long as nothing has ended it, with a warning.
@@ -210,22 +210,19 @@ class InstanceService:
             ) from error
         if answer.is_error:
             raise PlatformError.from_document(document)
-        return {**document, "warnings": [expiry_warning(instance)] if instance.expired else []}
+        warnings = [expiry_warning(instance)] if instance.expired else []
+        return cast(Answer, {**document, "warnings": warnings})
 
     def list(self) -> builtins.list[InstanceRecord]:
         """The instances that are not terminated, as the runtime sees them; as their rows say, where it cannot."""
         return [*list_as_seen(self._settings, self._catalog).instances]
 
-    def show(self, reference: str) -> dict[str, Any]:
+    def show(self, reference: str) -> InstanceDetails:
         """An instance as it is, with what the runtime sees of it, and its events. See `look`."""
         instance, observed = self.look(reference)
         with self._catalog.transaction(Work.READING) as session:
             events = audit.list_events(session, instance.id)
-        return {
-            **instance.document(),
-            "observed": asdict(observed) if observed else None,
-            "events": [event.document() for event in events],
-        }
+        return InstanceDetails(**vars(instance), observed=observed, events=tuple(events))
 
     def look(self, reference: str) -> tuple[InstanceRecord, Observation | None]:
         """An instance as it is, and what the runtime sees of it, None if it is not one to be seen there.

@@ -28,6 +28,7 @@ from graph_platform.proving.requests import (
 
 if TYPE_CHECKING:
     from graph_platform.platform import Platform
+    from graph_platform.proving.results import Suggestion
 
 
 def _validated(platform: Platform, request: ValidateMapping, report: Reporter) -> Answer:
@@ -49,16 +50,16 @@ update_mapping = change(
 delete_mapping = change(DeleteMapping, lambda platform, request, by, _: platform.mappings.delete(request, by))
 list_mappings = question(ListMappings, lambda platform, _, __: Answer.in_lines(_listed(platform.mappings.list())))
 show_mapping = question(
-    ShowMapping, lambda platform, request, _: Answer.in_lines(_shown(platform.mappings.show(request)))
+    ShowMapping, lambda platform, request, _: Answer.in_lines(_shown(platform.mappings.show(request).document()))
 )
 diff_mapping = question(
-    DiffMapping, lambda platform, request, report: Answer.in_lines(platform.mappings.diff(request, report))
+    DiffMapping, lambda platform, request, report: Answer.in_lines({**platform.mappings.diff(request, report)})
 )
 suggest_mapping = question(
-    SuggestMapping, lambda platform, request, report: Answer.in_lines(platform.mappings.suggest(request, report))
+    SuggestMapping, lambda platform, request, report: _suggested(platform.mappings.suggest(request, report))
 )
 refresh_schema_cache = question(
-    RefreshSchemaCache, lambda platform, request, _: Answer(platform.mappings.refresh_schema_cache(request))
+    RefreshSchemaCache, lambda platform, request, _: Answer({**platform.mappings.refresh_schema_cache(request)})
 )
 
 _ON_MAPPING = {"mapping": DEMO_NAME}
@@ -102,6 +103,10 @@ def _invalid(report: Mapping[str, Any], name: str) -> PlatformError:
         "every problem is listed with its place and its fix",
         {"report": report},
     )
+
+
+def _suggested(made: Suggestion) -> Answer:
+    return Answer.in_lines({**made, "text": made["yaml"].splitlines()})
 
 
 def _listed(records: Iterable[Documented]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from graph_platform.catalog import audit, mappings
 from graph_platform.catalog.catalog import Catalog
 from graph_platform.catalog.limits import Work
-from graph_platform.catalog.records import MappingRecord
+from graph_platform.catalog.records import MappingRecord, VersionLine
 from graph_platform.catalog.transition import Session
 from graph_platform.durations import parse_duration
 from graph_platform.errors import ErrorCode, PlatformError
@@ -32,6 +32,7 @@ from graph_platform.proving.requests import (
     UpdateMapping,
     ValidateMapping,
 )
+from graph_platform.proving.results import Drift, MappingDetails, RefreshedSchema, Suggestion
 from graph_platform.proving.schema_cache import SchemaCache
 from graph_platform.proving.suggestion import suggest_from_query, suggest_from_schema
 from graph_platform.proving.validation import data_checks_mode, validate_on
@@ -136,25 +137,25 @@ class MappingService:
         with self._catalog.transaction(Work.READING) as session:
             return mappings.list_mappings(session)
 
-    def show(self, request: ShowMapping) -> dict[str, Any]:
+    def show(self, request: ShowMapping) -> MappingDetails:
         """A mapping with one version's definition, and a line for every version and event."""
         with self._catalog.transaction(Work.READING) as session:
             mapping, version = mappings.get_version(session, request.mapping)
             versions = mappings.list_versions(session, mapping.id)
             events = audit.list_events(session, mapping.id)
-        return {
-            **mapping.document(),
-            "shown_version": version.version,
-            "definition": version.definition,
-            "columns": version.columns,
-            "versions": [
-                {key: value for key, value in each.document().items() if key not in ("definition", "columns")}
+        return MappingDetails(
+            **vars(mapping),
+            shown_version=version.version,
+            definition=version.definition,
+            columns=version.columns,
+            versions=tuple(
+                VersionLine(each.version, each.change_description, each.created_by, each.created_at)
                 for each in versions
-            ],
-            "events": [event.document() for event in events],
-        }
+            ),
+            events=tuple(events),
+        )
 
-    def diff(self, request: DiffMapping, report: Reporter) -> dict[str, Any]:
+    def diff(self, request: DiffMapping, report: Reporter) -> Drift:
         """What changed in the warehouse since a version was kept: `holds`, `changes`, and `text` for a person."""
         with self._catalog.transaction(Work.READING) as session:
             mapping, version = mappings.get_version(session, request.mapping)
@@ -171,7 +172,7 @@ class MappingService:
             "report": found.model_dump(mode="json"),
         }
 
-    def suggest(self, request: SuggestMapping, report: Reporter) -> dict[str, Any]:
+    def suggest(self, request: SuggestMapping, report: Reporter) -> Suggestion:
         """A mapping of a schema's tables, or of one query; nothing is kept.
 
         Returns:
@@ -191,16 +192,14 @@ class MappingService:
             made = suggest_from_schema(
                 self._warehouse, request.name or schema or "suggested", relations, self._settings, report.progress
             )
-        text = write_suggestion(made)
         return {
             "name": made.name,
             "mapping": made.mapping.model_dump(mode="json"),
-            "notes": made.notes,
-            "yaml": text,
-            "text": text.splitlines(),
+            "notes": [*made.notes],
+            "yaml": write_suggestion(made),
         }
 
-    def refresh_schema_cache(self, request: RefreshSchemaCache) -> dict[str, Any]:
+    def refresh_schema_cache(self, request: RefreshSchemaCache) -> RefreshedSchema:
         """Ask anew for the tables of a schema; returns how many there are."""
         found = self._schemas.refresh(self._warehouse, request.schema_name)
         columns = sum(len(relation.columns) for relation in found)

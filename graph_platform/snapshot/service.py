@@ -43,6 +43,7 @@ from graph_platform.snapshot.export import ExportRun, run_exports
 from graph_platform.snapshot.lease import LeaseKeeper, fenced_off
 from graph_platform.snapshot.leftovers import remove_attempts, remove_superseded
 from graph_platform.snapshot.requests import CreateSnapshot, DeleteSnapshot
+from graph_platform.snapshot.results import SnapshotDetails
 from graph_platform.storage.connect import open_storage
 from graph_platform.storage.protocol import Storage
 from graph_platform.stored.layout import database_key, export_folder, manifest_key, mapping_folder
@@ -177,7 +178,7 @@ class SnapshotService:
             identifier = mappings.get_mapping(session, mapping).id if mapping else None
             return snapshots.list_snapshots(session, identifier)
 
-    def show(self, reference: str) -> dict[str, Any]:
+    def show(self, reference: str) -> SnapshotDetails:
         """A snapshot with its exports and events.
 
         Args:
@@ -190,11 +191,7 @@ class SnapshotService:
             snapshot = snapshots.get_snapshot(session, reference)
             jobs = export_jobs.list_jobs(session, snapshot.id)
             events = audit.list_events(session, snapshot.id)
-        return {
-            **snapshot.document(),
-            "exports": [job.document() for job in jobs],
-            "events": [event.document() for event in events],
-        }
+        return SnapshotDetails(**vars(snapshot), exports=tuple(jobs), events=tuple(events))
 
     def _lives(self, ttl: str | None, inactivity_timeout: str | None) -> tuple[timedelta, timedelta]:
         ceiling = parse_duration(self._settings.snapshot_ttl_ceiling)

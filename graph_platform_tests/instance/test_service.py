@@ -141,7 +141,7 @@ def test_a_server_that_was_killed_is_noticed_and_replaced(platform: Platform, ho
     server.wait(10)
     replaced = launch(platform, "mine")
     assert replaced.id != instance.id
-    assert platform.instances.show(instance.id)["status"] == "failed"
+    assert platform.instances.show(instance.id).document()["status"] == "failed"
     assert platform.instances.query(QueryInstance(instance="mine", cypher="RETURN 1 AS one"))["rows"] == [[1]]
 
 
@@ -150,14 +150,16 @@ def test_a_query_to_a_server_that_ended_says_so_and_how_to_start_it_again(platfo
     (server,) = servers(home)
     server.send_signal(signal.SIGSEGV)
     server.wait(10)
-    observed = until(lambda: platform.instances.show("my graph")["observed"]["failure"], "the end is not seen")
+    observed = until(
+        lambda: platform.instances.show("my graph").document()["observed"]["failure"], "the end is not seen"
+    )
     assert observed["code"] == "UNEXPECTED_TERMINATION"
     with pytest.raises(PlatformError, match=r"my graph has ended: UNEXPECTED_TERMINATION: .*SIGSEGV") as refused:
         platform.instances.query(QueryInstance(instance="my graph", cypher="RETURN 1"))
     assert refused.value.code == ErrorCode.UNEXPECTED_TERMINATION
     assert refused.value.hint
     assert f"instance launch {instance.snapshot_id} --name 'my graph'" in refused.value.hint
-    shown = platform.instances.show("my graph")
+    shown = platform.instances.show("my graph").document()
     assert (shown["status"], shown["url"], shown["error"]["code"]) == ("failed", None, "UNEXPECTED_TERMINATION")
 
 
@@ -182,7 +184,7 @@ def test_a_snapshot_in_use_is_not_deleted_and_the_error_names_the_instance(platf
 
 
 def test_a_start_that_fails_says_why_and_leaves_no_process(platform: Platform, home: Path) -> None:
-    snapshot = platform.snapshots.show("s")
+    snapshot = platform.snapshots.show("s").document()
     folder = home / "storage" / snapshot["folder"]
     for path in folder.rglob("*.db"):
         path.write_bytes(b"not a database")

@@ -161,7 +161,7 @@ def test_a_dead_instance_is_shown_as_failed_by_reads_that_write_nothing_and_writ
     before = row_of(platform)
     kill_server(platform, signal.SIGSEGV)
     (listed,) = platform.instances.list()
-    shown = platform.instances.show("mine")
+    shown = platform.instances.show("mine").document()
     for document in (listed.document(), shown):
         assert (document["status"], document["url"]) == ("failed", None)
         assert document["error"]["code"] == "UNEXPECTED_TERMINATION"
@@ -186,7 +186,7 @@ def test_a_list_on_a_shared_catalog_leaves_what_is_not_here_as_its_row_says(
     (tmp_path / "elsewhere").mkdir()
     with Platform.open(make_settings(tmp_path / "elsewhere", catalog_url)) as other:
         assert other.instances.list() == platform.instances.list()
-        assert other.instances.show("mine")["status"] == "running"
+        assert other.instances.show("mine").document()["status"] == "running"
         with pytest.raises(PlatformError, match="not on this machine"):
             other.instances.query(QueryInstance(instance="mine", cypher="RETURN 1"))
     assert row_of(platform).status == "running"
@@ -230,7 +230,7 @@ def test_whoever_asks_through_the_platform_is_seen_and_so_is_who_asks_the_server
     assert row_of(platform) == asked
     platform.instances.list()
     assert row_of(platform) == asked, "a list writes nothing"
-    shown = platform.instances.show("mine")
+    shown = platform.instances.show("mine").document()
     assert row_of(platform).last_activity_at - asked.last_activity_at > timedelta(minutes=4)
     assert shown["last_activity_at"] == row_of(platform).last_activity_at.isoformat()
 
@@ -248,7 +248,7 @@ def test_one_past_its_time_is_said_to_be_expired_and_answers_with_a_warning_unti
     pass_time(platform, timedelta(hours=25))
     (listed,) = platform.instances.list()
     assert (listed.status, listed.expired) == ("running", True)
-    assert platform.instances.show("mine")["expired"] is True
+    assert platform.instances.show("mine").document()["expired"] is True
     for _ in range(2):  # used again it is not idle, but its life is over all the same
         answer = platform.instances.query(QueryInstance(instance="mine", cypher="RETURN 1 AS one"))
         assert answer["rows"] == [[1]]

@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.platform import Platform
 from graph_platform.proving.requests import CreateMapping, DiffMapping, ShowMapping, UpdateMapping
+from graph_platform.proving.results import Drift
 from graph_platform.settings import Settings
 from graph_platform.snapshot.requests import CreateSnapshot
 from graph_platform_tests.services.trino import TrinoServer
@@ -101,19 +101,19 @@ def world(request: pytest.FixtureRequest, home: Path, catalog_url: str) -> Itera
     yield made
 
 
-def drifted(world: World) -> dict[str, Any]:
+def drifted(world: World) -> Drift:
     with Platform.open(world.settings) as platform:
         return platform.mappings.diff(DiffMapping(mapping="people"), Recorder())
 
 
-def told(found: dict[str, Any]) -> list[tuple[str, str, str | None, str | None, str | None, bool]]:
+def told(found: Drift) -> list[tuple[str, str, str | None, str | None, str | None, bool]]:
     names = ("kind", "entity", "field", "before", "after", "breaks")
     return [tuple(change[name] for name in names) for change in found["changes"]]
 
 
 def test_a_version_keeps_the_columns_that_the_warehouse_gave(world: World) -> None:
     with Platform.open(world.settings) as platform:
-        shown = platform.mappings.show(ShowMapping(mapping="people"))
+        shown = platform.mappings.show(ShowMapping(mapping="people")).document()
     assert shown["columns"][0]["name"] == "Person"
     assert shown["columns"][0]["columns"][3] == {
         "name": "score", "warehouse_type": "decimal(12,4)", "engine_type": "DECIMAL(12, 4)",

@@ -118,7 +118,7 @@ def test_a_mapping_on_trino_is_exported_by_the_cluster_and_answers_in_cypher(
     platform.instances.terminate(TerminateInstance(instance=instance.id), BY, Recorder())
     left = trino_server.run(f"SHOW TABLES FROM {platform.settings.export_schema}")
     assert left == [], "the external tables are dropped, the files stay"
-    shown = [str(platform.snapshots.show(snapshot.id)), str(report)]
+    shown = [str(platform.snapshots.show(snapshot.id).document()), str(report)]
     shown += [path.read_text(errors="replace") for path in home.rglob("*") if path.is_file()]
     shown += [platform.storage.read(found.key).decode(errors="replace") for found in platform.storage.list("")]
     assert not [text for text in shown if SECRET in text]

@@ -91,7 +91,7 @@ def test_duckdb_exports_into_a_bucket_and_the_graph_answers(url: str, home: Path
         counted = "MATCH (p:Person)-[:LIVES_IN]->(c:City {code: 'c7'}) RETURN count(*)"
         assert platform.instances.query(QueryInstance(instance=instance.id, cypher=counted))["rows"] == [[10]]
         platform.instances.terminate(TerminateInstance(instance=instance.id), BY, report)
-        shown = [str(platform.snapshots.show(snapshot.id)), str(report), repr(settings)]
+        shown = [str(platform.snapshots.show(snapshot.id).document()), str(report), repr(settings)]
         shown += [path.read_text(errors="replace") for path in home.rglob("*") if path.is_file()]
         shown += [platform.storage.read(found.key).decode(errors="replace") for found in platform.storage.list("")]
         assert not [text for text in shown if SECRET in text]

@@ -12,6 +12,7 @@ from graph_platform.cli import options
 from graph_platform.cli.output import Output
 from graph_platform.engine.parameters import read_json
 from graph_platform.instance.requests import QueryInstance
+from graph_platform.instance.results import Answer
 from graph_platform.platform import Platform
 
 _WORDS = ("true", "false", "null")
@@ -80,7 +81,7 @@ def query(
     show_answer(answer, output)
 
 
-def show_answer(answer: dict[str, Any], output: Output) -> None:
+def show_answer(answer: Answer, output: Output) -> None:
     """A query's answer as a table."""
     rows = answer["rows"]
     output.table(answer["columns"], rows, verbatim=True)

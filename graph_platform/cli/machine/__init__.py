@@ -12,5 +12,6 @@ COMMANDS = {
     "doctor": Command("machine.doctor", "doctor", "What is wrong with this set-up, and how to mend it."),
     "settings": Command("machine.environment", "show_settings", "Every setting with its value and its source."),
     "env": Command("machine.environment", "env", "The variables that plain dagster commands need."),
+    "schema": Command("machine.schema", "schema", "The JSON Schema of what a command prints."),
     "serve": Command("machine.serve", "serve", "The program inside an instance."),
 }

@@ -15,7 +15,7 @@ from graph_platform.platform import Platform
 def show_snapshot(snapshot: str, output: Output) -> None:
     """Show a snapshot by its id, its name, or as the newest of MAPPING[@VERSION]."""
     with Platform.open() as platform:
-        document = platform.snapshots.show(snapshot)
+        document = platform.snapshots.show(snapshot).document()
     if output.as_json:
         output.document(document)
         return
