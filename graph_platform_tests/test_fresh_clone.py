@@ -42,7 +42,9 @@ class Somebody:
         """Run a command in the clone as a login shell of this user would; it must succeed."""
         # Where packages come from is the machine's to say; nothing else of the tester's own is handed on.
         kept = {
-            name: value for name, value in os.environ.items() if name.startswith(("PIP_", "UV_", "SSL_")) or "proxy" in name
+            name: value
+            for name, value in os.environ.items()
+            if name.startswith(("PIP_", "UV_", "SSL_")) or "proxy" in name
         }
         finished = subprocess.run(
             command,
