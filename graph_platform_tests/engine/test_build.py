@@ -334,5 +334,5 @@ def test_a_killed_process_may_be_tried_again() -> None:
 def test_native_code_that_ends_itself_for_want_of_memory_is_told_as_that() -> None:
     log = "terminate called after throwing an instance of 'std::bad_alloc'\n  what():  std::bad_alloc\n"
     error = termination(-signal.SIGABRT, log + "Fatal Python error: Aborted", "serving inst-1")
-    assert error.code is ErrorCode.OOM_KILLED and "want of memory" in error.message
+    assert error.code is ErrorCode.OOM_KILLED and "end of its memory" in error.message
     assert termination(-signal.SIGABRT, "Fatal Python error: Aborted", "x").code is ErrorCode.UNEXPECTED_TERMINATION

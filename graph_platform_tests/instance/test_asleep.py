@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 from graph_platform.catalog import instances
+from graph_platform.catalog.catalog import Catalog
 from graph_platform.catalog.embedded import EmbeddedPostgres
 from graph_platform.catalog.records import InstanceRecord
 from graph_platform.errors import ErrorCode, PlatformError
@@ -111,7 +112,9 @@ class World:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     home = tmp_path_factory.mktemp("home of sleepers")
     postgres = EmbeddedPostgres(tmp_path_factory.mktemp("catalog of sleepers"))
-    settings = make_settings(home, postgres.ensure(), instance_stop_seconds=3)
+    url = postgres.ensure()
+    Catalog(url).migrate()
+    settings = make_settings(home, url, instance_stop_seconds=3)
     with Platform.open(settings) as platform, ThreadPoolExecutor(1) as pool:
         platform.mappings.create(CreateMapping(mapping=people()), BY, Recorder())
         platform.snapshots.create(CreateSnapshot(mapping="people", name="s"), BY, Recorder())
