@@ -63,6 +63,7 @@ PAIRS: dict[tuple[str, Failpoint], tuple[str, str, str, str]] = {
     ("terminate", STOPPING): ("terminated", "terminated", "terminated", "terminated"),
     ("terminate", STOPPED): ("terminated", "terminated", "terminated", "terminated"),
 }
+REQUESTS = {"suspend": SuspendInstance, "resume": ResumeInstance, "terminate": TerminateInstance}
 LONGER: list[tuple[str, Failpoint, tuple[str, ...], str]] = [
     ("launch", INSERTED, ("launch", "suspend"), "suspended"),
     ("launch", STARTED, ("launch", "suspend", "resume"), "running"),
@@ -95,7 +96,7 @@ class World:
         """One operation, on the instance of that name or id."""
         if act == "launch":
             return platform.instances.launch(LaunchInstance(snapshot="s", name=reference), BY, Recorder())
-        record: InstanceRecord = getattr(platform, f"{act}_instance")(reference, BY, Recorder())
+        record: InstanceRecord = getattr(platform.instances, act)(REQUESTS[act](instance=reference), BY, Recorder())
         return record
 
     def act_alone(self, act: str, reference: str) -> InstanceRecord:
