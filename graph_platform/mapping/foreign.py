@@ -78,6 +78,7 @@ _WORDS = (
         "write OFFSET {1} LIMIT {3}",
         at=2,
     ),
+    _Words((("LIMIT", "OFFSET"), ("(",), (_NUMBER,)), "Trino's {0} is a number", "write a number", at=1),
     _Words(((",",), _ENDS_OF_A_LIST), "nothing follows the comma", "leave the comma out"),
     _Words((("==",),), "Trino has no operator ==", "write ="),
     _Words((("<=>",),), "Trino has no operator <=>", "write IS NOT DISTINCT FROM"),
