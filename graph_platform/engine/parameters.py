@@ -1,8 +1,9 @@
 """A query's parameters: JSON that is read without changing anything in silence, and what an engine keeps of it.
 
 The rules are those under which `RETURN $a` was seen to answer what was sent, on both engines, for any JSON; everything
-else is refused with its place, because the bindings rename, retype or drop it without a word, or crash. Not here: what
-the engines answer (`values`).
+else is refused with its place, because the bindings rename, retype or drop it without a word, or crash. Whole numbers
+beside ones with a fraction are sent with a fraction themselves, as far as a double keeps them: JavaScript has one kind
+of numbers, and writes 1.0 as 1. Not here: what the engines answer (`values`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ RESERVED_KEYS = frozenset({"_ID", "_LABEL", "_SRC", "_DST", "_NODES", "_RELS"})
 """What the engines call the parts of nodes, edges and paths: an object with them would be answered as one of those."""
 
 _INT64 = range(-(2**63), 2**63)
+_IN_A_DOUBLE = range(-(2**53), 2**53 + 1)
+"""Whole numbers of which a double keeps every one."""
+
 _MOST_DIGITS = 40
 _DIGITS_OF_A_DOUBLE = 800
 """More than any has, written out."""
@@ -114,7 +118,8 @@ def check_question(cypher: str, parameters: Mapping[str, Any]) -> None:
 
 
 def kept_parameter(name: str, value: Any) -> Any:
-    """The value as it is sent to an engine: the same value, with the keys of its objects in an order that is kept.
+    """The value as it is sent to an engine: the same value, with the keys of its objects in an order that is kept, and
+    1 as 1.0 where other values of the list have a fraction.
 
     Raises:
         PlatformError: VALIDATION_FAILED with the place of what an engine would change, and what to send instead.
@@ -241,10 +246,10 @@ def _joined(kind: _Kind, other: _Kind, first: _Place, here: _Place) -> _Kind:
         return _List(_joined(kind.item, other.item, (first, None), (here, None)))
     if isinstance(kind, _Object) and isinstance(other, _Object):
         return _joined_objects(kind, other, first, here)
-    numbers = {kind, other} == {_WHOLE, _FRACTION}
-    hint = "write all of them with a point (1.0), or all of them whole" if numbers else None
+    if {kind, other} == {_WHOLE, _FRACTION}:
+        return _FRACTION
     problem = f"{_named(other)} in one list with {_named(kind)} ({_text(first)}): the engine would change one of them"
-    raise _refusal(here, problem, hint)
+    raise _refusal(here, problem)
 
 
 def _joined_objects(kind: _Object, other: _Object, first: _Place, here: _Place) -> _Object:
@@ -288,9 +293,14 @@ def _arranged(place: _Place, value: Any, kind: _Kind) -> Any:
     if isinstance(kind, _Object):
         return {key: _arranged((place, key), value[key], field) for key, field in _order(place, kind)}
     if isinstance(kind, _List):
-        if isinstance(kind.item, str):
+        if isinstance(kind.item, str) and kind.item != _FRACTION:
             return list(value)
-        return [_arranged((place, None), item, kind.item) for item in value]
+        return [_arranged((place, number), item, kind.item) for number, item in enumerate(value)]
+    if kind == _FRACTION and isinstance(value, int):
+        if value not in _IN_A_DOUBLE:
+            problem = "a double would not keep this whole number, and others in its list have a fraction"
+            raise _refusal(place, problem, "send all of them as text, and cast them to DECIMAL")
+        return float(value)
     return value
 
 

@@ -13,6 +13,10 @@ OUT_OF_MEMORY_STATUS = 77
 """The exit status of a confined process that noticed by itself that it came to the end of its memory."""
 
 
+_FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT})
+"""Signals that only somebody else sends: a machine that shuts down, an operator, the kernel out of memory."""
+
+
 class Cause(StrEnum):
     """Why a process is no more, or why what it did was stopped."""
 
@@ -58,7 +62,7 @@ def ending(status: int, log_tail: str = "", peak_bytes: int | None = None) -> En
     Args:
         status: its exit status, or the negative number of the signal.
     """
-    if status == -signal.SIGKILL:
+    if -status in _FROM_OUTSIDE:
         cause = Cause.KILLED
     elif status == OUT_OF_MEMORY_STATUS or _wanted_memory(status, log_tail):
         cause = Cause.MEMORY

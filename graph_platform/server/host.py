@@ -112,6 +112,14 @@ class Host:
                 "send them in `parameters`; null is a value",
             )
         parameters = {name: kept_parameter(name, query.parameters[name]) for name in statement.parameters}
+        null = next((name for name in sorted(statement.typed) if parameters[name] is None), None)
+        if null is not None:
+            raise PlatformError(
+                ErrorCode.VALIDATION_FAILED,
+                f"parameter ${null}: a null has no type, and the engines do not survive one where it stands",
+                f"send a value or [], or say its type: CAST(${null} AS INT64[])",
+                {"parameter": f"${null}"},
+            )
         running = RunningQuery()
 
         def answer() -> bytes:

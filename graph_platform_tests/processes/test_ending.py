@@ -14,6 +14,7 @@ ABORTED = "terminate called after throwing an instance of 'std::bad_alloc'\nFata
 @pytest.mark.parametrize(
     ("status", "log", "cause", "how"),
     [
+        (-signal.SIGTERM, "", Cause.KILLED, "SIGTERM"),
         (-signal.SIGKILL, "", Cause.KILLED, "SIGKILL"),
         (-signal.SIGSEGV, "", Cause.CRASHED, "SIGSEGV"),
         (-signal.SIGABRT, "", Cause.CRASHED, "SIGABRT"),

@@ -146,6 +146,8 @@ BAD_BODIES: list[tuple[bytes, int]] = [
     (b'{"cypher": "RETURN $p", "parameters": {"p": [-Infinity]}}', 400),
     (b'{"cypher": "RETURN $p", "parameters": {"p": {"x": 1, "x": 2}}}', 400),
     (b'{"cypher": "RETURN $p", "parameters": {"p": 1, "p": 2}}', 400),
+    (b'{"cypher": "RETURN 1 IN $p", "parameters": {"p": null}}', 400),
+    (b'{"cypher": "RETURN id($p)", "parameters": {"p": null}}', 400),
     (b'{"cypher": "RETURN 1", "timeout_seconds": 1e999}', 400),
     *(
         (json.dumps(body).encode(), 400)

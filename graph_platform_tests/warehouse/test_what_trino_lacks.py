@@ -147,6 +147,63 @@ def test_what_stands_before_a_parenthesis_and_is_no_function_passes(sql: str) ->
     assert codes(sql) == []
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT [1, 2] AS v",
+        "SELECT id FROM t WHERE id IN ([1])",
+        "SELECT id FROM t LIMIT 10%",
+        "SELECT id FROM t TABLESAMPLE 10%",
+        "SELECT id FROM t TABLESAMPLE BERNOULLI (10%)",
+        *(
+            f"SELECT name {sign} 'a' AS v FROM t"
+            for sign in ("~~", "!~~", "~~*", "~*", "->", "&&", "^@", "#", "<@", "@>")
+        ),
+        "SELECT ROW(a := 1) AS v",
+        "SELECT id <> ALL (ARRAY[1]) AS v FROM t",
+        "SELECT id FROM t WHERE id IN name",
+        "SELECT id FROM (FROM t) AS x",
+        "SELECT id FROM t UNION ALL FROM t",
+        "WITH a AS (SELECT 1 AS x) FROM a",
+        "SELECT * FROM 't'",
+        "SELECT x FROM t AS u('x')",
+        "SELECT id FROM t JOIN t AS u USING ('id')",
+        "SELECT array_agg(id) FILTER (id > 1) AS v FROM t",
+        "SELECT CAST(id AS integer[]) AS v FROM t",
+        "SELECT CAST(name AS ROW(a bit)) AS v FROM t",
+        *(
+            f"SELECT CAST(name AS {kind}) AS v FROM t"
+            for kind in ("bit", '"BIT"', "uhugeint", "time_ns", "variant", "list")
+        ),
+    ],
+)
+def test_syntax_and_types_of_others_are_refused(sql: str) -> None:
+    assert {"SQL_SYNTAX", "SQL_PARAMETER"} & set(codes(sql)), sql
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT ARRAY[] AS v, ARRAY[ARRAY[1]] AS w, a[1] AS x, (a)[1] AS y, m['a']['b'] AS z FROM t",
+        "SELECT date[1] AS r, \"arr\"[1] AS s, t.arr[1] AS u, o.values[1] AS v, split(a, 'b')[1] AS q FROM t",
+        "SELECT CASE WHEN b THEN a END[1] AS w, 'abc'[1] AS v FROM t",
+        "SELECT transform(a, x -> 'a') AS a, transform(a, (x) -> x[1]) AS b, filter(a, x -> x IN (1, 2)) AS c FROM t",
+        "SELECT count(*) FILTER (WHERE id > 1) AS n, filter(a, x -> x > 1) AS f FROM t",
+        "SELECT filter FROM (SELECT 1 AS x) filter (filter)",
+        "SELECT trim(FROM name) AS v, trim('x' FROM 'abc') AS w, position('a' IN name) AS y FROM t",
+        "SELECT id FROM t WHERE id = ALL (VALUES 1) AND id <> ALL (SELECT 2) AND count(ALL id) > 1",
+        "SELECT id FROM (TABLE t) AS x UNION ALL TABLE t",
+        "WITH RECURSIVE r(n) AS (VALUES 1 UNION ALL SELECT n + 1 FROM r WHERE n < 3) SELECT n FROM r",
+        "SELECT CAST(x AS ARRAY(ROW(a bigint, b varchar(3)))) AS a, CAST(y AS int ARRAY) AS b FROM t",
+        "SELECT CAST(x AS timestamp(3) with time zone) AS a, CAST(x[1] AS double precision) AS b FROM t",
+        'SELECT "a @ b" AS a, "x~y" AS b, \'a@b.c\' AS c, id % 2 AS d, a != b AS e /* @ ~ */ FROM t -- #',
+        "SELECT größe AS a, json_format(CAST(m AS json)) AS b FROM t",
+    ],
+)
+def test_what_trino_writes_with_the_same_signs_and_words_passes(sql: str) -> None:
+    assert codes(sql) == []
+
+
 def internal() -> list[tuple[str, str, str]]:
     """Catalog, schema and name of each relation that every DuckDB has."""
     return (

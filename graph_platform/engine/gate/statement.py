@@ -20,7 +20,7 @@ from graph_platform.engine.gate.clauses import (
     begins_pattern,
     may_begin_clause,
 )
-from graph_platform.engine.gate.crashes import check_crashes
+from graph_platform.engine.gate.crashes import check_crashes, parameters_with_types
 from graph_platform.engine.gate.definitions import check_definition
 from graph_platform.engine.gate.functions import words
 from graph_platform.engine.gate.lexer import Kind, Token, tokens
@@ -45,12 +45,14 @@ class Statement:
 
     `subject` is the same without `EXPLAIN` or `PROFILE` in front; `writes` tells whether it has a writing clause;
     `parameters` are the names after `$`. The engines take one that nobody gave for NULL, so the caller compares.
+    `typed` are those among them that may not be null, which would crash an engine where they stand.
     """
 
     text: str
     subject: str
     writes: bool
     parameters: frozenset[str]
+    typed: frozenset[str]
 
 
 def check_statement(text: str, access: Access, engine: str | None = None) -> Statement:
@@ -94,6 +96,7 @@ def check_statement(text: str, access: Access, engine: str | None = None) -> Sta
         _text(subject),
         writes,
         frozenset(token.text[1:] for token in subject if token.kind is Kind.PARAMETER),
+        parameters_with_types(subject),
     )
     if _REWRITTEN.search(statement.text):
         raise PlatformError(

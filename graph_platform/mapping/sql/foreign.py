@@ -6,13 +6,20 @@ refused on both. Only what Trino's grammar has no room for belongs here; names o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
-from graph_platform.mapping.sql.free_words import TEXTS
+from graph_platform.mapping.sql.free_words import ENDS, TEXTS
+
+FILE_NAME = re.compile(
+    r"[/\\*?]|://|^~|\.(csv|tsv|txt|json|ndjson|jsonl|parquet|orc|avro|arrow|xlsx|db|duckdb|sqlite|gz|zst)$",
+    re.IGNORECASE,
+)
+"""What names a file where a table should be named."""
 
 _TEXT, _NUMBER, _END = "a text", "a number", "the end"
 # Not LIMIT and OFFSET, which may be names in Trino.
@@ -79,6 +86,7 @@ _WORDS = (
     _Words((("|",),), "Trino has no operator |", "write bitwise_or({before}, {after}), or || to join texts"),
     _Words((("^",),), "Trino has no operator ^", "write power({before}, {after}) or bitwise_xor({before}, {after})"),
     _Words((("~",),), "Trino has no operator ~", "write bitwise_not({after})"),
+    _Words((("~~",),), "Trino has no operator ~~", "write LIKE"),
     _Words((("<",), ("<",)), "Trino has no operator <<", "write bitwise_left_shift({before}, {after})"),
     _Words((("!",),), "Trino has no operator !", "write NOT"),
     _Words((("DIV",), (_NUMBER,)), "Trino has no operator DIV", "write / between whole numbers"),
@@ -116,6 +124,8 @@ _WORDS = (
         "write JOIN … USING (…)",
     ),
     _Words((("USING",), ("SAMPLE",)), "Trino has no USING SAMPLE", "write FROM … TABLESAMPLE BERNOULLI (10)", at=1),
+    _Words((("USING",), ("(",), (_TEXT,)), "a name stands in double quotes", "write the name without quotes", at=2),
+    _Words((("BERNOULLI", "SYSTEM"), ("(",), (_NUMBER,), ("%",)), "Trino samples by a number", "write {0} ({2})", at=3),
     _Words((("USING",), ("KEY",)), "Trino has no USING KEY", "leave it out", at=1),
     _Words((("LATERAL",), ("VIEW",)), "Trino has no LATERAL VIEW", "write CROSS JOIN UNNEST(…)"),
 )
@@ -168,12 +178,12 @@ _NODES = (
         ("TABLESAMPLE",),
         "Trino wants to know how to sample",
         "write TABLESAMPLE BERNOULLI (10)",
-        ahead=("(",),
+        ahead=("(", _NUMBER),
     ),
     _Node(
         exp.LimitOptions,
         lambda options: bool(options.args.get("percent")),
-        ("PERCENT",),
+        ("PERCENT", "%"),
         "Trino's LIMIT is a number of rows",
         "write a number",
         behind=(_NUMBER, ")"),
@@ -193,6 +203,28 @@ _NODES = (
         ("ANY", "SOME"),
         "Trino's ANY takes a query",
         "write contains(ARRAY[…], …), or any_match(ARRAY[…], x -> …)",
+    ),
+    _Node(
+        exp.Anonymous,
+        lambda called: called.name.upper() == "ALL" and not isinstance(called.expressions[0], exp.Values),
+        ("ALL",),
+        "Trino's ALL takes a query",
+        "write all_match(ARRAY[…], x -> …)",
+        ahead=("(",),
+    ),
+    _Node(
+        exp.In,
+        lambda among: among.args.get("field") is not None,
+        ("IN",),
+        "Trino's IN takes a list in parentheses, or a query",
+        "write contains(…, …) for an array",
+    ),
+    _Node(
+        exp.JSONExtract,
+        lambda extract: extract.args.get("only_json_types") is not None,
+        ("->",),
+        "Trino has no operator ->",
+        "write json_extract(…, '$.…')",
     ),
     _Node(
         exp.Unnest,
@@ -222,6 +254,28 @@ _TYPES = {
     **dict.fromkeys(("TIMESTAMPTZ", "TIMESTAMP_TZ"), "TIMESTAMP WITH TIME ZONE"),
     "STRUCT": "ROW(name type, …)",
 }
+# Those of Trino 476, with its plugins for geometry and machine learning.
+_TYPES_OF_TRINO = frozenset(
+    {
+        *("ARRAY", "BIGINT", "BINGTILE", "BOOLEAN", "CHAR", "COLOR", "DATE", "DEC", "DECIMAL", "DOUBLE", "GEOMETRY"),
+        *("HYPERLOGLOG", "INT", "INTEGER", "INTERVAL", "IPADDRESS", "JONIREGEXP", "JSON", "JSON2016", "JSONPATH"),
+        *("KDBTREE", "MAP", "P4HYPERLOGLOG", "QDIGEST", "RE2JREGEXP", "REAL", "ROW", "SETDIGEST", "SMALLINT"),
+        *("SPHERICALGEOGRAPHY", "TDIGEST", "TIME", "TIMESTAMP", "TINYINT", "UNKNOWN", "UUID", "VARBINARY", "VARCHAR"),
+    }
+)
+# Kinds that no type of Trino's is read as, to see those that stand inside others: `CAST(x AS ROW(a BIT))`.
+_FOREIGN_KINDS = frozenset(
+    {
+        *(exp.DType.BIGDECIMAL, exp.DType.BIT, exp.DType.ENUM, exp.DType.ENUM8, exp.DType.ENUM16, exp.DType.INT128),
+        *(exp.DType.INT256, exp.DType.LIST, exp.DType.MEDIUMINT, exp.DType.UBIGINT, exp.DType.UINT, exp.DType.UINT128),
+        *(exp.DType.UINT256, exp.DType.UNION, exp.DType.USMALLINT, exp.DType.UTINYINT, exp.DType.VARIANT),
+        *(exp.DType.TIMESTAMP_MS, exp.DType.TIMESTAMP_NS, exp.DType.TIMESTAMP_S, exp.DType.TIME_NS),
+    }
+)
+_SIGNS = frozenset({*"()[]},.;:?+-*/%=<>", "||", "<>", "!=", "<=", ">=", "->", "=>"})
+"""What Trino's language writes with signs, outside of row patterns; of braces the one that opens them is told."""
+
+_BEFORE_AN_INDEX = ENDS | {TokenType.ARRAY, TokenType.ROW}
 _UNITS = frozenset(("YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"))
 _OTHER_UNITS = {
     "WEEK": "days: INTERVAL '7' DAY",
@@ -266,7 +320,11 @@ def foreign_syntax(tree: exp.Expr, tokens: Sequence[Token]) -> Iterator[Foreign]
             index = next((index for index in range(len(tokens)) if _points_to(kind, words, index)), None)
             if index is not None:
                 yield Foreign(kind.what, kind.hint, tokens[index])
-    yield from _types(tokens, words)
+    yield from _signs(tree, tokens, words)
+    yield from _texts_as_names(tree, tokens)
+    yield from _queries_without_select(tree, tokens, words)
+    yield from _filters(tree, tokens, words)
+    yield from _types(tree, tokens, words)
     yield from _intervals(tokens, words)
     yield from _joins(tokens, words)
 
@@ -279,15 +337,73 @@ def _points_to(kind: _Node, words: Sequence[str], index: int) -> bool:
     )
 
 
-def _types(tokens: Sequence[Token], words: Sequence[str]) -> Iterator[Foreign]:
+def _signs(tree: exp.Expr, tokens: Sequence[Token], words: Sequence[str]) -> Iterator[Foreign]:
+    """Signs that are on no list: what the parser makes of one may be nothing, as of the @ in `a <@ ARRAY[1]`."""
+    # What it takes for a placeholder is told as one.
+    listed = _SIGNS | set(_BY_FIRST_WORD) | ({"@"} if tree.find(exp.Parameter) else set())
+    for index, token in enumerate(tokens):
+        plain = words[index] in (_TEXT, _NUMBER, '"') or token.text[:1].isalpha() or token.text[:1] in "_$"
+        if not plain and words[index] not in listed:
+            yield Foreign(f"Trino has no sign {token.text}", "write a function of Trino's", token)
+        elif words[index] == "[" and tokens[index - 1].token_type not in _BEFORE_AN_INDEX and words[index - 2] != ".":
+            yield Foreign("Trino has no values in brackets alone", "write ARRAY[…]", token)
+
+
+def _texts_as_names(tree: exp.Expr, tokens: Sequence[Token]) -> Iterator[Foreign]:
+    """`FROM 't'`, `USING ('id')`: the parser takes a text for a name where only a name may stand."""
+    texts = {token.start: token for token in tokens if token.token_type in TEXTS}
+    for name in tree.find_all(exp.Identifier):
+        token = texts.get(name.meta.get("start", -1))
+        # The name of a file is told as one, whatever stands around it.
+        if token is not None and not (isinstance(name.parent, exp.Table) and FILE_NAME.search(name.name)):
+            yield Foreign("a name stands in double quotes", f'write "{token.text}"', token)
+
+
+def _queries_without_select(tree: exp.Expr, tokens: Sequence[Token], words: Sequence[str]) -> Iterator[Foreign]:
+    """`(FROM t)`, told by numbers: FROM after a parenthesis stands in `trim(FROM x)` too."""
+    written = sum(token.token_type in (TokenType.SELECT, TokenType.TABLE) for token in tokens)
+    if words[0] == "FROM" or written >= sum(1 for _ in tree.find_all(exp.Select)):
+        return
+    starts = ("(", ")", "UNION", "EXCEPT", "INTERSECT", "ALL", "DISTINCT")
+    index = next((i for i in range(1, len(tokens)) if words[i] == "FROM" and words[i - 1] in starts), None)
+    if index is not None:
+        yield Foreign("a query begins with SELECT in Trino", "write SELECT … FROM", tokens[index])
+
+
+def _filters(tree: exp.Expr, tokens: Sequence[Token], words: Sequence[str]) -> Iterator[Foreign]:
+    at = [index for index in range(len(tokens) - 2) if words[index : index + 2] == ["FILTER", "("]]
+    with_where = [index for index in at if words[index + 2] == "WHERE"]
+    if sum(1 for _ in tree.find_all(exp.Filter)) > len(with_where):
+        first = next(index for index in at if index not in with_where and words[index - 1] == ")")
+        yield Foreign("FILTER wants WHERE in Trino", "write FILTER (WHERE …)", tokens[first])
+
+
+def _types(tree: exp.Expr, tokens: Sequence[Token], words: Sequence[str]) -> Iterator[Foreign]:
     opened: list[bool] = []  # for each parenthesis around a token, whether it is that of a cast
+    typed: list[bool] = []  # and whether the type has begun
+    found = False
     for index, token in enumerate(tokens):
         if words[index] == "(":
             opened.append(index > 0 and words[index - 1] in ("CAST", "TRY_CAST"))
+            typed.append(False)
         elif words[index] == ")" and opened:
             opened.pop()
-        elif words[index] in _TYPES and opened and opened[-1] and words[index - 1] == "AS":
-            yield Foreign(f"Trino has no type {token.text}", f"write {_TYPES[words[index]]}", token)
+            typed.pop()
+        elif opened and opened[-1] and words[index - 1] == "AS":
+            typed[-1] = True
+            name = token.text.upper().split()[0] if token.text.strip() else ""
+            if name not in _TYPES_OF_TRINO:
+                found = True
+                hint = f"write {_TYPES[name]}" if name in _TYPES else "write one of Trino's, such as VARCHAR or BIGINT"
+                yield Foreign(f"Trino has no type {token.text}", hint, token)
+        elif words[index] == "[" and typed and typed[-1] and words[index - 1] != "ARRAY":
+            found = True
+            yield Foreign("Trino has no type with brackets", f"write ARRAY({tokens[index - 1].text})", token)
+    foreign = next((each for each in tree.find_all(exp.DataType) if each.this in _FOREIGN_KINDS), None)
+    cast = next((index for index, word in enumerate(words) if word in ("CAST", "TRY_CAST")), None)
+    if foreign is not None and cast is not None and not found:
+        hint = "write one of Trino's, such as VARCHAR or BIGINT"
+        yield Foreign(f"Trino has no type {foreign.this.value}", hint, tokens[cast])
 
 
 def _intervals(tokens: Sequence[Token], words: Sequence[str]) -> Iterator[Foreign]:

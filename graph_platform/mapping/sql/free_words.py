@@ -22,7 +22,9 @@ _BEFORE_A_JOIN = frozenset({TokenType.SEMI, TokenType.ANTI, TokenType.ASOF})
 _FREE = _BETWEEN_OPERANDS | _AFTER_AN_OPERAND | _BEFORE_AN_OPERAND | _BEFORE_A_JOIN
 
 _VALUES = TEXTS | {TokenType.VAR, TokenType.IDENTIFIER, TokenType.NUMBER, TokenType.NULL}
-_ENDS = frozenset(Parser.ID_VAR_TOKENS | _VALUES | {TokenType.R_PAREN, TokenType.R_BRACKET})
+ENDS = frozenset(Parser.ID_VAR_TOKENS | _VALUES | {TokenType.R_PAREN, TokenType.R_BRACKET})
+"""The kinds of tokens that an operand can end with."""
+
 # As of an alias: LEFT, FULL and their like go on with the FROM clause.
 _STARTS = frozenset(
     Parser.TABLE_ALIAS_TOKENS | _VALUES | {TokenType.CASE, TokenType.L_PAREN, TokenType.DASH, TokenType.PLUS}
@@ -48,7 +50,7 @@ def _is_operator(tokens: Sequence[Token], kinds: Sequence[TokenType], index: int
     before = index - 1
     if before >= 0 and kinds[before] is TokenType.NOT:  # x NOT ILIKE y
         before -= 1
-    follows_operand = before >= 0 and kinds[before] in _ENDS
+    follows_operand = before >= 0 and kinds[before] in ENDS
     after = kinds[index + 1] if index + 1 < len(kinds) else None
     if kind in _BETWEEN_OPERANDS:
         return follows_operand and after in _STARTS

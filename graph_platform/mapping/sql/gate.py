@@ -20,7 +20,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from graph_platform.mapping.checks.problems import ProblemCode, problem
 from graph_platform.mapping.checks.report import Problem
-from graph_platform.mapping.sql.foreign import foreign_syntax
+from graph_platform.mapping.sql.foreign import FILE_NAME, foreign_syntax
 from graph_platform.mapping.sql.free_words import with_names_quoted
 
 DIALECT = "trino"
@@ -40,10 +40,6 @@ _ACTIONS = (exp.DDL, exp.DML, exp.Command, exp.Into, exp.Copy, exp.Set, exp.Use,
 # What may stand in parentheses: a relation of any kind too, as in `(a JOIN b ON …)`.
 _NESTED = (*_QUERIES, exp.Table, exp.Unnest, exp.Lateral)
 _PARAMETERS = (exp.Placeholder, exp.Parameter, exp.SessionParameter)
-_FILE_NAME = re.compile(
-    r"[/\\*?]|://|^~|\.(csv|tsv|txt|json|ndjson|jsonl|parquet|orc|avro|arrow|xlsx|db|duckdb|sqlite|gz|zst)$",
-    re.IGNORECASE,
-)
 
 _DEPTH = {
     **dict.fromkeys((TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE), 1),
@@ -317,7 +313,7 @@ def _node(node: exp.Expr, sql: str, entity: str) -> Iterator[Problem]:
         if isinstance(node.this, exp.Func) or (isinstance(node.this, exp.Dot) and node.this.find(exp.Func)):
             yield _forbidden(function_name(node.this), sql, entity)
         for part in node.parts:
-            if isinstance(part, exp.Identifier) and _FILE_NAME.search(part.name):
+            if isinstance(part, exp.Identifier) and FILE_NAME.search(part.name):
                 yield problem(
                     ProblemCode.SQL_TABLE_NOT_ALLOWED,
                     entity,
