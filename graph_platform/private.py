@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import stat
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -89,6 +90,26 @@ def is_own(path: Path) -> bool:
         return False
     _refuse_foreign(path, found)
     return True
+
+
+def write_private(path: Path, content: str) -> None:
+    """Replace a file with mode 0600, atomically: a reader sees the old one or the new one, whole.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, FILE_MODE)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise
 
 
 def readable_by_others(folder: Path) -> Iterator[Path]:

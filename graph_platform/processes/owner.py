@@ -7,11 +7,14 @@ believed dead and was not.
 
 from __future__ import annotations
 
+import os
 import socket
 from functools import cache
 from pathlib import Path
 
 import psutil
+
+from graph_platform.processes.identity import process_identity
 
 
 @cache
@@ -27,8 +30,7 @@ def _machine() -> str:
 
 def this_process(purpose: str) -> str:
     """A name for what this process does under `purpose` (a run id), unique for ever."""
-    process = psutil.Process()
-    return f"{_machine()}/{process.pid}/{process.create_time()}/{purpose}"
+    return f"{_machine()}/{os.getpid()}/{process_identity(os.getpid())}/{purpose}"
 
 
 def known_dead(owner: str) -> bool:
@@ -36,12 +38,8 @@ def known_dead(owner: str) -> bool:
     machine, _, rest = owner.partition("/")
     if machine != _machine():
         return False
-    pid, created, _ = rest.split("/", 2)
-    try:
-        process = psutil.Process(int(pid))
-        return process.create_time() != float(created) or process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
+    pid, identity, _ = rest.split("/", 2)
+    return process_identity(int(pid)) != identity
 
 
 def purpose(owner: str) -> str:

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.private import is_own, own_folder
+from graph_platform.private import is_own, own_folder, write_private
 from graph_platform.relational import Column, ForeignKey, Relation
 from graph_platform.settings import Settings, redacted
 from graph_platform.warehouse.protocol import Warehouse
@@ -79,7 +76,8 @@ class SchemaCache:
         found = warehouse.relations(schema)
         document = {"at": at, "relations": [asdict(relation) for relation in found]}
         try:
-            self._swap(self._path(schema), json.dumps(document).encode())
+            own_folder(self._folder)
+            write_private(self._path(schema), json.dumps(document))
         except OSError as error:
             message = f"the schema cache {self._folder} cannot be written: {error.strerror or error}"
             raise PlatformError(ErrorCode.STORAGE_ERROR, message, "check GRAPH_PLATFORM_HOME and its disk") from error
@@ -88,18 +86,6 @@ class SchemaCache:
     def _path(self, schema: str | None) -> Path:
         name = hashlib.sha256(json.dumps([self._warehouse, schema]).encode()).hexdigest()[:24]
         return self._folder / f"schema-{name}.json"
-
-    def _swap(self, path: Path, content: bytes) -> None:
-        own_folder(self._folder)
-        descriptor, temporary = tempfile.mkstemp(dir=self._folder, prefix=".schema-")
-        try:
-            with os.fdopen(descriptor, "wb") as sink:
-                sink.write(content)
-            Path(temporary).replace(path)
-        except BaseException:
-            with suppress(OSError):
-                Path(temporary).unlink()
-            raise
 
 
 def _relation(document: dict[str, Any]) -> Relation:

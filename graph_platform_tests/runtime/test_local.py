@@ -114,7 +114,7 @@ def test_a_start_killed_at_any_step_goes_on_with_the_next(
         "from graph_platform.runtime.protocol import InstanceSpec\n"
         "def die(*a, **k): os.kill(os.getpid(), 9)\n"
         "step = sys.argv[4]\n"
-        "if step == 'mkdir': files.write_private = die\n"
+        "if step == 'mkdir': local.write_private = die\n"
         "if step == 'token': files.write_document = die\n"
         "if step == 'spec': local._spawn = die\n"
         "if step == 'lock': local.subprocess.run = die\n"

@@ -5,16 +5,14 @@ Each is written whole or not at all, readable by its owner only. A file that is 
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.private import write_private
 from graph_platform.runtime.protocol import InstanceSpec
 
 SPEC = "spec.json"
@@ -26,22 +24,6 @@ EXIT_STATUS = "exit-status"
 LOG = "server.log"
 LOCK = "server.lock"
 """Locked by a living server, from before it is started until it is gone."""
-
-
-def write_private(path: Path, content: str) -> None:
-    """Replace a file with mode 0600, atomically."""
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise
 
 
 def write_document(path: Path, document: Mapping[str, Any]) -> None:

@@ -29,7 +29,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.private import is_own, own_folder
+from graph_platform.private import is_own, own_folder, write_private
 from graph_platform.processes.identity import process_identity
 from graph_platform.runtime.local import files
 from graph_platform.runtime.local.turns import Turn, Turns
@@ -182,7 +182,7 @@ class LocalRuntime:
 def _prepare(folder: Path, spec: InstanceSpec) -> None:
     own_folder(folder)
     if not (folder / files.TOKEN).exists():
-        files.write_private(folder / files.TOKEN, secrets.token_urlsafe(32))
+        write_private(folder / files.TOKEN, secrets.token_urlsafe(32))
     files.write_document(folder / files.SPEC, files.spec_document(spec))
 
 
