@@ -80,7 +80,7 @@ def diff(old: str, new: str | None, warehouse: bool, output: Output) -> int:
         if new is not None:
             raise click.UsageError("--warehouse takes the place of the second argument")
         return _with_warehouse(old, output)
-    with reading() as session:
+    with reading(output) as session:
         if new is None:
             after_label, after, version = _stored(session, old)
             before_label, before = "nothing", None

@@ -66,7 +66,7 @@ def query(
 ) -> None:
     """Ask a running instance a question in Cypher. CYPHER of - is read from standard input."""
     text = sys.stdin.read() if cypher == "-" else cypher
-    with Platform.open() as platform:
+    with Platform.open(tell=output.progress) as platform:
         answer = platform.query_instance(instance, text, parameters, timeout, limit)
     for warning in answer["warnings"]:
         output.warn(warning)
