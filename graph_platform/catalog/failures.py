@@ -36,6 +36,19 @@ def platform_error(
     return None
 
 
+def silent(where: str, pid: int, limits: Limits) -> PlatformError:
+    """The server neither answered a statement nor ended it when its time was over.
+
+    Args:
+        pid: the server's process that was asked.
+    """
+    return PlatformError(
+        ErrorCode.BACKEND_UNREACHABLE,
+        f"the catalog at {where} took a statement and did not answer, nor end it after its {limits.statement:g} s",
+        f"is its machine asleep, or process {pid} of Postgres stopped there (`kill -CONT {pid}`)? Try again",
+    )
+
+
 def _connection_lost(error: Exception, cause: BaseException) -> bool:
     """Without a code of the server, the driver speaks for itself: of its connection."""
     if isinstance(error, DBAPIError) and error.connection_invalidated:
