@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import sys
 from typing import Any
 
 import click
 
 from graph_platform.cli import options
 from graph_platform.cli.output import Output
+from graph_platform.cli.standard_input import text_input
 from graph_platform.engine.parameters import read_json
 from graph_platform.platform import Platform
 
@@ -65,8 +65,8 @@ def query(
     instance: str, cypher: str, parameters: dict[str, Any], timeout: float | None, limit: int | None, output: Output
 ) -> None:
     """Ask a running instance a question in Cypher. CYPHER of - is read from standard input."""
-    text = sys.stdin.read() if cypher == "-" else cypher
-    with Platform.open() as platform:
+    text = text_input() if cypher == "-" else cypher
+    with Platform.open(tell=output.progress) as platform:
         answer = platform.query_instance(instance, text, parameters, timeout, limit)
     for warning in answer["warnings"]:
         output.warn(warning)

@@ -17,7 +17,7 @@ from graph_platform.platform import Platform
 @options.output
 def show_mapping(mapping: str, output: Output) -> None:
     """Show a mapping: what it is, its versions, and the definition of one of them."""
-    with Platform.open() as platform:
+    with Platform.open(tell=output.progress) as platform:
         document = platform.show_mapping(mapping)
     if output.as_json:
         output.document(document)
@@ -39,7 +39,7 @@ def show_mapping(mapping: str, output: Output) -> None:
 @options.output
 def show_snapshot(snapshot: str, output: Output) -> None:
     """Show a snapshot by its id, its name, or as the newest of MAPPING[@VERSION]."""
-    with Platform.open() as platform:
+    with Platform.open(tell=output.progress) as platform:
         document = platform.show_snapshot(snapshot)
     if output.as_json:
         output.document(document)
@@ -64,7 +64,7 @@ def show_snapshot(snapshot: str, output: Output) -> None:
 @options.output
 def show_instance(instance: str, output: Output) -> None:
     """Show an instance by its id or name, and what its server says right now."""
-    with Platform.open() as platform:
+    with Platform.open(tell=output.progress) as platform:
         document = platform.show_instance(instance)
     if output.as_json:
         output.document(document)
