@@ -72,7 +72,7 @@ class Platform:
 
     @cached_property
     def runtime(self) -> Runtime:
-        return open_runtime(self.settings, self.catalog.installation)
+        return open_runtime(self.settings, self.catalog.installation, self._tell)
 
     @cached_property
     def mappings(self) -> MappingService:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, Operationa
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from graph_platform.catalog.address import FORM, check_postgres_url
-from graph_platform.catalog.failures import platform_error
+from graph_platform.catalog.failures import platform_error, silent
 from graph_platform.catalog.limits import LIMITS, Limits, Work, limits_of, parameters
 from graph_platform.catalog.tables import installation
 from graph_platform.catalog.transition import Session
@@ -150,18 +150,20 @@ class Catalog:
         while not opened:
             connection = self._connect(deadline)
             driver: Any = connection.connection.driver_connection
-            with self._watch.over(driver.info.backend_pid, limits) as wait:
+            with self._watch.over(connection, limits) as wait:
                 try:
                     with connection, connection.begin():  # only SQLAlchemy's own view: `_opened` begins it
                         version = _opened(connection, work, limits)
                         opened = self._has_answered = True
                         yield connection, version
                 except (DBAPIError, psycopg.Error) as error:
-                    if not opened and not stale and driver.closed:
+                    if not opened and not stale and driver.closed and not wait.unanswered:
                         # A connection of the pool whose server went away meanwhile: so did those of the others.
                         stale = True
                         self._engine.dispose()
                         continue
+                    if wait.unanswered:
+                        raise silent(self.where, wait.pid, limits) from error
                     known = _unkeepable(error) or platform_error(error, self.where, limits, wait.holders)
                     if known is None:
                         raise

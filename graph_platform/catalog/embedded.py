@@ -129,6 +129,7 @@ class EmbeddedPostgres:
             if pid is None:
                 return False
             os.kill(pid, signal.SIGINT)  # what `pg_ctl stop -m fast` sends
+            os.kill(pid, signal.SIGCONT)  # one that was stopped would not hear of it
             deadline = time.monotonic() + _STOP_SECONDS
             while self._pid() is not None:
                 if time.monotonic() > deadline:
@@ -286,6 +287,7 @@ class EmbeddedPostgres:
         self._make_socket_folder()
         deadline = time.monotonic() + _START_SECONDS
         while True:
+            self._refuse_frozen()
             self._clear_stale_files()
             offset = self.log.stat().st_size if self.log.exists() else 0
             pid = self._spawn(owner)
@@ -327,6 +329,15 @@ class EmbeddedPostgres:
         except (OSError, subprocess.CalledProcessError) as error:
             _fail(f"Postgres could not be started: {error}", _advice(str(error)), error)
         return int(started.stdout)
+
+    def _refuse_frozen(self) -> None:
+        """A server that was stopped neither answers nor makes room for another, however long it is waited for."""
+        pid = self._pid()
+        if pid is not None and _process_state(pid) == "T":
+            _fail(
+                f"Postgres (process {pid}) has been stopped by a signal, and answers nobody",
+                f"`kill -CONT {pid}` lets it go on",
+            )
 
     def _clear_stale_files(self) -> None:
         """Remove the lock files of a server that crashed, when its pid has gone to an unrelated process.
@@ -395,9 +406,15 @@ def _alive(pid: int) -> bool:
     except PermissionError:
         return True
     # In a container nobody may reap a process that lost its parent: a zombie counts as ended.
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0] != "Z"
-    return True
+    return _process_state(pid) != "Z"
+
+
+def _process_state(pid: int) -> str | None:
+    """The letter that /proc has for it (T is stopped, Z ended); None on a machine without, or for one that is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0]
+    except OSError:
+        return None
 
 
 def _works_in(pid: int, folder: Path) -> bool:

@@ -36,6 +36,19 @@ def platform_error(
     return None
 
 
+def silent(where: str, pid: int, limits: Limits) -> PlatformError:
+    """The server neither answered a statement nor ended it when its time was over.
+
+    Args:
+        pid: the server's process that was asked.
+    """
+    return PlatformError(
+        ErrorCode.BACKEND_UNREACHABLE,
+        f"the catalog at {where} took a statement and did not answer, nor end it after its {limits.statement:g} s",
+        f"is its machine asleep, or process {pid} of Postgres stopped there (`kill -CONT {pid}`)? Try again",
+    )
+
+
 def _connection_lost(error: Exception, cause: BaseException) -> bool:
     """Without a code of the server, the driver speaks for itself: of its connection."""
     if isinstance(error, DBAPIError) and error.connection_invalidated:
@@ -122,6 +135,15 @@ def _forbidden(where: str, said: str, limits: Limits, held_by: Sequence[Holder])
     )
 
 
+def _damaged(where: str, said: str, limits: Limits, held_by: Sequence[Holder]) -> PlatformError:
+    return PlatformError(
+        ErrorCode.INVALID_STATE,
+        f"the tables of the catalog at {where} are not those of the version that it names: {said}",
+        "was it restored in part, or changed by hand? Restore all of it from a backup; one that holds nothing of value "
+        "is made anew after DROP SCHEMA graph_platform CASCADE",
+    )
+
+
 _Telling = Callable[[str, str, Limits, Sequence[Holder]], PlatformError]
 _BY_STATE: Mapping[str, _Telling] = MappingProxyType(
     {
@@ -134,6 +156,10 @@ _BY_STATE: Mapping[str, _Telling] = MappingProxyType(
         "53100": _full,  # disk_full
         "25006": _standby,  # read_only_sql_transaction
         "42501": _forbidden,  # insufficient_privilege
+        "42P01": _damaged,  # undefined_table
+        "42703": _damaged,  # undefined_column
+        "42883": _damaged,  # undefined_function
+        "42P07": _damaged,  # duplicate_table, where a migration makes one
     }
 )
 # connection exception; authorization; no such database; insufficient resources; operator intervention; system error

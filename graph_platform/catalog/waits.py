@@ -6,16 +6,17 @@ the limit strikes. Everything here is best effort: it explains an error, and nev
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from os import getpid
 from typing import Any
 
-from sqlalchemy import Connection, Engine, text
+import psycopg
+from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from graph_platform.catalog.limits import Limits
@@ -23,6 +24,10 @@ from graph_platform.catalog.limits import Limits
 _PRODUCT = "graph_platform"
 _NAME_BYTES = 63  # of an application_name; Postgres cuts what is longer
 _QUERY_CHARACTERS = 120
+_WAIT = "wait"  # its key among what is known of a connection
+_SILENCE_SECONDS = 10.0
+_GRACE_SECONDS = 10.0
+"""How much longer than a statement may take its answer is waited for: the server's own limit says more than ours."""
 
 # Those at the head of the queue: who waits in it himself is no cause.
 _HOLDERS = text(
@@ -79,22 +84,49 @@ def application_name(user: str, run_id: str | None) -> str:
     who = user.encode("ascii", "replace").decode()[:16]
     host = socket.gethostname().encode("ascii", "replace").decode().partition(".")[0][:14]
     run = f" run {run_id[:8]}" if run_id else ""
-    return f"{_PRODUCT} {who}@{host} pid {getpid()}{run}"[:_NAME_BYTES]
+    return f"{_PRODUCT} {who}@{host} pid {os.getpid()}{run}"[:_NAME_BYTES]
 
 
 class Wait:
-    """One transaction, as it is watched."""
+    """One transaction, as it is watched.
 
-    def __init__(self, pid: int, limits: Limits) -> None:
-        self.pid = pid
+    Args:
+        driver: its connection, psycopg's own.
+    """
+
+    def __init__(self, driver: Any, limits: Limits) -> None:
+        self.pid: int = driver.info.backend_pid
         self.limits = limits
-        self.began = time.monotonic()
+        self.began = self._heard = time.monotonic()
         self.holders: Sequence[Holder] = ()
+        self.told = False
+        self.unanswered = False
+        self._driver = driver
 
     @property
     def due(self) -> bool:
         """Whether it has lasted for so long that somebody should look."""
         return time.monotonic() - self.began >= self.limits.patience
+
+    @property
+    def silence(self) -> float:
+        """For how long the server has been owing an answer, in seconds; 0 if it owes none."""
+        asked = self._driver.pgconn.transaction_status == psycopg.pq.TransactionStatus.ACTIVE
+        return time.monotonic() - self._heard if asked else 0.0
+
+    def answered(self) -> None:
+        """A statement is over."""
+        self._heard = time.monotonic()
+
+    def give_up(self) -> None:
+        """Wake whoever waits for the server's answer, as if the connection had been lost.
+
+        Nothing less does: the server's limits are kept by the very process that does not answer, and the kernel of a
+        machine goes on acknowledging for one that was stopped.
+        """
+        self.unanswered = True
+        with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(self._driver.fileno())) as same:
+            same.shutdown(socket.SHUT_RDWR)
 
 
 class Watch:
@@ -111,41 +143,54 @@ class Watch:
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
+        self._look: threading.Thread | None = None
+        event.listen(engine, "after_cursor_execute", _answered)
 
     @contextmanager
-    def over(self, pid: int, limits: Limits) -> Iterator[Wait]:
-        """Watch a transaction for as long as the block lasts.
-
-        Args:
-            pid: the server's process that serves it.
-        """
-        wait = Wait(pid, limits)
+    def over(self, connection: Connection, limits: Limits) -> Iterator[Wait]:
+        """Watch a connection's transaction for as long as the block lasts."""
+        wait = Wait(connection.connection.driver_connection, limits)
+        known = connection.info
+        known[_WAIT] = wait
         with self._lock:
             self._waits.add(wait)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._look, name="catalog waits", daemon=True)
+                self._thread = threading.Thread(target=self._mind, name="catalog waits", daemon=True)
                 self._thread.start()
         try:
             yield wait
         finally:
+            known.pop(_WAIT, None)
             with self._lock:
                 self._waits.discard(wait)
 
     def end(self) -> None:
         """Look no more."""
         self._ended.set()
-        if self._thread is not None:
-            self._thread.join(timeout=5)  # no longer than a server that does not answer deserves
+        for thread in (self._thread, self._look):
+            if thread is not None:
+                thread.join(timeout=5)  # no longer than a server that does not answer deserves
 
-    def _look(self) -> None:
+    def _mind(self) -> None:
+        """Asks the server nothing itself, since it may be one that does not answer."""
         while not self._ended.wait(self._pause()):
-            with self._lock:
+            with self._lock:  # so that none ends meanwhile, and its connection serves another transaction
                 due = [wait for wait in self._waits if wait.due]
-            if due:
-                with suppress(SQLAlchemyError), self._engine.connect() as connection:
-                    connection.detach()  # the pool may be let go of meanwhile
-                    for wait in due:
-                        self._see(connection, wait)
+                for wait in due:
+                    if wait.silence > wait.limits.statement + _GRACE_SECONDS:
+                        wait.give_up()
+            for wait in due:
+                if wait.silence > _SILENCE_SECONDS:
+                    self._say(wait, f"the catalog has not answered for {wait.silence:.0f} s: waiting for it")
+            if due and (self._look is None or not self._look.is_alive()):
+                self._look = threading.Thread(target=self._see_all, args=(due,), name="catalog holders", daemon=True)
+                self._look.start()
+
+    def _see_all(self, due: Sequence[Wait]) -> None:
+        with suppress(SQLAlchemyError), self._engine.connect() as connection:
+            connection.detach()  # the pool may be let go of meanwhile
+            for wait in due:
+                self._see(connection, wait)
 
     def _pause(self) -> float:
         with self._lock:
@@ -155,10 +200,21 @@ class Watch:
         found = holders(connection, wait.pid)
         if not found:
             return
-        first = not wait.holders
         wait.holders = found
+        self._say(wait, f"waiting for {found[0]}, for {wait.limits.lock:.0f} s at most")
+
+    def _say(self, wait: Wait, word: str) -> None:
+        """One word for each transaction."""
+        with self._lock:
+            first, wait.told = not wait.told, True
         if first and self._tell:
-            self._tell(f"waiting for {found[0]}, for {wait.limits.lock:.0f} s at most")
+            self._tell(word)
+
+
+def _answered(connection: Connection, *_: Any) -> None:
+    wait: Wait | None = connection.info.get(_WAIT)
+    if wait is not None:
+        wait.answered()
 
 
 def holders(connection: Connection, pid: int) -> Sequence[Holder]:

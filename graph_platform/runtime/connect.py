@@ -9,16 +9,19 @@ from graph_platform.runtime.local.runtime import LocalRuntime
 from graph_platform.runtime.protocol import Runtime
 from graph_platform.settings import Settings, redacted
 
-ADAPTERS: dict[str, Callable[[Settings, str], Runtime]] = {
-    "local": lambda settings, installation: LocalRuntime(settings.home, installation),
+_Tell = Callable[[str], None] | None
+
+ADAPTERS: dict[str, Callable[[Settings, str, _Tell], Runtime]] = {
+    "local": lambda settings, installation, tell: LocalRuntime(settings.home, installation, tell),
 }
 
 
-def open_runtime(settings: Settings, installation: str) -> Runtime:
+def open_runtime(settings: Settings, installation: str, tell: _Tell = None) -> Runtime:
     """The runtime that the settings name; nothing is started or asked yet.
 
     Args:
         installation: the installation's id; what carries another is never touched.
+        tell: where a word about a long wait goes; None for nowhere.
 
     Raises:
         PlatformError: VALIDATION_FAILED, for a URL without an adapter.
@@ -31,4 +34,4 @@ def open_runtime(settings: Settings, installation: str) -> Runtime:
             f"no runtime for {redacted(settings, 'runtime')!r}",
             f"there is: {', '.join(f'{name}:' for name in ADAPTERS)} (GRAPH_PLATFORM_RUNTIME)",
         )
-    return adapter(settings, installation)
+    return adapter(settings, installation, tell)

@@ -162,6 +162,19 @@ def test_a_killed_server_that_is_not_gone_yet_is_waited_for(server: EmbeddedPost
     assert server.status().running
 
 
+def test_a_server_that_was_stopped_by_a_signal_is_named_and_can_be_ended(server: EmbeddedPostgres) -> None:
+    server.ensure()
+    pid = server.status().pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    with pytest.raises(PlatformError) as stopped:
+        server.ensure()
+    assert stopped.value.code is ErrorCode.BACKEND_UNREACHABLE
+    assert f"process {pid}" in stopped.value.message
+    assert f"kill -CONT {pid}" in str(stopped.value.hint)
+    assert server.stop()
+
+
 def test_an_initialisation_that_was_killed_leaves_nothing_that_looks_finished(server: EmbeddedPostgres) -> None:
     program = (
         "import sys; from pathlib import Path; from graph_platform.catalog.embedded import EmbeddedPostgres as E;"

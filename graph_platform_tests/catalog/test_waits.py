@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from sqlalchemy import event, text
 
-from graph_platform.catalog import instances, mappings
+from graph_platform.catalog import instances, mappings, waits
 from graph_platform.catalog.catalog import Catalog
 from graph_platform.catalog.instances import lock_births
 from graph_platform.catalog.limits import LIMITS, Limits, Work, limits_of
@@ -301,3 +301,34 @@ def test_a_name_in_postgres_is_short_ascii_and_says_who_and_where(user: str, run
     with named.transaction() as session:
         assert session.scalar(text("SHOW application_name")) == name
     named.close()
+
+
+def test_a_server_that_neither_answers_nor_keeps_its_own_limit_is_given_up(
+    catalog_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one is whose process was stopped, or whose machine sleeps: nothing ever comes, and nothing ends."""
+    monkeypatch.setattr(waits, "_GRACE_SECONDS", 1.0)
+    monkeypatch.setattr(waits, "_SILENCE_SECONDS", 0.5)
+    with a_catalog(catalog_url, lock=1, statement=2) as (waiting, words):
+        with pytest.raises(PlatformError) as gone, waiting.transaction() as session:
+            pid = session.execute(text("SELECT pg_backend_pid()")).scalar_one()
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                session.execute(text("SELECT 1"))
+            finally:
+                os.kill(pid, signal.SIGCONT)
+        assert gone.value.code is ErrorCode.BACKEND_UNREACHABLE
+        assert f"kill -CONT {pid}" in str(gone.value.hint)
+        (word,) = words
+        assert "has not answered" in word
+        with waiting.transaction() as session:  # and the next one has a connection that works
+            assert session.execute(text("SELECT 1")).scalar_one() == 1
+
+
+def test_a_transaction_of_many_statements_may_take_longer_than_one_of_them(
+    catalog_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waits, "_GRACE_SECONDS", 0.0)
+    with a_catalog(catalog_url, lock=1, statement=2) as (waiting, _), waiting.transaction() as session:
+        for _each in range(4):
+            session.execute(text("SELECT pg_sleep(1)"))

@@ -84,3 +84,23 @@ def test_the_embedded_catalog_is_brought_up_to_date_by_whatever_opens_it(cli: Co
     shown = cli.json("catalog", "show")
     assert (shown["status"], shown["version"]) == ("current", HEAD)
     assert cli.json("catalog", "migrate")["status"] == "current"
+
+
+def test_a_catalog_that_was_changed_by_hand_is_told_from_a_defect(own: CommandLine) -> None:
+    own.json("catalog", "migrate")
+    catalog = create_engine(own.environment["GRAPH_PLATFORM_CATALOG"], isolation_level="AUTOCOMMIT")
+    with catalog.connect() as connection:
+        connection.exec_driver_sql("ALTER TABLE graph_platform.instances RENAME TO elsewhere")
+        lost = own.run("instance", "list", "-o", "json")
+        connection.exec_driver_sql("ALTER TABLE graph_platform.elsewhere RENAME TO instances")
+        connection.exec_driver_sql("CREATE TABLE graph_platform.kept AS TABLE graph_platform.alembic_version")
+        connection.exec_driver_sql("DELETE FROM graph_platform.alembic_version")
+        unnamed = own.run("catalog", "migrate", "-o", "json")
+        connection.exec_driver_sql("INSERT INTO graph_platform.alembic_version TABLE graph_platform.kept")
+        connection.exec_driver_sql("DROP TABLE graph_platform.kept")
+    catalog.dispose()
+    for answer in (lost, unnamed):
+        assert answer.status == 1
+        assert answer.json()["code"] == "INVALID_STATE"
+        assert "backup" in answer.json()["hint"]
+    assert own.json("catalog", "migrate")["status"] == "current"

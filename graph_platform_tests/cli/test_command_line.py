@@ -166,6 +166,26 @@ def test_a_file_that_is_no_mapping_is_a_short_report_whatever_is_in_it(cli: Comm
     assert "more than the 1,048,576 bytes" in endless.json()["errors"][0]["message"]
 
 
+@pytest.mark.parametrize(
+    ("command", "given", "said"),
+    [
+        ("mapping validate -", "<&-", "is closed"),
+        ("instance query people -", "<&-", "is closed"),
+        ("instance query people -", "</dev/zero head -c 3 | tr '\\0' '\\377' |", "not UTF-8"),
+    ],
+)
+def test_a_standard_input_without_text_is_wrong_usage_and_no_defect(
+    cli: CommandLine, command: str, given: str, said: str
+) -> None:
+    before, after = (given, "") if given.endswith("|") else ("", given)
+    shell = f"{before} {shlex.quote(sys.executable)} -m graph_platform {command} {after}"
+    ran = subprocess.run(
+        ["/bin/sh", "-c", shell], env=cli.variables(), cwd=cli.home, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 2, ran.stderr
+    assert said in ran.stderr
+
+
 def test_what_is_not_there_is_status_1_with_a_hint(cli: CommandLine) -> None:
     answer = cli.run("mapping", "show", "nothing", "-o", "json")
     assert answer.status == 1

@@ -17,8 +17,10 @@ import httpx
 import pytest
 
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.private import own_folder
 from graph_platform.processes.identity import process_identity
 from graph_platform.runtime.connect import open_runtime
+from graph_platform.runtime.local import turns
 from graph_platform.runtime.local.runtime import LocalRuntime
 from graph_platform.runtime.protocol import Presence
 from graph_platform.settings import Settings
@@ -225,6 +227,31 @@ def test_a_list_does_not_wait_for_a_server_that_does_not_answer(
     os.kill(server_pid(home), signal.SIGCONT)
 
 
+def test_who_waits_for_a_process_that_sleeps_at_its_turn_is_told_which_and_in_the_end_what_to_do(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "_SILENCE_SECONDS", 0.2)
+    monkeypatch.setattr(turns, "PATIENCE_SECONDS", 1.0)
+    sleeping = (
+        "import os, signal, sys; from pathlib import Path; from graph_platform.runtime.local.turns import Turns\n"
+        "with Turns(Path(sys.argv[1])).take('inst-1') as turn:\n"
+        "    turn.end(7); os.kill(os.getpid(), signal.SIGSTOP)"
+    )
+    folder = own_folder(home / "instances") / ".turns"
+    with subprocess.Popen([sys.executable, "-c", sleeping, str(folder)]) as process:
+        os.waitpid(process.pid, os.WUNTRACED)
+        words: list[str] = []
+        waiting = LocalRuntime(home, INSTALLATION, words.append)
+        with pytest.raises(PlatformError) as held:
+            waiting.stop("inst-1", 1, 0)
+        process.send_signal(signal.SIGCONT)
+    assert words == [f"waiting for process {process.pid}, which starts or stops inst-1"]
+    assert held.value.code is ErrorCode.BACKEND_UNREACHABLE
+    assert f"process {process.pid}" in held.value.message
+    with turns.Turns(folder).take("inst-1") as turn:  # and who had the turn does not hide what was ended in it
+        assert turn.ended == 7
+
+
 def test_an_end_leaves_a_few_bytes_which_are_gone_after_a_month(
     local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot]
 ) -> None:
@@ -234,7 +261,7 @@ def test_an_end_leaves_a_few_bytes_which_are_gone_after_a_month(
         local.stop(name, 7, 0)
     marks = home / "instances/.turns"
     assert {item.name for item in marks.iterdir()} == {"inst-1", *names}
-    assert all(item.stat().st_size < 10 and item.stat().st_mode & 0o777 == 0o600 for item in marks.iterdir())
+    assert all(item.stat().st_size < 64 and item.stat().st_mode & 0o777 == 0o600 for item in marks.iterdir())
     assert {item.name for item in (home / "instances").iterdir()} == {".turns", "inst-1"}
     assert [seen.instance for seen in local.list()] == ["inst-1"]
     long_ago = time.time() - 31 * 86_400

@@ -41,7 +41,7 @@ def migrate(output: Output) -> None:
 def show(output: Output) -> None:
     """Show the catalog's version, this platform's, and the oldest one that may still use it. Changes nothing."""
     settings = Settings.load()
-    with closing(Catalog.open(settings)) as catalog:
+    with closing(Catalog.open(settings, tell=output.progress)) as catalog:
         found = catalog.version()
         installation = catalog.installation if found.usable else None
     document = {

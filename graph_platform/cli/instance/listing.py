@@ -18,7 +18,7 @@ from graph_platform.settings import Settings
 def list_instances(output: Output) -> None:
     """List the instances that are not terminated, newest first, as they are seen to be."""
     settings = Settings.load()
-    with closing(Catalog.open(settings)) as catalog:
+    with closing(Catalog.open(settings, tell=output.progress)) as catalog:
         listing = list_as_seen(settings, catalog)
     if listing.unseen:
         output.warn(f"whether they run could not be seen: {listing.unseen.message}; {listing.unseen.hint}")

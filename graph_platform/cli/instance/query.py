@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import sys
 from typing import Any
 
 import click
 
 from graph_platform.cli import options
 from graph_platform.cli.output import Output
+from graph_platform.cli.standard_input import text_input
 from graph_platform.engine.parameters import read_json
 from graph_platform.instance.requests import QueryInstance
 from graph_platform.instance.results import Answer
@@ -67,11 +67,11 @@ def query(
     instance: str, cypher: str, parameters: dict[str, Any], timeout: float | None, limit: int | None, output: Output
 ) -> None:
     """Ask a running instance a question in Cypher. CYPHER of - is read from standard input."""
-    text = sys.stdin.read() if cypher == "-" else cypher
+    text = text_input() if cypher == "-" else cypher
     request = QueryInstance(
         instance=instance, cypher=text, parameters=parameters, timeout_seconds=timeout, row_limit=limit
     )
-    with Platform.open() as platform:
+    with Platform.open(tell=output.progress) as platform:
         answer = platform.instances.query(request)
     for warning in answer["warnings"]:
         output.warn(warning)

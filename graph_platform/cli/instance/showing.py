@@ -14,7 +14,7 @@ from graph_platform.platform import Platform
 @options.output
 def show_instance(instance: str, output: Output) -> None:
     """Show an instance by its id or name, and what its server says right now."""
-    with Platform.open() as platform:
+    with Platform.open(tell=output.progress) as platform:
         document = platform.instances.show(instance).document()
     if output.as_json:
         output.document(document)

@@ -74,7 +74,7 @@ def _warehouse(settings: Settings) -> Path:
 
 def _ask(settings: Settings, output: Output) -> list[dict[str, Any]]:
     answers = []
-    with Platform.open(settings) as platform:
+    with Platform.open(settings, tell=output.progress) as platform:
         for question in QUESTIONS:
             cypher = textwrap.dedent(question.cypher).strip()
             answer = platform.instances.query(QueryInstance(instance=DEMO_NAME, cypher=cypher))

@@ -106,7 +106,7 @@ def _end_instances(settings: Settings, output: Output, problems: list[dict[str, 
     if not settings.runtime.startswith("local:"):
         return ended
     narrator, by = _Narrator(output), Attribution(settings.user)
-    with Platform.open(settings) as platform:
+    with Platform.open(settings, tell=output.progress) as platform:
         living = {instance.id: instance for instance in platform.instances.list()}
         for instance in living.values():
             if instance.status == InstanceStatus.RUNNING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -18,6 +17,7 @@ from graph_platform.cli import options
 from graph_platform.cli.output import Output
 from graph_platform.cli.reading import reading
 from graph_platform.cli.runs import run_job
+from graph_platform.cli.standard_input import standard_input
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.mapping.change.diff import change_lines, compare
 from graph_platform.mapping.checks.report import ValidationReport
@@ -42,7 +42,7 @@ def read_file(file: str) -> MappingDefinition:
     """
     try:
         if file == "-":
-            return read_mapping(_content(sys.stdin.buffer))
+            return read_mapping(_content(standard_input()))
         with Path(file).open("rb") as opened:
             return read_mapping(_content(opened))
     except (OSError, ValueError) as error:  # ValueError: a name that no file has
@@ -81,7 +81,7 @@ def diff(old: str, new: str | None, warehouse: bool, output: Output) -> int:
         if new is not None:
             raise click.UsageError("--warehouse takes the place of the second argument")
         return _with_warehouse(old, output)
-    with reading() as session:
+    with reading(output) as session:
         if new is None:
             after_label, after, version = _stored(session, old)
             before_label, before = "nothing", None

@@ -14,7 +14,7 @@ from graph_platform.cli.reading import reading
 @options.output
 def list_mappings(output: Output) -> None:
     """List the mappings that live, by name."""
-    with reading() as session:
+    with reading(output) as session:
         records = mappings.list_mappings(session)
     if output.as_json:
         output.document([record.document() for record in records])

@@ -18,7 +18,7 @@ from graph_platform.proving.requests import ShowMapping
 @options.output
 def show_mapping(mapping: str, output: Output) -> None:
     """Show a mapping: what it is, its versions, and the definition of one of them."""
-    with Platform.open() as platform:
+    with Platform.open(tell=output.progress) as platform:
         document = platform.mappings.show(ShowMapping(mapping=mapping)).document()
     if output.as_json:
         output.document(document)

@@ -15,7 +15,7 @@ from graph_platform.cli.reading import reading
 @options.output
 def list_snapshots(mapping: str | None, output: Output) -> None:
     """List the snapshots that are not deleted, newest first."""
-    with reading() as session:
+    with reading(output) as session:
         identifier = mappings.get_mapping(session, mapping).id if mapping else None
         records = snapshots.list_snapshots(session, identifier)
     if output.as_json:

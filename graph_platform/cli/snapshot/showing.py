@@ -14,7 +14,7 @@ from graph_platform.platform import Platform
 @options.output
 def show_snapshot(snapshot: str, output: Output) -> None:
     """Show a snapshot by its id, its name, or as the newest of MAPPING[@VERSION]."""
-    with Platform.open() as platform:
+    with Platform.open(tell=output.progress) as platform:
         document = platform.snapshots.show(snapshot).document()
     if output.as_json:
         output.document(document)

@@ -48,11 +48,15 @@ _DETACH = f'( "$@"; echo $? > {files.EXIT_STATUS} ) &'
 
 
 class LocalRuntime:
-    """The runtime of a laptop, and of tests."""
+    """The runtime of a laptop, and of tests.
 
-    def __init__(self, home: Path, installation: str) -> None:
+    Args:
+        tell: where a word goes when another process that starts or stops an instance is waited for.
+    """
+
+    def __init__(self, home: Path, installation: str, tell: Callable[[str], None] | None = None) -> None:
         self._folder = home / "instances"
-        self._turns = Turns(self._folder / ".turns")
+        self._turns = Turns(self._folder / ".turns", tell)
         self._installation = installation
 
     def start(self, spec: InstanceSpec) -> None:

@@ -21,6 +21,8 @@ from graph_platform.private import own_folder
 PATIENCE_SECONDS = 60.0
 KEPT_SECONDS = 30 * 86_400.0
 _POLL_SECONDS = 0.02
+_SILENCE_SECONDS = 2.0
+_HOLDER_AT = 32  # where in the file the process is that has the turn, or had it last; the number is before it
 
 
 class Turn:
@@ -32,7 +34,7 @@ class Turn:
     @property
     def ended(self) -> int:
         """The last attempt that was ended, 0 if none was: neither it nor an earlier one starts again."""
-        text = os.pread(self._descriptor, 32, 0).strip()
+        text = os.pread(self._descriptor, _HOLDER_AT, 0).partition(b"\n")[0]
         return int(text) if text.isdigit() else 0
 
     def end(self, attempt: int) -> None:
@@ -43,10 +45,15 @@ class Turn:
 
 
 class Turns:
-    """The turns of all instances below one folder. Only instances' ids may come in: they become names of files."""
+    """The turns of all instances below one folder. Only instances' ids may come in: they become names of files.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        tell: where a word goes when one has to be waited for; None for nowhere.
+    """
+
+    def __init__(self, folder: Path, tell: Callable[[str], None] | None = None) -> None:
         self._folder = folder
+        self._tell = tell
 
     @contextlib.contextmanager
     def take(self, instance: str) -> Iterator[Turn]:
@@ -57,16 +64,25 @@ class Turns:
                 folder is somebody else's.
         """
         path = own_folder(self._folder) / instance
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        began = time.monotonic()
+        tell = self._tell
         while True:
             with _locked(path, os.O_CREAT) as descriptor:
                 if descriptor is not None:
+                    os.pwrite(descriptor, b"%-12d" % os.getpid(), _HOLDER_AT)
                     yield Turn(descriptor)
                     return
-            if time.monotonic() > deadline:
+            waited = time.monotonic() - began
+            if waited > PATIENCE_SECONDS:
+                holder = _holder(path)
                 raise PlatformError(
-                    ErrorCode.BACKEND_UNREACHABLE, f"another process starts or stops {instance} for too long"
+                    ErrorCode.BACKEND_UNREACHABLE,
+                    f"{holder} has been starting or stopping {instance} for more than {waited:.0f} s",
+                    "end it if it hangs or was stopped by a signal, and try again",
                 )
+            if tell and waited > _SILENCE_SECONDS:
+                tell(f"waiting for {_holder(path)}, which starts or stops {instance}")
+                tell = None
             time.sleep(_POLL_SECONDS)
 
     def forget_old(self, is_there: Callable[[str], bool]) -> None:
@@ -80,6 +96,14 @@ class Turns:
                     with _locked(Path(entry.path)) as descriptor:
                         if descriptor is not None and os.fstat(descriptor).st_mtime < oldest:
                             Path(entry.path).unlink()
+
+
+def _holder(path: Path) -> str:
+    with contextlib.suppress(OSError):
+        pid = path.read_bytes()[_HOLDER_AT:].strip()
+        if pid.isdigit():
+            return f"process {int(pid)}"
+    return "another process"
 
 
 @contextlib.contextmanager
