@@ -16,7 +16,7 @@ FLOORS = (
     "cli",
     "definitions",
     "orchestration",
-    "platform",
+    "platform schemas",
     "instance snapshot",
     "server",
     "runtime proving",
