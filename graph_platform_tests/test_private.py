@@ -58,7 +58,7 @@ def test_nothing_of_a_home_is_open_to_others_after_all_that_makes_files_in_it(tm
         cli.json("mapping", "suggest")  # the schema cache
         assert cli.run("mapping", "delete", "flights").status == 1  # a run that fails
         defect = (
-            "import sys; from graph_platform.cli import environment, main\n"
+            "import sys; from graph_platform.cli import main; from graph_platform.cli.machine import environment\n"
             "environment.prepare = lambda _: 1 / 0\n"
             "main.main(['env'])"
         )

@@ -197,7 +197,7 @@ def test_what_is_not_there_is_status_1_with_a_hint(cli: CommandLine) -> None:
 
 def test_a_defect_is_one_line_and_its_traceback_is_in_a_file(cli: CommandLine) -> None:
     program = (
-        "import sys; from graph_platform.cli import environment, main\n"
+        "import sys; from graph_platform.cli import main; from graph_platform.cli.machine import environment\n"
         "environment.prepare = lambda _: 1 / 0\n"
         "sys.exit(main.run(['env', '-o', 'json']))"
     )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
+from graph_platform.cli import options
+from graph_platform.cli.output import Output
 from graph_platform.schemas import RESULTS, json_schema
 
 
 @click.command
 @click.argument("name", metavar="NAME", type=click.Choice(sorted(RESULTS)))
-def schema(name: str) -> None:
+@options.output
+def schema(name: str, output: Output) -> None:
     """Print the JSON Schema of a result, such as instance_details, answer or error."""
-    click.echo(json.dumps(json_schema(name), indent=2))
+    output.document(json_schema(name))
