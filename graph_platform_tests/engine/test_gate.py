@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graph_platform.engine.connect import load_engine
+from graph_platform.engine.gate.budget import MAX_CASES, MAX_EDGES, MAX_OPERATORS, MAX_PATTERNS
 from graph_platform.engine.gate.clauses import Access
 from graph_platform.engine.gate.functions import FUNCTIONS, KEYWORDS_BEFORE_BRACKET, LAMBDA_FUNCTIONS
 from graph_platform.engine.gate.lexer import MAX_DEPTH, MAX_TOKENS, Kind, tokens
-from graph_platform.engine.gate.limits import MAX_CASES, MAX_EDGES, MAX_OPERATORS, MAX_PATTERNS
 from graph_platform.engine.gate.operators import check_operators
 from graph_platform.engine.gate.statement import check_statement
 from graph_platform.errors import ErrorCode, PlatformError

@@ -1,6 +1,6 @@
 """Legal statements that an engine does not survive, and that are simple enough to be told from their text.
 
-Not here: limits of size (`limits.py`) and lambdas (`calls.py`), which are the same on every engine; and what can't be
+Not here: limits of size (`budget.py`) and lambdas (`calls.py`), which are the same on every engine; and what can't be
 told from a text, which costs a process when it happens.
 """
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from graph_platform.engine.gate.budget import check_budget
 from graph_platform.engine.gate.calls import check_call, check_calls
 from graph_platform.engine.gate.clauses import (
     CLAUSES,
@@ -24,7 +25,6 @@ from graph_platform.engine.gate.crashes import check_crashes, parameters_with_ty
 from graph_platform.engine.gate.definitions import check_definition
 from graph_platform.engine.gate.functions import words
 from graph_platform.engine.gate.lexer import Kind, Token, tokens
-from graph_platform.engine.gate.limits import check_limits
 from graph_platform.errors import ErrorCode, PlatformError
 
 _REWRITTEN = re.compile(r"to_json\(\s*\$", re.IGNORECASE)
@@ -88,7 +88,7 @@ def check_statement(text: str, access: Access, engine: str | None = None) -> Sta
                 _check_clause(subject, index, access)
                 writes |= token.word in WRITING_CLAUSES
         check_calls(subject)
-    check_limits(subject)
+    check_budget(subject)
     if engine:
         check_crashes(subject, engine)
     statement = Statement(

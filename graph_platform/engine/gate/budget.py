@@ -43,7 +43,7 @@ class _Level:
     matching: bool = False
 
 
-def check_limits(found: Sequence[Token]) -> None:
+def check_budget(found: Sequence[Token]) -> None:
     """Refuse a statement that an engine would plan for too long, or that asks for a value of an absurd size.
 
     Raises:
