@@ -139,11 +139,10 @@ def test_what_is_nested_deeply_is_refused_as_too_complex(warehouse: DuckDBWareho
 
 
 def test_a_description_has_limits_too(path: Path) -> None:
-    with closing(DuckDBWarehouse(path, memory_bytes=MEMORY, statement_seconds=0.5)) as warehouse:
-        with pytest.raises(Refusal) as hungry:
-            warehouse.describe(HUNGRY_TO_DESCRIBE)
-        with pytest.raises(Refusal) as endless:
-            warehouse.describe(ENDLESS_TO_DESCRIBE)
+    with closing(DuckDBWarehouse(path, memory_bytes=MEMORY)) as warehouse, pytest.raises(Refusal) as hungry:
+        warehouse.describe(HUNGRY_TO_DESCRIBE)
+    with closing(DuckDBWarehouse(path, statement_seconds=0.5)) as warehouse, pytest.raises(Refusal) as endless:
+        warehouse.describe(ENDLESS_TO_DESCRIBE)
     assert hungry.value.kind is ProblemCode.SQL_OUT_OF_MEMORY
     assert endless.value.kind is ProblemCode.SQL_TIMEOUT
 
