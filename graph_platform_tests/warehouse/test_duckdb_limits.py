@@ -189,7 +189,7 @@ def test_every_definition_of_a_mapping_has_its_own_outcome(path: Path) -> None:
         Wrong="SELECT id AS v FROM tt",
         Third="SELECT id + 2 AS v FROM t",
     )
-    with closing(DuckDBWarehouse(path, memory_bytes=MEMORY, statement_seconds=0.5)) as warehouse:
+    with closing(DuckDBWarehouse(path, memory_bytes=MEMORY, statement_seconds=6)) as warehouse:
         report = validate_on(warehouse, definition, Settings.load({}), lambda _: None).report
     assert [(found.code, found.entity, found.field) for found in report.errors] == [
         ("SQL_OUT_OF_MEMORY", "Hungry", "sql"),
