@@ -153,8 +153,9 @@ class SnapshotService:
         """Delete a snapshot that no instance uses, with its files; again does nothing twice.
 
         Raises:
-            PlatformError: RESOURCE_NOT_FOUND, RESOURCE_HAS_DEPENDENCIES, INVALID_STATE.
+            PlatformError: RESOURCE_NOT_FOUND, RESOURCE_HAS_DEPENDENCIES, INVALID_STATE, BACKEND_UNREACHABLE.
         """
+        _ = self._warehouse  # one that is away is told before the row says that its snapshot goes
         with self._catalog.transaction() as session:
             snapshot = snapshots.get_snapshot(session, request.snapshot)
             left = snapshots.begin_deletion(session, snapshot, by=by)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from graph_platform.errors import PlatformError
+from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.failpoints import Failpoint
 from graph_platform.instance.requests import LaunchInstance, QueryInstance, TerminateInstance
 from graph_platform.platform import Platform
@@ -46,6 +46,19 @@ def test_a_snapshot_is_deleted_where_it_lies(home: Path, catalog_url: str, tmp_p
     with Platform.open(replace(settings, storage=f"file://{tmp_path / 'elsewhere'}")) as platform:
         assert platform.snapshots.delete(DeleteSnapshot(snapshot="s"), BY).status == "deleted"
     assert list(open_storage(settings.storage).list(snapshot.folder)) == []
+
+
+def test_a_snapshot_whose_warehouse_is_away_is_not_half_deleted(home: Path, catalog_url: str) -> None:
+    settings = make_settings(home, catalog_url)
+    with Platform.open(settings) as platform:
+        platform.mappings.create(CreateMapping(mapping=people()), BY, Recorder())
+        platform.snapshots.create(CreateSnapshot(mapping="people", name="s"), BY, Recorder())
+    (home / "warehouse.duckdb").unlink()
+    with Platform.open(settings) as platform:
+        with pytest.raises(PlatformError) as away:
+            platform.snapshots.delete(DeleteSnapshot(snapshot="s"), BY)
+        assert away.value.code is ErrorCode.BACKEND_UNREACHABLE
+        assert platform.snapshots.show("s").status == "ready"
 
 
 def test_one_that_failed_for_its_storage_is_tried_again_in_another(
