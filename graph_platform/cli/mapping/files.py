@@ -20,7 +20,6 @@ from graph_platform.cli.runs import run_job
 from graph_platform.cli.standard_input import standard_input
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.mapping.change.diff import change_lines, compare
-from graph_platform.mapping.checks.report import ValidationReport
 from graph_platform.mapping.definition.document import (
     MAX_DOCUMENT_BYTES,
     check_document_size,
@@ -59,11 +58,10 @@ def _content(opened: BinaryIO) -> bytes:
 
 
 @click.command
-@click.option("--report", is_flag=True, help="The schema of the validation report instead.")
 @options.output
-def schema(report: bool, output: Output) -> None:
+def schema(output: Output) -> None:
     """Print the JSON Schema of a mapping file, for editors and other tools."""
-    output.document(ValidationReport.model_json_schema() if report else mapping_json_schema())
+    output.document(mapping_json_schema())
 
 
 @click.command

@@ -1,7 +1,7 @@
 """The validation report: what is wrong with a mapping, where, why, and what to write instead.
 
 The same document comes from the op, the command line and a file. These are Pydantic models because they are published
-(`graph-platform mapping schema --report` prints their JSON Schema) and cross process boundaries.
+(`graph-platform schema validation_report` prints their JSON Schema) and cross process boundaries.
 """
 
 from __future__ import annotations
