@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
@@ -24,7 +24,7 @@ INTERRUPTED_STATUS = 130
 class LazyGroup(click.Group):
     """A group that imports a command's module when the command is used, and lists them from the table."""
 
-    def __init__(self, table: dict[str, Command | Noun] | dict[str, Command], **settings: object) -> None:
+    def __init__(self, table: Mapping[str, Command | Noun], **settings: object) -> None:
         super().__init__(**settings)  # type: ignore[arg-type]  # click's own keyword arguments
         self._table = table
 

@@ -109,6 +109,14 @@ def test_every_job_has_tags_from_its_config(job: JobDefinition) -> None:
     }
 
 
+@pytest.mark.parametrize("job", JOBS, ids=lambda job: job.name)
+def test_a_request_arrives_in_its_job_as_it_was_sent(job: JobDefinition) -> None:
+    (config,) = job.run_config["ops"].values() if job.run_config else ({},)
+    sent = REQUESTS[job.name].read(config["config"])
+    validated = validate_run_config(job, {"ops": {job.name: {"config": sent.config()}}})["ops"][job.name]["config"]
+    assert REQUESTS[job.name].read(config_of(type(sent))(**validated).model_dump()) == sent
+
+
 def test_a_mappings_tag_has_no_version() -> None:
     assert run_tags(CreateSnapshot(mapping="flights@3"), "ana")["mapping"] == "flights"
 
