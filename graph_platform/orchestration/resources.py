@@ -1,8 +1,8 @@
 """What ops need from outside: the platform for those of this project, and its adapters for those that users write.
 
-Only the doors are here; what is behind them is `graph_platform.platform`. Its import is inside a function, the only
-ones that are: it brings SQLAlchemy and sqlglot along, and a code location must load about as fast as Dagster itself
-does, each time that a server, a daemon or a CI job loads it.
+Only the doors are here; what is behind them is `graph_platform.platform`. Its import is inside a function: it
+brings SQLAlchemy and sqlglot along, and a code location must load about as fast as Dagster itself does, each time that
+a server, a daemon or a CI job loads it.
 """
 
 from __future__ import annotations
