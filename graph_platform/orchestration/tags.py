@@ -25,4 +25,5 @@ def run_tags(request: Request, user: str) -> dict[str, str]:
     """The tags that a request gives away before its run starts; the op adds the rest when it knows them."""
     tags = {USER_TAG: user, **{kind: name for kind, name in request.about().items() if name}}
     excludes = request.excludes()
-    return {**tags, EXCLUDES_TAG: excludes} if excludes else tags
+    named = excludes is not None and not excludes.endswith(":")  # what names nothing is refused, and need not wait
+    return {**tags, EXCLUDES_TAG: excludes} if excludes and named else tags
