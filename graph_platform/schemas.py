@@ -36,4 +36,9 @@ def json_schema(name: str) -> dict[str, Any]:
         KeyError: for a name that is not among `RESULTS`.
     """
     schema = TypeAdapter(RESULTS[name]).json_schema(mode="serialization")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": name, **schema}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": name,
+        "additionalProperties": False,
+        **schema,
+    }

@@ -28,7 +28,7 @@ from graph_platform.proving.requests import (
 
 if TYPE_CHECKING:
     from graph_platform.platform import Platform
-    from graph_platform.proving.results import Suggestion
+    from graph_platform.proving.results import Drift, Suggestion
 
 
 def _validated(platform: Platform, request: ValidateMapping, report: Reporter) -> Answer:
@@ -48,12 +48,10 @@ update_mapping = change(
     UpdateMapping, lambda platform, request, by, report: platform.mappings.update(request, by, report)
 )
 delete_mapping = change(DeleteMapping, lambda platform, request, by, _: platform.mappings.delete(request, by))
-list_mappings = question(ListMappings, lambda platform, _, __: Answer.in_lines(_listed(platform.mappings.list())))
-show_mapping = question(
-    ShowMapping, lambda platform, request, _: Answer.in_lines(_shown(platform.mappings.show(request).document()))
-)
+list_mappings = question(ListMappings, lambda platform, _, __: _listed(platform.mappings.list()))
+show_mapping = question(ShowMapping, lambda platform, request, _: _shown(platform.mappings.show(request).document()))
 diff_mapping = question(
-    DiffMapping, lambda platform, request, report: Answer.in_lines({**platform.mappings.diff(request, report)})
+    DiffMapping, lambda platform, request, report: _drifted(platform.mappings.diff(request, report))
 )
 suggest_mapping = question(
     SuggestMapping, lambda platform, request, report: _suggested(platform.mappings.suggest(request, report))
@@ -106,10 +104,14 @@ def _invalid(report: Mapping[str, Any], name: str) -> PlatformError:
 
 
 def _suggested(made: Suggestion) -> Answer:
-    return Answer.in_lines({**made, "text": made["yaml"].splitlines()})
+    return Answer.in_lines({**made}, made["yaml"].splitlines())
 
 
-def _listed(records: Iterable[Documented]) -> dict[str, Any]:
+def _drifted(found: Drift) -> Answer:
+    return Answer.in_lines({**found}, found["text"])
+
+
+def _listed(records: Iterable[Documented]) -> Answer:
     """The answer of `list_mappings`: `mappings`, and a line for each."""
     documents = [record.document() for record in records]
     lines = [
@@ -117,10 +119,10 @@ def _listed(records: Iterable[Documented]) -> dict[str, Any]:
         f"{each['nodes']} kinds of node, {each['edges']} of edge. {each['description'] or ''}".rstrip()
         for each in documents
     ]
-    return {"mappings": documents, "text": lines or ["There are none yet."]}
+    return Answer.in_lines({"mappings": documents}, lines or ["There are none yet."])
 
 
-def _shown(document: Mapping[str, Any]) -> dict[str, Any]:
+def _shown(document: dict[str, Any]) -> Answer:
     """The answer of `show_mapping`: all that is known, and as text the versions and the definition as its file."""
     lines = [
         f"version {each['version']} by {each['created_by']}, {each['created_at'][:16]}: {each['change_description']}"
@@ -128,7 +130,7 @@ def _shown(document: Mapping[str, Any]) -> dict[str, Any]:
     ]
     definition = MappingDefinition.model_validate(document["definition"])
     shown = f"version {document['shown_version']} as its file:"
-    return {**document, "text": [*lines, "", shown, *write_mapping(definition).splitlines()]}
+    return Answer.in_lines(document, [*lines, "", shown, *write_mapping(definition).splitlines()])
 
 
 def _columns_table(report: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ what the command line reads, whichever process ran the job.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -59,9 +59,8 @@ class Answer:
     shown: Mapping[str, MetadataValue[Any]] = field(default_factory=dict)
 
     @classmethod
-    def in_lines(cls, document: dict[str, Any]) -> Answer:
-        """An answer whose `text`, a list of lines, is shown as it is."""
-        lines = document.get("text") or ()
+    def in_lines(cls, document: dict[str, Any], lines: Sequence[str]) -> Answer:
+        """An answer that is shown as lines of text, as they are."""
         return cls(document, {"answer": MetadataValue.md("```\n" + "\n".join(lines) + "\n```")} if lines else {})
 
 

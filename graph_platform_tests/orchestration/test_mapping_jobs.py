@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from dagster import DagsterInstance, ExecuteInProcessResult
+from jsonschema import Draft202012Validator
 
 from graph_platform.definitions import definitions
 from graph_platform.mapping.definition.document import read_mapping
 from graph_platform.orchestration.reporting import ERROR, RESULT
+from graph_platform.schemas import json_schema
 from graph_platform_tests.services.flights import FLIGHTS_SCHEMA
 from graph_platform_tests.worlds import make_settings
 
@@ -30,6 +32,9 @@ WITH_NAMES = _airlines("SELECT carrier, name FROM airlines", "name")
 WRONG = _airlines("SELECT carrier, name FROM airlins", "name")
 
 
+PAGE = "what the run's page shows"
+
+
 def _document(result: ExecuteInProcessResult) -> dict[str, Any]:
     """The result of a run, or its error under the key `error`."""
     for event in result.filter_events(lambda event: event.is_step_failure):
@@ -37,9 +42,10 @@ def _document(result: ExecuteInProcessResult) -> dict[str, Any]:
         return {ERROR: event.step_failure_data.user_failure_data.metadata[ERROR].value}
     (output,) = result.filter_events(lambda event: event.is_successful_output)
     assert output.step_output_data.output_name
-    document = output.step_output_data.metadata[RESULT].value
+    metadata = output.step_output_data.metadata
+    document = metadata[RESULT].value
     assert isinstance(document, dict)
-    return document
+    return {**document, **({PAGE: metadata["answer"].value} if "answer" in metadata else {})}
 
 
 @pytest.fixture(params=["duckdb", "trino"])
@@ -65,7 +71,7 @@ def run(
 
 
 def test_a_mapping_lives_through_jobs_from_the_first_version_to_its_end(run: Run) -> None:
-    assert run("list_mappings")["text"] == ["There are none yet."]
+    assert "There are none yet." in run("list_mappings")[PAGE]
     assert run("create_mapping", mapping=AIRLINES)["version"] == 1
     updated = run("update_mapping", mapping=WITH_NAMES, change_description="names for people")
     assert updated["version"] == 2
@@ -75,7 +81,8 @@ def test_a_mapping_lives_through_jobs_from_the_first_version_to_its_end(run: Run
     assert (2, "tester", "names for people") in [
         (each["version"], each["created_by"], each["change_description"]) for each in shown["versions"]
     ]
-    file = "\n".join(shown["text"]).partition("as its file:\n")[2]
+    file = shown.pop(PAGE).removesuffix("\n```").partition("as its file:\n")[2]
+    Draft202012Validator(json_schema("mapping_details")).validate(shown)
     assert read_mapping(file).model_dump(mode="json", exclude_defaults=True) == AIRLINES
     assert run("diff_mapping", mapping="airlines")["holds"] is True
     assert run("delete_mapping", mapping="airlines")["status"] == "deleted"
