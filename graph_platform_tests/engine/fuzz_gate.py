@@ -51,6 +51,9 @@ KNOWN_CRASHES: tuple[tuple[re.Pattern[str], str], ...] = (
 They cost the process of a worker. Only a crash is forgiven, nothing else that such a statement does."""
 
 
+_COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
+
+
 @dataclass(frozen=True)
 class Failure:
     """What a statement did that it must not."""
@@ -63,7 +66,8 @@ class Failure:
 
     def known(self) -> bool:
         """Whether it is a crash that is in the table."""
-        return self.what.startswith("the process died") and any(shape.search(self.text) for shape, _ in KNOWN_CRASHES)
+        plain = _COMMENT.sub(" ", self.text)
+        return self.what.startswith("the process died") and any(shape.search(plain) for shape, _ in KNOWN_CRASHES)
 
 
 @dataclass
