@@ -295,12 +295,25 @@ _BY_FIRST_WORD = {
 def foreign_syntax(tree: exp.Expr, tokens: Sequence[Token]) -> Iterator[Foreign]:
     """What of a query that the parser took Trino would not take, by words first, then by nodes.
 
+    What is only not on a list of Trino's is told where nothing else says what it is.
+
     Args:
         tokens: the tokens that the tree was made from, names quoted by `with_names_quoted`.
     """
     if tree.find(exp.MatchRecognize):
         return  # a row pattern has signs of its own
     words = [*(_word(token) for token in tokens), _END]
+    known = [*_known(tree, tokens, words), *_types(tree, tokens, words), *_intervals(tokens, words)]
+    known += [*_filters(tree, tokens, words), *_joins(tokens, words)]
+    yield from known
+    if not known:
+        yield from _signs(tree, tokens, words)
+        yield from _texts_as_names(tree, tokens)
+        yield from _queries_without_select(tree, tokens, words)
+
+
+def _known(tree: exp.Expr, tokens: Sequence[Token], words: Sequence[str]) -> Iterator[Foreign]:
+    """The constructs of the tables above."""
     for start, word in enumerate(words):
         for sequence in _BY_FIRST_WORD.get(word, ()):
             end = start + len(sequence.words)
@@ -320,13 +333,6 @@ def foreign_syntax(tree: exp.Expr, tokens: Sequence[Token]) -> Iterator[Foreign]
             index = next((index for index in range(len(tokens)) if _points_to(kind, words, index)), None)
             if index is not None:
                 yield Foreign(kind.what, kind.hint, tokens[index])
-    yield from _signs(tree, tokens, words)
-    yield from _texts_as_names(tree, tokens)
-    yield from _queries_without_select(tree, tokens, words)
-    yield from _filters(tree, tokens, words)
-    yield from _types(tree, tokens, words)
-    yield from _intervals(tokens, words)
-    yield from _joins(tokens, words)
 
 
 def _points_to(kind: _Node, words: Sequence[str], index: int) -> bool:
