@@ -329,6 +329,7 @@ def test_a_transaction_of_many_statements_may_take_longer_than_one_of_them(
     catalog_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(waits, "_GRACE_SECONDS", 0.0)
-    with a_catalog(catalog_url, lock=1, statement=2) as (waiting, _), waiting.transaction() as session:
+    with a_catalog(catalog_url, lock=1, statement=4) as (waiting, _), waiting.transaction() as session:
         for _each in range(4):
-            session.execute(text("SELECT pg_sleep(1)"))
+            session.execute(text("SELECT pg_sleep(1.2)"))  # together longer than the limit, each far below it
+        assert session.execute(text("SELECT now() + interval '4 s' < clock_timestamp()")).scalar_one()
