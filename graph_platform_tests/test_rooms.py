@@ -26,7 +26,7 @@ FLOORS = (
     "mapping",
     "processes",
     "settings private foreign_errors",
-    "durations errors failpoints progress redaction relational requests workers",
+    "durations errors failpoints polling progress redaction relational requests workers",
 )
 ROOMS = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms.split()}
 OUTSIDE = frozenset(

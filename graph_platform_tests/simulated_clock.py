@@ -1,0 +1,26 @@
+"""A clock whose time passes only when somebody sleeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+
+class SimulatedClock:
+    """Sleeping takes no time and moves the clock.
+
+    Args:
+        meanwhile: called in every sleep with the moment that it leads to: the world that changes while one waits.
+    """
+
+    def __init__(self, meanwhile: Callable[[float], None] = lambda moment: None) -> None:
+        self.now = 0.0
+        self.slept: list[float] = []
+        self._meanwhile = meanwhile
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+        self._meanwhile(self.now)
