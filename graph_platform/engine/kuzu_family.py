@@ -16,7 +16,7 @@ from typing import Any
 from graph_platform.engine.far_dates import allow_far_dates
 from graph_platform.engine.gate.operators import plan_operators
 from graph_platform.engine.parameters import is_untyped
-from graph_platform.engine.protocol import EngineVersion, QueryResult, TableSchema
+from graph_platform.engine.protocol import EngineVersion, MemoryExhausted, QueryResult, TableSchema
 from graph_platform.errors import ErrorCode, PlatformError
 
 STATEMENTS_PER_CONNECTION = 200
@@ -29,7 +29,13 @@ MAGIC: Mapping[str, bytes] = {"ladybug": b"LBUG", "ryugraph": b"RYU"}
 _OF_NO_TYPE = ("ANY", "Assertion failed")
 """What an engine's message has where it met a value of no type: it takes such for a defect of its own."""
 
-_OF_NO_MEMORY = ("buffer pool is full", "bad_alloc", "cannot allocate memory")
+_OF_A_FULL_POOL = "buffer pool is full"
+_OF_NO_MEMORY = ("bad_alloc", "cannot allocate memory", "resource temporarily unavailable")
+"""What an engine's message has where the kernel gave it no more memory, or no thread for want of it."""
+
+_GIGABYTE = 1024**3
+_RESERVED_TO_WRITE = 1024 * _GIGABYTE
+"""Address space for each database that may grow: the engines' own 8 TiB would be all of a process's for 16 of them."""
 
 LOSES_NAN = frozenset({"ryugraph"})
 """Engines that take a column for constant when its first value is NaN, and give NaN for all of it."""
@@ -60,13 +66,24 @@ class KuzuFamilyEngine:
         _check_file(self._name, path, read_only)
         try:
             database = self._module.Database(
-                str(path), buffer_pool_size=memory_bytes, max_num_threads=threads, read_only=read_only
+                str(path),
+                buffer_pool_size=memory_bytes,
+                max_num_threads=threads,
+                read_only=read_only,
+                max_db_size=reserved_bytes(path, read_only),
             )
         except (RuntimeError, ValueError, OSError) as error:
             raise PlatformError(
                 ErrorCode.DATABASE_ERROR, f"{self._name} cannot open {path}: {error}", _open_hint(str(error))
             ) from error
         return KuzuFamilyDatabase(self.version, self._connection, database)
+
+
+def reserved_bytes(path: Path, read_only: bool) -> int:
+    """The address space that opening a database reserves, a power of two: the file as it may become, with room."""
+    size = path.stat().st_size if path.exists() else 0
+    least = max(2 * size, _GIGABYTE) if read_only else max(8 * size, _RESERVED_TO_WRITE)
+    return 1 << (least - 1).bit_length()
 
 
 class KuzuFamilyDatabase:
@@ -123,9 +140,15 @@ class KuzuFamilyDatabase:
                 if result is not None:
                     _close(result)
 
-    def operators(self, cypher: str, parameters: Mapping[str, Any] | None = None) -> frozenset[str]:
+    def operators(
+        self,
+        cypher: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        started: Callable[[Callable[[], None]], None] | None = None,
+    ) -> frozenset[str]:
         """The operators of the plan. The text must have passed `check_statement`: binding opens files."""
-        explained = self.query(f"EXPLAIN {cypher}", parameters, timeout_seconds=30, row_limit=1)
+        explained = self.query(f"EXPLAIN {cypher}", parameters, timeout_seconds=3600, row_limit=1, started=started)
         return plan_operators(str(explained.rows[0][0]))
 
     def schema(self) -> tuple[TableSchema, ...]:
@@ -219,10 +242,13 @@ def _query_error(
             )
         return PlatformError(ErrorCode.QUERY_ERROR, "the query was interrupted")
     if isinstance(error, MemoryError) or any(word in message.lower() for word in _OF_NO_MEMORY):
-        return PlatformError(
-            ErrorCode.QUERY_ERROR, f"the query needs more memory than the instance has: {message}", "narrow the query"
-        )
-    return PlatformError(ErrorCode.QUERY_ERROR, message)
+        kind: type[PlatformError] = MemoryExhausted
+    elif _OF_A_FULL_POOL in message.lower():
+        kind = PlatformError
+    else:
+        return PlatformError(ErrorCode.QUERY_ERROR, message)
+    told = f"the query needs more memory than the instance has: {message}"
+    return kind(ErrorCode.QUERY_ERROR, told, "narrow the query")
 
 
 def _literal(text: str) -> str:

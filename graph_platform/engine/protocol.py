@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from graph_platform.errors import PlatformError
+
 
 @dataclass(frozen=True)
 class EngineVersion:
@@ -48,6 +50,10 @@ class TableSchema:
     rows: int
 
 
+class MemoryExhausted(PlatformError):
+    """The process has come to the end of its memory, which an engine does not always survive: it should not go on."""
+
+
 class Database(Protocol):
     """An open database. `query` may be called from several threads."""
 
@@ -83,15 +89,22 @@ class Database(Protocol):
                 An interrupt that comes while the engine still plans is lost, so call it until `query` returns.
 
         Raises:
-            PlatformError: QUERY_ERROR with the engine's message, QUERY_TIMEOUT.
+            PlatformError: QUERY_ERROR with the engine's message, QUERY_TIMEOUT; `MemoryExhausted`.
         """
         ...
 
-    def operators(self, cypher: str, parameters: Mapping[str, Any] | None = None) -> frozenset[str]:
+    def operators(
+        self,
+        cypher: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        started: Callable[[Callable[[], None]], None] | None = None,
+    ) -> frozenset[str]:
         """The physical operators (`SCAN_NODE_TABLE`, `INSERT` …) of a statement, without running it.
 
         A call of a table function is there twice, as `TABLE_FUNCTION_CALL` and with `:NAME`. Binding opens the files
-        that a statement names, so only what `gate.statement.check_statement` let through may be given.
+        that a statement names, so only what `gate.statement.check_statement` let through may be given. It has no time
+        limit of its own, and most of it cannot be interrupted: who asks in a user's name ends the process.
 
         Raises:
             PlatformError: QUERY_ERROR.

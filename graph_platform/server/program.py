@@ -19,13 +19,15 @@ from types import FrameType
 
 import uvicorn
 
+from graph_platform.engine.protocol import EngineVersion
+from graph_platform.engine.worker.requests import OpenedDatabase, Opening
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.processes.identity import process_identity
 from graph_platform.runtime.local import files
 from graph_platform.server.app import application
 from graph_platform.server.connections import BoundedServer, ConnectionLimits, Connections
-from graph_platform.server.host import Host
-from graph_platform.server.startup import open_snapshot
+from graph_platform.server.host import MAIN, Host
+from graph_platform.server.startup import prepared
 
 HOST = "127.0.0.1"
 FINISH_SECONDS = 3
@@ -57,14 +59,19 @@ def serve(spec_path: Path, *, port: int = 0) -> int:
         return _failed(folder, error)
     except OSError as error:
         return _failed(folder, PlatformError(ErrorCode.STORAGE_ERROR, f"cannot write to {folder}: {error.strerror}"))
-    host = Host(spec)
+
+    def opening(version: EngineVersion) -> Opening:
+        path = prepared(spec, version, folder, host.report, _log)
+        return Opening({MAIN: OpenedDatabase(str(path), "read")}, 1, spec.memory_bytes, spec.threads)
+
+    host = Host(spec, opening)
     connections = Connections(ConnectionLimits().within_open_files())
     config = connections.config(application(host, token, _log), timeout_graceful_shutdown=FINISH_SECONDS)
     server = _Server(config, host)
     threading.Thread(target=_start, args=(host, folder, server), daemon=True).start()
     _log(f"instance {spec.instance}, attempt {spec.attempt}, listens on {address}")
     server.run(sockets=[listening])
-    host.close(FINISH_SECONDS)
+    host.close()
     if host.failure:
         return _failed(folder, host.failure)
     _log("ended")
@@ -86,7 +93,7 @@ class _Server(BoundedServer):
 
 def _start(host: Host, folder: Path, server: uvicorn.Server) -> None:
     try:
-        host.ready(*open_snapshot(host.spec, folder, host.report, _log))
+        host.start()
         _log("ready")
         with contextlib.suppress(PlatformError):  # told to end already
             host.schema()

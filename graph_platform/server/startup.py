@@ -1,4 +1,4 @@
-"""From a snapshot in storage to an open database: the stored file if it is right, else the Parquet files again.
+"""From a snapshot in storage to a database file of this machine: the stored one if it is right, else loaded again.
 
 The stored file is used where it is when storage is on this machine, and copied otherwise; either way its checksum is
 compared before the engine sees it, because a damaged file can crash the process.
@@ -6,32 +6,33 @@ compared before the engine sees it, because a damaged file can crash the process
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from graph_platform.engine.connect import load_engine
-from graph_platform.engine.files import check_content, check_footers, file_sha256, place_files
-from graph_platform.engine.graph import create_tables, load_tables
-from graph_platform.engine.protocol import Database, Engine
+from graph_platform.engine.build import BuildProgress, BuildRequest
+from graph_platform.engine.files import file_sha256
+from graph_platform.engine.process import build_database
+from graph_platform.engine.protocol import EngineVersion
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.runtime.protocol import InstanceSpec
 from graph_platform.storage.connect import open_storage
 from graph_platform.storage.protocol import Storage
 from graph_platform.stored.manifest import Manifest, ManifestDatabase
 
+_LOADING_SECONDS = 24 * 3600.0
+
 Report = Callable[[str, float], None]
 """Told the phase and how much of it is done, 0 to 1."""
 
 
-def open_snapshot(
-    spec: InstanceSpec, folder: Path, report: Report, log: Callable[[str], None]
-) -> tuple[Engine, Database]:
-    """Open the snapshot's database read-only.
+def prepared(
+    spec: InstanceSpec, version: EngineVersion, folder: Path, report: Report, log: Callable[[str], None]
+) -> Path:
+    """The snapshot's database as a file of this machine.
 
     Args:
+        version: of the engine that is to open it.
         folder: the instance's own folder, for what has to be copied or loaded.
         log: told in a sentence when the stored file could not be used, and why.
 
@@ -39,21 +40,15 @@ def open_snapshot(
         PlatformError: SNAPSHOT_FETCH_ERROR, SCHEMA_CREATE_ERROR, DATA_LOAD_ERROR, DATABASE_ERROR, STORAGE_ERROR.
     """
     report("fetching", 0.0)
-    with ThreadPoolExecutor(1) as importing:  # the wheel is imported while the file is read
-        engine_ready = importing.submit(load_engine, spec.engine)
-        storage = open_storage(spec.storage_url)
-        manifest = _manifest(storage, spec)
-        engine = engine_ready.result()
-    stored = _stored_database(manifest, engine)
+    storage = open_storage(spec.storage_url)
+    manifest = _manifest(storage, spec)
+    stored = _stored_database(manifest, version)
     path = _fetched(storage, spec.folder, stored, folder, log) if stored else None
-    if path is None:
-        if not stored:
-            log(
-                f"the snapshot has no database of {engine.version.name} {engine.version.storage_version}: loading again"
-            )
-        path = _loaded(spec, engine, storage, manifest, folder, report)
-    database = engine.open(path, read_only=True, memory_bytes=spec.memory_bytes, threads=spec.threads)
-    return engine, database
+    if path is not None:
+        return path
+    if not stored:
+        log(f"the snapshot has no database of {version.name} {version.storage_version}: loading again")
+    return _loaded(spec, storage, manifest, folder, report)
 
 
 def _manifest(storage: Storage, spec: InstanceSpec) -> Manifest:
@@ -71,8 +66,7 @@ def _manifest(storage: Storage, spec: InstanceSpec) -> Manifest:
         ) from error
 
 
-def _stored_database(manifest: Manifest, engine: Engine) -> ManifestDatabase | None:
-    version = engine.version
+def _stored_database(manifest: Manifest, version: EngineVersion) -> ManifestDatabase | None:
     return next(
         (
             database
@@ -103,32 +97,19 @@ def _fetched(
     return None
 
 
-def _loaded(
-    spec: InstanceSpec,
-    engine: Engine,
-    storage: Storage,
-    manifest: Manifest,
-    folder: Path,
-    report: Report,
-) -> Path:
-    path, scratch = folder / "loaded.db", folder / "parquet"
+def _loaded(spec: InstanceSpec, storage: Storage, manifest: Manifest, folder: Path, report: Report) -> Path:
+    path = folder / "loaded.db"
     for leftover in folder.glob("loaded.db*"):
         leftover.unlink()
+    request = BuildRequest(
+        spec.engine, storage.url, spec.folder, manifest, path, folder / "parquet", spec.memory_bytes, spec.threads
+    )
+
+    def progress(step: BuildProgress) -> None:
+        report(step.phase, step.done / max(step.of, 1))
+
     try:
-        placed = place_files(
-            storage, spec.folder, manifest.tables, scratch, lambda done, of: report("fetching", done / max(of, 1))
-        )
-        check_content(placed)
-        check_footers(placed)
-        database = engine.open(path, read_only=False, memory_bytes=spec.memory_bytes, threads=spec.threads)
-        with contextlib.closing(database):
-
-            def progress(phase: str, table: str | None, done: int, of: int) -> None:
-                report(phase, done / max(of, 1))
-
-            create_tables(database, manifest.ddl, progress)
-            load_tables(database, placed, path, progress)
-            database.execute("CHECKPOINT")
+        build_database(request, timeout_seconds=_LOADING_SECONDS, on_progress=progress)
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        shutil.rmtree(request.scratch, ignore_errors=True)
     return path

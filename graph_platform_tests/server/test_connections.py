@@ -19,6 +19,8 @@ import httpx
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from graph_platform.engine.protocol import EngineVersion
+from graph_platform.engine.worker.requests import Opening
 from graph_platform.runtime.protocol import InstanceSpec
 from graph_platform.server.app import application
 from graph_platform.server.connections import (
@@ -78,13 +80,17 @@ class Served:
         self.thread.join()
 
 
+def never_prepared(version: EngineVersion) -> Opening:
+    raise AssertionError("no engine is needed here")
+
+
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Served]]:
     served: list[Served] = []
 
     def one(limits: ConnectionLimits, app: ASGIApp | None = None) -> Served:
         spec = InstanceSpec(**{**SPEC, "query_seconds": 5.0, "query_rows": 10})
-        served.append(Served(app or application(Host(spec), TOKEN, lambda line: None), limits))
+        served.append(Served(app or application(Host(spec, never_prepared), TOKEN, lambda line: None), limits))
         return served[-1]
 
     yield one
