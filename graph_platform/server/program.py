@@ -22,6 +22,7 @@ import uvicorn
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.processes.identity import process_identity
 from graph_platform.runtime.local import files
+from graph_platform.runtime.spec import ServerSpec, read_spec
 from graph_platform.server.app import application
 from graph_platform.server.connections import BoundedServer, ConnectionLimits, Connections
 from graph_platform.server.host import Host
@@ -44,7 +45,7 @@ def serve(spec_path: Path, *, port: int = 0) -> int:
     faulthandler.enable()
     folder = spec_path.absolute().parent
     try:
-        spec = files.read_spec(spec_path)
+        spec = read_spec(ServerSpec, spec_path)
         files.write_document(
             folder / files.PROCESS,
             {"pid": os.getpid(), "identity": process_identity(os.getpid()), "attempt": spec.attempt},

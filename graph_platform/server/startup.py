@@ -17,7 +17,7 @@ from graph_platform.engine.files import check_content, check_footers, file_sha25
 from graph_platform.engine.graph import create_tables, load_tables
 from graph_platform.engine.protocol import Database, Engine
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.runtime.protocol import InstanceSpec
+from graph_platform.runtime.spec import ServerSpec, StoredSnapshot
 from graph_platform.storage.connect import open_storage
 from graph_platform.storage.protocol import Storage
 from graph_platform.stored.manifest import Manifest, ManifestDatabase
@@ -27,7 +27,7 @@ Report = Callable[[str, float], None]
 
 
 def open_snapshot(
-    spec: InstanceSpec, folder: Path, report: Report, log: Callable[[str], None]
+    spec: ServerSpec, folder: Path, report: Report, log: Callable[[str], None]
 ) -> tuple[Engine, Database]:
     """Open the snapshot's database read-only.
 
@@ -39,24 +39,27 @@ def open_snapshot(
         PlatformError: SNAPSHOT_FETCH_ERROR, SCHEMA_CREATE_ERROR, DATA_LOAD_ERROR, DATABASE_ERROR, STORAGE_ERROR.
     """
     report("fetching", 0.0)
+    source = spec.main.source
+    if not isinstance(source, StoredSnapshot):
+        raise PlatformError(ErrorCode.DATABASE_ERROR, f"{spec.main.name} does not come from a snapshot")
     with ThreadPoolExecutor(1) as importing:  # the wheel is imported while the file is read
         engine_ready = importing.submit(load_engine, spec.engine)
-        storage = open_storage(spec.storage_url)
-        manifest = _manifest(storage, spec)
+        storage = open_storage(source.storage_url)
+        manifest = _manifest(storage, source, spec.main.name)
         engine = engine_ready.result()
     stored = _stored_database(manifest, engine)
-    path = _fetched(storage, spec.folder, stored, folder, log) if stored else None
+    path = _fetched(storage, source.folder, stored, folder, log) if stored else None
     if path is None:
         if not stored:
             log(
                 f"the snapshot has no database of {engine.version.name} {engine.version.storage_version}: loading again"
             )
-        path = _loaded(spec, engine, storage, manifest, folder, report)
-    database = engine.open(path, read_only=True, memory_bytes=spec.memory_bytes, threads=spec.threads)
+        path = _loaded(spec, source.folder, engine, storage, manifest, folder, report)
+    database = engine.open(path, read_only=True, memory_bytes=spec.limits.pool_bytes, threads=spec.limits.threads)
     return engine, database
 
 
-def _manifest(storage: Storage, spec: InstanceSpec) -> Manifest:
+def _manifest(storage: Storage, spec: StoredSnapshot, name: str) -> Manifest:
     try:
         return Manifest.from_json(storage.read(spec.manifest_key))
     except ValueError as error:
@@ -66,7 +69,7 @@ def _manifest(storage: Storage, spec: InstanceSpec) -> Manifest:
             raise
         raise PlatformError(
             ErrorCode.SNAPSHOT_FETCH_ERROR,
-            f"snapshot {spec.snapshot} has no manifest at {spec.manifest_key}",
+            f"snapshot {name} has no manifest at {spec.manifest_key}",
             "it was deleted, or never finished: launch another snapshot",
         ) from error
 
@@ -104,7 +107,8 @@ def _fetched(
 
 
 def _loaded(
-    spec: InstanceSpec,
+    spec: ServerSpec,
+    stored_in: str,
     engine: Engine,
     storage: Storage,
     manifest: Manifest,
@@ -116,11 +120,11 @@ def _loaded(
         leftover.unlink()
     try:
         placed = place_files(
-            storage, spec.folder, manifest.tables, scratch, lambda done, of: report("fetching", done / max(of, 1))
+            storage, stored_in, manifest.tables, scratch, lambda done, of: report("fetching", done / max(of, 1))
         )
         check_content(placed)
         check_footers(placed)
-        database = engine.open(path, read_only=False, memory_bytes=spec.memory_bytes, threads=spec.threads)
+        database = engine.open(path, read_only=False, memory_bytes=spec.limits.pool_bytes, threads=spec.limits.threads)
         with contextlib.closing(database):
 
             def progress(phase: str, table: str | None, done: int, of: int) -> None:
