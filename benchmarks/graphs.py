@@ -18,7 +18,16 @@ from graph_platform.engine.build import BuildRequest
 from graph_platform.engine.load import copy_statement
 from graph_platform.engine.process import build_database
 from graph_platform.runtime.local.runtime import LocalRuntime
-from graph_platform.runtime.protocol import InstanceSpec, Presence
+from graph_platform.runtime.protocol import Presence
+from graph_platform.runtime.spec import (
+    Access,
+    DatabaseSpec,
+    Served,
+    ServedKind,
+    ServerLimits,
+    ServerSpec,
+    StoredSnapshot,
+)
 from graph_platform.storage.connect import open_storage
 from graph_platform.stored.manifest import Manifest, ManifestColumn, ManifestFile, ManifestTable
 
@@ -124,19 +133,15 @@ def start(folder: Path) -> Outcome:
     attempts = itertools.count(1)
 
     def launched(name: str) -> None:
-        spec = InstanceSpec(
+        source = StoredSnapshot(storage.url, SNAPSHOT, f"{SNAPSHOT}/1/{name}/manifest.json")
+        spec = ServerSpec(
             installation="gp-bench",
             instance=f"inst-{name}",
             attempt=next(attempts),
-            snapshot="snap-bench",
-            storage_url=storage.url,
-            folder=SNAPSHOT,
-            manifest_key=f"{SNAPSHOT}/1/{name}/manifest.json",
+            serves=Served(ServedKind.SNAPSHOT, "snap-bench"),
             engine="ladybug",
-            memory_bytes=MEMORY,
-            threads=0,
-            query_seconds=60,
-            query_rows=1000,
+            databases=(DatabaseSpec("snap-bench", Access.READ, source),),
+            limits=ServerLimits(MEMORY, 0, 60.0, 1000, max_databases=1, workers=1, worker_allowance_bytes=2**29),
         )
         runtime.start(spec)
         while (seen := runtime.observe(spec.instance)).presence != Presence.READY:

@@ -24,7 +24,7 @@ from graph_platform.catalog import audit, instances, snapshots
 from graph_platform.catalog.catalog import Catalog
 from graph_platform.catalog.instances import InstanceRequest
 from graph_platform.catalog.limits import Work
-from graph_platform.catalog.records import InstanceRecord
+from graph_platform.catalog.records import InstanceRecord, SnapshotRecord
 from graph_platform.catalog.states import InstanceStatus
 from graph_platform.durations import parse_duration
 from graph_platform.engine.parameters import check_question
@@ -42,7 +42,16 @@ from graph_platform.instance.requests import (
 from graph_platform.instance.results import Answer, InstanceDetails
 from graph_platform.instance.sight import all_are_here, as_seen, death, expiry_warning, vanished
 from graph_platform.progress import Attribution, Reporter
-from graph_platform.runtime.protocol import InstanceSpec, Observation, Presence, Runtime
+from graph_platform.runtime.protocol import Observation, Presence, Runtime
+from graph_platform.runtime.spec import (
+    Access,
+    DatabaseSpec,
+    Served,
+    ServedKind,
+    ServerLimits,
+    ServerSpec,
+    StoredSnapshot,
+)
 from graph_platform.settings import Settings
 
 _FIRST_LOOK_SECONDS = 0.05
@@ -304,20 +313,7 @@ class InstanceService:
     def _start(self, instance: InstanceRecord, by: Attribution, report: Reporter) -> InstanceRecord:
         with self._catalog.transaction() as session:
             snapshot = snapshots.use_snapshot(session, instance.snapshot_id)
-        spec = InstanceSpec(
-            installation=self._catalog.installation,
-            instance=instance.id,
-            attempt=instance.attempt,
-            snapshot=snapshot.id,
-            storage_url=snapshot.storage_url,
-            folder=snapshot.folder,
-            manifest_key=snapshot.manifest_key or "",
-            engine=instance.engine,
-            memory_bytes=self._settings.engine_memory_bytes,
-            threads=self._settings.engine_threads,
-            query_seconds=self._settings.query_seconds,
-            query_rows=self._settings.query_rows,
-        )
+        spec = self._spec(instance, snapshot)
         try:
             self._runtime.start(spec)
             reached(Failpoint.INSTANCE_STARTED)
@@ -332,6 +328,26 @@ class InstanceService:
             if instances.mark_running(session, instance, url, by=by):
                 return instances.get_instance(session, instance.id)
         return self._after_all(instance, by, None)
+
+    def _spec(self, instance: InstanceRecord, snapshot: SnapshotRecord) -> ServerSpec:
+        stored = StoredSnapshot(snapshot.storage_url, snapshot.folder, snapshot.manifest_key or "")
+        return ServerSpec(
+            installation=self._catalog.installation,
+            instance=instance.id,
+            attempt=instance.attempt,
+            serves=Served(ServedKind.SNAPSHOT, snapshot.id),
+            engine=instance.engine,
+            databases=(DatabaseSpec(snapshot.id, Access.READ, stored),),
+            limits=ServerLimits(
+                pool_bytes=self._settings.engine_memory_bytes,
+                threads=self._settings.engine_threads,
+                query_seconds=self._settings.query_seconds,
+                query_rows=self._settings.query_rows,
+                max_databases=1,
+                workers=self._settings.engine_workers,
+                worker_allowance_bytes=self._settings.engine_allowance_bytes,
+            ),
+        )
 
     def _after_all(self, instance: InstanceRecord, by: Attribution, error: PlatformError | None) -> InstanceRecord:
         """What became of an instance whose row moved on while it was started here.

@@ -11,27 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-
-@dataclass(frozen=True)
-class InstanceSpec:
-    """What an instance serves and with which limits. JSON-ready; holds no secret: the runtime makes the token.
-
-    `folder` is the key of the snapshot's folder, to which the manifest's keys are relative; `manifest_key` is that of
-    the manifest itself. Memory in bytes, times in seconds.
-    """
-
-    installation: str
-    instance: str
-    attempt: int
-    snapshot: str
-    storage_url: str
-    folder: str
-    manifest_key: str
-    engine: str
-    memory_bytes: int
-    threads: int
-    query_seconds: float
-    query_rows: int
+from graph_platform.runtime.spec import ServerSpec
 
 
 class Presence(StrEnum):
@@ -75,7 +55,7 @@ class Connection:
 class Runtime(Protocol):
     """A place where instances run. Every method raises BACKEND_UNREACHABLE if the place does not answer."""
 
-    def start(self, spec: InstanceSpec) -> None:
+    def start(self, spec: ServerSpec) -> None:
         """Start the server and return at once. The same instance and attempt again changes nothing.
 
         Raises:

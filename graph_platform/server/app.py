@@ -67,7 +67,7 @@ def application(host: Host, token: str, log: Callable[[str], None]) -> ASGIApp:
         body = await _body(request)
 
         def read() -> tuple[Query, Question]:
-            asked = read_query(body, host.spec.query_seconds, host.spec.query_rows, came)
+            asked = read_query(body, host.spec.limits.query_seconds, host.spec.limits.query_rows, came)
             return asked, host.question(asked)
 
         # Reading a large body, and looking through it, takes a second: not in the loop that everybody's requests share.

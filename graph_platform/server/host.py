@@ -13,23 +13,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
-from graph_platform.engine.gate.clauses import Access
 from graph_platform.engine.gate.statement import Statement, check_statement
 from graph_platform.engine.parameters import kept_parameter
 from graph_platform.engine.protocol import EngineVersion
 from graph_platform.engine.worker.requests import Opening, Question, schema_request
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.runtime.protocol import InstanceSpec
+from graph_platform.runtime.spec import Access, ServerSpec
 from graph_platform.server.answers import Answer
 from graph_platform.server.places import Places, Shares
-from graph_platform.server.workers import WorkerLimits, Workers
+from graph_platform.server.workers import Workers
 
-MAIN = "main"
-"""The database that `/query` asks."""
-
-ALLOWANCE_BYTES = 512 * 1024**2
 SCHEMA_SECONDS = 600.0
 
 _REMEMBERED_CHARACTERS = 4096
@@ -53,8 +48,7 @@ class Host:
         prepared: says what the workers open, once it is known which engine they have, and reports how far it is.
     """
 
-    def __init__(self, spec: InstanceSpec, prepared: Callable[[EngineVersion], Opening]) -> None:
-        limits = WorkerLimits(_workers(), ALLOWANCE_BYTES, "read")
+    def __init__(self, spec: ServerSpec, prepared: Callable[[EngineVersion], Opening]) -> None:
         self.spec = spec
         self.phase = "starting"
         self.progress = 0.0
@@ -65,9 +59,10 @@ class Host:
         self._schema: bytes | None = None
         self._rows: int | None = None
         self._looking = threading.Lock()
-        self._workers = Workers(spec.engine, limits, prepared)
-        self._places = Places(Shares.of(limits.most))
-        self._threads = ThreadPoolExecutor(limits.most, "asks-a-worker")
+        workers = _workers(spec)
+        self._workers = Workers(spec.engine, workers, spec.limits.worker_allowance_bytes, prepared)
+        self._places = Places(Shares.of(workers))
+        self._threads = ThreadPoolExecutor(workers, "asks-a-worker")
         self._answers: set[Answer] = set()
 
     def report(self, phase: str, progress: float) -> None:
@@ -93,7 +88,8 @@ class Host:
         self._check_ready()
         small = len(query.cypher) <= _REMEMBERED_CHARACTERS
         check = _remembered_statement if small else check_statement
-        statement = check(query.cypher, self._workers.limits.access, self.spec.engine)
+        database = self.spec.main
+        statement = check(query.cypher, database.access.value, self.spec.engine)
         missing = sorted(statement.parameters - query.parameters.keys())
         if missing:
             raise PlatformError(
@@ -111,10 +107,10 @@ class Host:
                 {"parameter": f"${null}"},
             )
         return Question(
-            MAIN,
+            database.name,
             statement.text,
             statement.subject,
-            self._workers.limits.access,
+            database.access.value,
             parameters,
             query.timeout_seconds,
             query.row_limit,
@@ -165,7 +161,8 @@ class Host:
         try:
             left = max(0.0, answer.deadline - time.monotonic())
             request = replace(question, seconds=left).to_json()
-            last = self._workers.ask(request, answer.deadline, take=answer.take, stop=answer.stop)
+            access = question.access
+            last = self._workers.ask(request, answer.deadline, access=access, take=answer.take, stop=answer.stop)
         except Exception as caught:  # noqa: BLE001 - whoever waits for the answer gets it
             error = caught
         with contextlib.suppress(RuntimeError):  # the loop has ended
@@ -184,7 +181,7 @@ class Host:
             "installation": self.spec.installation,
             "instance": self.spec.instance,
             "attempt": self.spec.attempt,
-            "snapshot": self.spec.snapshot,
+            self.spec.serves.kind: self.spec.serves.id,
             "phase": self.phase,
             "progress": self.progress,
             "draining": self.draining,
@@ -205,8 +202,9 @@ class Host:
         """
         self._check_ready()
         with self._looking:
-            if self._schema is None or self._workers.limits.access == "write":
-                found = self._workers.ask(schema_request(MAIN), time.monotonic() + SCHEMA_SECONDS)
+            database = self.spec.main
+            if self._schema is None or database.access is not Access.READ:
+                found = self._workers.ask(schema_request(database.name), time.monotonic() + SCHEMA_SECONDS)
                 self._rows = sum(table["rows"] for table in json.loads(found))
                 self._schema = b'{"tables": ' + found + b"}"
             return self._schema
@@ -235,15 +233,18 @@ class Host:
             )
 
 
-def _workers() -> int:
-    """As many as there are cores, which is what they share, but three: then a client that holds all it may hold still
-    has two queries run at once, and the third is left for somebody else.
+def _workers(spec: ServerSpec) -> int:
+    """How many there are where the spec leaves it to the machine: as many as there are cores, which is what they share,
+    but at least three. Then a client that holds all it may hold has two queries run at once, and the third is left for
+    somebody else. What is written has one: an engine lets one process write.
     """
-    return max(3, min(len(os.sched_getaffinity(0)), 8))
+    if any(database.access is Access.WRITE for database in spec.databases):
+        return 1
+    return spec.limits.workers or max(3, len(os.sched_getaffinity(0)))
 
 
 @lru_cache(512)
-def _remembered_statement(text: str, access: Access, engine: str) -> Statement:
+def _remembered_statement(text: str, access: Literal["read", "write"], engine: str) -> Statement:
     return check_statement(text, access, engine)
 
 

@@ -24,9 +24,10 @@ from graph_platform.engine.worker.requests import OpenedDatabase, Opening
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.processes.identity import process_identity
 from graph_platform.runtime.local import files
+from graph_platform.runtime.spec import ServerSpec, read_spec
 from graph_platform.server.app import application
 from graph_platform.server.connections import BoundedServer, ConnectionLimits, Connections
-from graph_platform.server.host import MAIN, Host
+from graph_platform.server.host import Host
 from graph_platform.server.startup import prepared
 
 HOST = "127.0.0.1"
@@ -46,7 +47,7 @@ def serve(spec_path: Path, *, port: int = 0) -> int:
     faulthandler.enable()
     folder = spec_path.absolute().parent
     try:
-        spec = files.read_spec(spec_path)
+        spec = read_spec(ServerSpec, spec_path)
         files.write_document(
             folder / files.PROCESS,
             {"pid": os.getpid(), "identity": process_identity(os.getpid()), "attempt": spec.attempt},
@@ -61,8 +62,12 @@ def serve(spec_path: Path, *, port: int = 0) -> int:
         return _failed(folder, PlatformError(ErrorCode.STORAGE_ERROR, f"cannot write to {folder}: {error.strerror}"))
 
     def opening(version: EngineVersion) -> Opening:
-        path = prepared(spec, version, folder, host.report, _log)
-        return Opening({MAIN: OpenedDatabase(str(path), "read")}, 1, spec.memory_bytes, spec.threads)
+        main_first = sorted(spec.databases, key=lambda database: database != spec.main)
+        databases = {
+            each.name: OpenedDatabase(str(prepared(spec, each, version, folder, host.report, _log)), each.access.value)
+            for each in main_first
+        }
+        return Opening(databases, spec.limits.max_databases, spec.limits.pool_bytes, spec.limits.threads)
 
     host = Host(spec, opening)
     connections = Connections(ConnectionLimits().within_open_files())

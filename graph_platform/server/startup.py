@@ -15,7 +15,7 @@ from graph_platform.engine.files import file_sha256
 from graph_platform.engine.process import build_database
 from graph_platform.engine.protocol import EngineVersion
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.runtime.protocol import InstanceSpec
+from graph_platform.runtime.spec import DatabaseSpec, ServerSpec, StoredSnapshot
 from graph_platform.storage.connect import open_storage
 from graph_platform.storage.protocol import Storage
 from graph_platform.stored.manifest import Manifest, ManifestDatabase
@@ -27,11 +27,17 @@ Report = Callable[[str, float], None]
 
 
 def prepared(
-    spec: InstanceSpec, version: EngineVersion, folder: Path, report: Report, log: Callable[[str], None]
+    spec: ServerSpec,
+    database: DatabaseSpec,
+    version: EngineVersion,
+    folder: Path,
+    report: Report,
+    log: Callable[[str], None],
 ) -> Path:
-    """The snapshot's database as a file of this machine.
+    """A database as a file of this machine.
 
     Args:
+        database: one of the spec's.
         version: of the engine that is to open it.
         folder: the instance's own folder, for what has to be copied or loaded.
         log: told in a sentence when the stored file could not be used, and why.
@@ -40,18 +46,21 @@ def prepared(
         PlatformError: SNAPSHOT_FETCH_ERROR, SCHEMA_CREATE_ERROR, DATA_LOAD_ERROR, DATABASE_ERROR, STORAGE_ERROR.
     """
     report("fetching", 0.0)
-    storage = open_storage(spec.storage_url)
-    manifest = _manifest(storage, spec)
+    source = database.source
+    if not isinstance(source, StoredSnapshot):
+        raise PlatformError(ErrorCode.DATABASE_ERROR, f"{database.name} does not come from a snapshot")
+    storage = open_storage(source.storage_url)
+    manifest = _manifest(storage, source, database.name)
     stored = _stored_database(manifest, version)
-    path = _fetched(storage, spec.folder, stored, folder, log) if stored else None
+    path = _fetched(storage, source.folder, stored, folder, log) if stored else None
     if path is not None:
         return path
     if not stored:
         log(f"the snapshot has no database of {version.name} {version.storage_version}: loading again")
-    return _loaded(spec, storage, manifest, folder, report)
+    return _loaded(spec, source.folder, storage, manifest, folder, report)
 
 
-def _manifest(storage: Storage, spec: InstanceSpec) -> Manifest:
+def _manifest(storage: Storage, spec: StoredSnapshot, name: str) -> Manifest:
     try:
         return Manifest.from_json(storage.read(spec.manifest_key))
     except ValueError as error:
@@ -61,7 +70,7 @@ def _manifest(storage: Storage, spec: InstanceSpec) -> Manifest:
             raise
         raise PlatformError(
             ErrorCode.SNAPSHOT_FETCH_ERROR,
-            f"snapshot {spec.snapshot} has no manifest at {spec.manifest_key}",
+            f"snapshot {name} has no manifest at {spec.manifest_key}",
             "it was deleted, or never finished: launch another snapshot",
         ) from error
 
@@ -97,12 +106,15 @@ def _fetched(
     return None
 
 
-def _loaded(spec: InstanceSpec, storage: Storage, manifest: Manifest, folder: Path, report: Report) -> Path:
+def _loaded(
+    spec: ServerSpec, stored_in: str, storage: Storage, manifest: Manifest, folder: Path, report: Report
+) -> Path:
     path = folder / "loaded.db"
     for leftover in folder.glob("loaded.db*"):
         leftover.unlink()
+    limits, scratch = spec.limits, folder / "parquet"
     request = BuildRequest(
-        spec.engine, storage.url, spec.folder, manifest, path, folder / "parquet", spec.memory_bytes, spec.threads
+        spec.engine, storage.url, stored_in, manifest, path, scratch, limits.pool_bytes, limits.threads
     )
 
     def progress(step: BuildProgress) -> None:
@@ -111,5 +123,5 @@ def _loaded(spec: InstanceSpec, storage: Storage, manifest: Manifest, folder: Pa
     try:
         build_database(request, timeout_seconds=_LOADING_SECONDS, on_progress=progress)
     finally:
-        shutil.rmtree(request.scratch, ignore_errors=True)
+        shutil.rmtree(scratch, ignore_errors=True)
     return path

@@ -10,7 +10,6 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from graph_platform.confined.pool import PoolClosed, ProcessPool
@@ -29,37 +28,27 @@ _START_SECONDS = 60.0
 _MEGABYTE = 1024**2
 
 
-@dataclass(frozen=True)
-class WorkerLimits:
-    """What the workers of a server may take.
-
-    Args:
-        most: how many there are; each has the whole database open.
-        allowance_bytes: memory of each beside the buffer pool and what it has when its database is open. The kernel
-            keeps it.
-        access: `write` where a query may change the database; there is then one worker.
-    """
-
-    most: int
-    allowance_bytes: int
-    access: Access
-
-
 class Workers:
     """Safe to use from several threads.
 
     Args:
         engine: its name.
+        most: how many there are; each has the whole database open.
+        allowance_bytes: memory of each beside the buffer pool and what it has when its database is open. The kernel
+            keeps it.
         prepared: says what the workers open, once it is known which engine they have; called by whoever asks first.
     """
 
-    def __init__(self, engine: str, limits: WorkerLimits, prepared: Callable[[EngineVersion], Opening]) -> None:
-        self.limits = limits
+    def __init__(
+        self, engine: str, most: int, allowance_bytes: int, prepared: Callable[[EngineVersion], Opening]
+    ) -> None:
+        self._most = most
+        self._allowance_bytes = allowance_bytes
         self.version: EngineVersion | None = None
         self._engine = engine
         self._prepared = prepared
         self._opening: bytes | None = None
-        self._pool = ProcessPool(self._started, limits.most, kept=limits.most)
+        self._pool = ProcessPool(self._started, most, kept=most)
 
     def start(self) -> None:
         """Have the first worker open its database; the others follow in the background.
@@ -71,12 +60,19 @@ class Workers:
             pass
 
     def ask(
-        self, request: bytes, deadline: float, *, take: Callable[[bytes], bool] | None = None, stop: Stop | None = None
+        self,
+        request: bytes,
+        deadline: float,
+        *,
+        access: Access = "read",
+        take: Callable[[bytes], bool] | None = None,
+        stop: Stop | None = None,
     ) -> bytes:
         """A worker's answer, or its last part where `take` was given the others; see `ConfinedProcess.ask`.
 
         Args:
             deadline: when `time.monotonic` has come there, it is stopped.
+            access: `write` where the end of a worker leaves open whether something was written.
 
         Raises:
             PlatformError: what the worker says; QUERY_TIMEOUT; QUERY_ERROR if it was stopped, came to the end of its
@@ -90,14 +86,14 @@ class Workers:
             except Refused as refused:
                 raise PlatformError.from_document(json.loads(refused.content)) from refused
             except Stopped as stopped:
-                raise self._meaning(stopped.ending, time.monotonic() - begun) from stopped
+                raise self._meaning(stopped.ending, time.monotonic() - begun, access) from stopped
 
     def status(self) -> dict[str, Any]:
         """How many there are and have been, and how the last one ended."""
         history = self._pool.history
         last = history.last_ending
         return {
-            "most": self.limits.most,
+            "most": self._most,
             "alive": len(self._pool.processes),
             "busy": len(self._pool.busy),
             "started": history.started,
@@ -128,7 +124,7 @@ class Workers:
         return ConfinedProcess(
             _PROGRAM,
             self._opening or self._first_opening,
-            memory_bytes=self.limits.allowance_bytes,
+            memory_bytes=self._allowance_bytes,
             arguments=(self._engine,),
             start_seconds=_START_SECONDS,
         )
@@ -138,13 +134,13 @@ class Workers:
         self._opening = self._prepared(self.version).to_json()
         return self._opening
 
-    def _meaning(self, ending: Ending, seconds: float) -> PlatformError:
+    def _meaning(self, ending: Ending, seconds: float, access: Access) -> PlatformError:
         """What the asker is told, in the terms of the query."""
         details: dict[str, Any] = {"cause": str(ending.cause)}
         unknown = ""
         if ending.status is not None:
             details["process_ended"] = ending.how
-            if self.limits.access == "write":
+            if access == "write":
                 unknown = "; it is unknown whether it was written"
         if ending.cause is Cause.TIME:
             late = ", and its process was ended because it did not stop" if ending.status is not None else ""
@@ -154,8 +150,8 @@ class Workers:
         if ending.cause is Cause.STOPPED:
             return PlatformError(ErrorCode.QUERY_ERROR, f"the query was interrupted{unknown}", details=details)
         if ending.cause is Cause.MEMORY:
-            details |= {"limit_bytes": self.limits.allowance_bytes, "peak_bytes": ending.peak_bytes}
-            most = f"{self.limits.allowance_bytes / _MEGABYTE:,.0f} MB"
+            details |= {"limit_bytes": self._allowance_bytes, "peak_bytes": ending.peak_bytes}
+            most = f"{self._allowance_bytes / _MEGABYTE:,.0f} MB"
             message = f"the query needs more memory than a query of this instance may take ({most}){unknown}"
             return PlatformError(ErrorCode.QUERY_ERROR, message, "narrow the query", details)
         if ending.cause is Cause.KILLED:

@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.runtime.protocol import InstanceSpec, Observation, Presence, Runtime
+from graph_platform.runtime.protocol import Observation, Presence, Runtime
+from graph_platform.runtime.spec import ServerSpec
 from graph_platform_tests.services.runtimes import settled
 from graph_platform_tests.snapshots import Snapshot
 
@@ -143,7 +144,7 @@ def test_of_a_start_and_a_stop_at_once_no_server_is_left(runtime: Runtime, snaps
         spec = snapshots["ladybug"].spec("ladybug", attempt=attempt)
         together = threading.Barrier(3)
 
-        def start(spec: InstanceSpec = spec, together: threading.Barrier = together) -> None:
+        def start(spec: ServerSpec = spec, together: threading.Barrier = together) -> None:
             together.wait()
             with contextlib.suppress(PlatformError):
                 runtime.start(spec)

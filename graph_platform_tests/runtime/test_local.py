@@ -23,6 +23,7 @@ from graph_platform.runtime.connect import open_runtime
 from graph_platform.runtime.local import turns
 from graph_platform.runtime.local.runtime import LocalRuntime
 from graph_platform.runtime.protocol import Presence
+from graph_platform.runtime.spec import ServerSpec, spec_document
 from graph_platform.settings import Settings
 from graph_platform_tests.services.runtimes import INSTALLATION, settled
 from graph_platform_tests.snapshots import Snapshot
@@ -41,6 +42,13 @@ def local(home: Path) -> Iterator[LocalRuntime]:
     yield made
     for observation in made.list():
         made.stop(observation.instance, observation.attempt, 0.2)
+
+
+def write_spec(home: Path, spec: ServerSpec) -> Path:
+    """A file with the spec, for another process to start it from."""
+    path = home.parent / "given.json"
+    path.write_text(json.dumps(spec_document(spec)))
+    return path
 
 
 def server_pid(home: Path) -> int:
@@ -93,12 +101,12 @@ def test_a_server_outlives_the_process_that_started_it(
     program = (
         "import json, os, sys; from pathlib import Path\n"
         "from graph_platform.runtime.local.runtime import LocalRuntime\n"
-        "from graph_platform.runtime.protocol import InstanceSpec\n"
-        "LocalRuntime(Path(sys.argv[1]), sys.argv[2]).start(InstanceSpec(**json.loads(sys.argv[3])))\n"
+        "from graph_platform.runtime.spec import ServerSpec, read_spec\n"
+        "LocalRuntime(Path(sys.argv[1]), sys.argv[2]).start(read_spec(ServerSpec, Path(sys.argv[3])))\n"
         "os.kill(os.getpid(), 9)"
     )
-    spec = json.dumps(snapshots["ladybug"].spec("ladybug").__dict__)
-    starter = subprocess.run([sys.executable, "-c", program, str(home), INSTALLATION, spec], check=False)
+    spec = write_spec(home, snapshots["ladybug"].spec("ladybug"))
+    starter = subprocess.run([sys.executable, "-c", program, str(home), INSTALLATION, str(spec)], check=False)
     assert starter.returncode == -signal.SIGKILL
     assert settled(local, "inst-1").presence is Presence.READY
     assert len(servers_of(home)) == 1
@@ -113,17 +121,17 @@ def test_a_start_killed_at_any_step_goes_on_with_the_next(
     program = (
         "import json, os, sys; from pathlib import Path\n"
         "from graph_platform.runtime.local import files, runtime as local\n"
-        "from graph_platform.runtime.protocol import InstanceSpec\n"
+        "from graph_platform.runtime.spec import ServerSpec, read_spec\n"
         "def die(*a, **k): os.kill(os.getpid(), 9)\n"
         "step = sys.argv[4]\n"
         "if step == 'mkdir': local.write_private = die\n"
         "if step == 'token': files.write_document = die\n"
         "if step == 'spec': local._spawn = die\n"
         "if step == 'lock': local.subprocess.run = die\n"
-        "local.LocalRuntime(Path(sys.argv[1]), sys.argv[2]).start(InstanceSpec(**json.loads(sys.argv[3])))"
+        "local.LocalRuntime(Path(sys.argv[1]), sys.argv[2]).start(read_spec(ServerSpec, Path(sys.argv[3])))"
     )
     spec = snapshots["ladybug"].spec("ladybug")
-    arguments = [sys.executable, "-c", program, str(home), INSTALLATION, json.dumps(spec.__dict__), step]
+    arguments = [sys.executable, "-c", program, str(home), INSTALLATION, str(write_spec(home, spec)), step]
     assert subprocess.run(arguments, check=False).returncode == -signal.SIGKILL
     [left] = local.list()
     assert left.presence is Presence.ENDED and left.failure is not None

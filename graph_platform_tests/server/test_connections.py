@@ -13,7 +13,6 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -21,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graph_platform.engine.protocol import EngineVersion
 from graph_platform.engine.worker.requests import Opening
-from graph_platform.runtime.protocol import InstanceSpec
+from graph_platform.runtime.spec import StoredSnapshot
 from graph_platform.server.app import application
 from graph_platform.server.connections import (
     BoundedHttp,
@@ -32,8 +31,7 @@ from graph_platform.server.connections import (
 )
 from graph_platform.server.host import Host
 from graph_platform.server.program import bind
-from graph_platform_tests.services.runtimes import INSTALLATION
-from graph_platform_tests.snapshots import Snapshot
+from graph_platform_tests.snapshots import Snapshot, server_spec
 from graph_platform_tests.waiting import until
 
 TOKEN = "t" * 43
@@ -89,8 +87,7 @@ def serve() -> Iterator[Callable[..., Served]]:
     served: list[Served] = []
 
     def one(limits: ConnectionLimits, app: ASGIApp | None = None) -> Served:
-        spec = InstanceSpec(**{**SPEC, "query_seconds": 5.0, "query_rows": 10})
-        served.append(Served(app or application(Host(spec, never_prepared), TOKEN, lambda line: None), limits))
+        served.append(Served(app or application(Host(SPEC, never_prepared), TOKEN, lambda line: None), limits))
         return served[-1]
 
     yield one
@@ -98,18 +95,7 @@ def serve() -> Iterator[Callable[..., Served]]:
         each.close()
 
 
-SPEC: dict[str, Any] = {
-    "installation": INSTALLATION,
-    "instance": "inst-1",
-    "attempt": 1,
-    "snapshot": "snap-1",
-    "storage_url": "file:///nowhere",
-    "folder": "a",
-    "manifest_key": "a/manifest.json",
-    "engine": "ladybug",
-    "memory_bytes": 2**26,
-    "threads": 1,
-}
+SPEC = server_spec("ladybug", StoredSnapshot("file:///nowhere", "a", "a/manifest.json"))
 
 
 def everything(client: socket.socket) -> bytes:

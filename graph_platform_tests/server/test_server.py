@@ -18,7 +18,8 @@ import httpx
 import pytest
 
 from graph_platform.runtime.local.runtime import LocalRuntime
-from graph_platform.runtime.protocol import InstanceSpec, Presence
+from graph_platform.runtime.protocol import Presence
+from graph_platform.runtime.spec import ServerSpec
 from graph_platform_tests.services.runtimes import ENGINES, INSTALLATION, settled
 from graph_platform_tests.snapshots import ATTEMPT, DDL, Snapshot, graph_data, make_snapshot
 from graph_platform_tests.waiting import until
@@ -354,7 +355,7 @@ def test_a_failed_start_has_a_code_a_file_and_a_status(tmp_path: Path, kind: str
     assert not list(tmp_path.glob("parquet"))
 
 
-def run_server(folder: Path, spec: InstanceSpec, *arguments: str) -> tuple[int, str]:
+def run_server(folder: Path, spec: ServerSpec, *arguments: str) -> tuple[int, str]:
     (folder / "spec.json").write_text(json.dumps(asdict(spec)))
     (folder / "token").write_text("t" * 43)
     command = [sys.executable, "-m", "graph_platform.server", "--spec", str(folder / "spec.json"), *arguments]

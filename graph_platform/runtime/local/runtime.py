@@ -33,7 +33,8 @@ from graph_platform.private import is_own, own_folder, write_private
 from graph_platform.processes.identity import process_identity
 from graph_platform.runtime.local import files
 from graph_platform.runtime.local.turns import Turn, Turns
-from graph_platform.runtime.protocol import Connection, InstanceSpec, Observation, Presence
+from graph_platform.runtime.protocol import Connection, Observation, Presence
+from graph_platform.runtime.spec import ServerSpec, read_spec, spec_document
 
 STATUS_SECONDS = 2.0
 POLL_SECONDS = 0.02
@@ -59,7 +60,7 @@ class LocalRuntime:
         self._turns = Turns(self._folder / ".turns", tell)
         self._installation = installation
 
-    def start(self, spec: InstanceSpec) -> None:
+    def start(self, spec: ServerSpec) -> None:
         """Start the server unless this attempt was started before; an older attempt's server is ended first.
 
         Raises:
@@ -168,10 +169,10 @@ class LocalRuntime:
         with self._turns.take(instance) as turn:
             yield turn
 
-    def _own_spec(self, folder: Path, *, mine: bool = True) -> InstanceSpec | None:
+    def _own_spec(self, folder: Path, *, mine: bool = True) -> ServerSpec | None:
         """The folder's spec, None if there is none; if `mine`, an error for one of another installation."""
         try:
-            spec = files.read_spec(folder / files.SPEC)
+            spec = read_spec(ServerSpec, folder / files.SPEC)
         except PlatformError:
             return None
         if mine and spec.installation != self._installation:
@@ -183,11 +184,11 @@ class LocalRuntime:
         return spec
 
 
-def _prepare(folder: Path, spec: InstanceSpec) -> None:
+def _prepare(folder: Path, spec: ServerSpec) -> None:
     own_folder(folder)
     if not (folder / files.TOKEN).exists():
         write_private(folder / files.TOKEN, secrets.token_urlsafe(32))
-    files.write_document(folder / files.SPEC, files.spec_document(spec))
+    files.write_document(folder / files.SPEC, spec_document(spec))
 
 
 def _spawn(folder: Path) -> None:
@@ -221,7 +222,7 @@ def _was_started(folder: Path) -> bool:
     return _is_locked(folder) or any((folder / name).exists() for name in left)
 
 
-def _observation(folder: Path, spec: InstanceSpec, *, ask: bool = True) -> Observation:
+def _observation(folder: Path, spec: ServerSpec, *, ask: bool = True) -> Observation:
     alive = _is_locked(folder)
     failure = files.read_document(folder / files.FAILURE)
     if failure is None and not alive:
