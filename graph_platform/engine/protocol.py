@@ -6,9 +6,12 @@ An adapter is done when it passes `graph_platform_tests/engine/test_conformance.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+
+from graph_platform.engine.results.batches import Batches
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,22 @@ class Database(Protocol):
 
         Raises:
             PlatformError: QUERY_ERROR with the engine's message, QUERY_TIMEOUT.
+        """
+        ...
+
+    def stream(
+        self,
+        cypher: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        timeout_seconds: float,
+        row_limit: int,
+        started: Callable[[Callable[[], None]], None] | None = None,
+    ) -> AbstractContextManager[Batches]:
+        """Answer one Cypher statement as record batches, whose memory is one batch beside the engine's own result.
+
+        Inside the context the statement has run and its batches can be iterated, once; leaving it gives the result
+        and the connection back. Arguments and errors are those of `query`.
         """
         ...
 
