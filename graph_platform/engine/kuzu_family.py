@@ -13,10 +13,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from graph_platform.engine.far_dates import allow_far_dates
 from graph_platform.engine.gate.operators import plan_operators
 from graph_platform.engine.parameters import is_untyped
 from graph_platform.engine.protocol import EngineVersion, QueryResult, TableSchema
+from graph_platform.engine.results.batches import Batches
+from graph_platform.engine.results.json_text import json_rows
 from graph_platform.errors import ErrorCode, PlatformError
 
 STATEMENTS_PER_CONNECTION = 200
@@ -47,7 +48,6 @@ class KuzuFamilyEngine:
         self._name = name
         self._module = module
         self._connection = connection
-        allow_far_dates()
 
     @property
     def version(self) -> EngineVersion:
@@ -107,21 +107,43 @@ class KuzuFamilyDatabase:
         row_limit: int,
         started: Callable[[Callable[[], None]], None] | None = None,
     ) -> QueryResult:
-        """Answer one statement. `started` is given the function that interrupts it, from any thread."""
+        """Answer one statement, all of it at once."""
+        with self.stream(
+            cypher, parameters, timeout_seconds=timeout_seconds, row_limit=row_limit, started=started
+        ) as batches:
+            rows = json_rows(batches)
+            return QueryResult(batches.columns, batches.types, rows, batches.truncated)
+
+    @contextlib.contextmanager
+    def stream(
+        self,
+        cypher: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        timeout_seconds: float,
+        row_limit: int,
+        started: Callable[[Callable[[], None]], None] | None = None,
+    ) -> Iterator[Batches]:
+        """Answer one statement in batches. `started` is given the function that interrupts it, from any thread."""
         with self._connection() as connection:
             connection.set_query_timeout(max(1, int(timeout_seconds * 1000)))
             if started:
                 started(connection.interrupt)
             begun = time.monotonic()
-            result = None
+
+            def told(error: Exception) -> PlatformError:
+                return _query_error(error, time.monotonic() - begun, timeout_seconds, parameters or {})
+
             try:
                 result = connection.execute(cypher, dict(parameters)) if parameters else connection.execute(cypher)
-                return _rows(result, row_limit)
             except (RuntimeError, ValueError, TypeError, OverflowError, IndexError, KeyError, MemoryError) as error:
-                raise _query_error(error, time.monotonic() - begun, timeout_seconds, parameters or {}) from error
+                raise told(error) from error
+            try:
+                if isinstance(result, list):  # the gate lets no second statement through; this is the engine's opinion
+                    raise PlatformError(ErrorCode.QUERY_ERROR, "only one statement at a time")
+                yield Batches(result, self._version.name, row_limit, told)
             finally:
-                if result is not None:
-                    _close(result)
+                _close(result)
 
     def operators(self, cypher: str, parameters: Mapping[str, Any] | None = None) -> frozenset[str]:
         """The operators of the plan. The text must have passed `check_statement`: binding opens files."""
@@ -181,16 +203,6 @@ class KuzuFamilyDatabase:
                     self._idle.append((connection, used))
             if not keep:
                 connection.close()
-
-
-def _rows(result: Any, row_limit: int) -> QueryResult:
-    if isinstance(result, list):  # the gate lets no second statement through; this is the engine's own opinion
-        raise PlatformError(ErrorCode.QUERY_ERROR, "only one statement at a time")
-    columns, types = tuple(result.get_column_names()), tuple(result.get_column_data_types())
-    rows: list[tuple[Any, ...]] = []
-    while len(rows) < row_limit and result.has_next():
-        rows.append(tuple(result.get_next()))
-    return QueryResult(columns, types, tuple(rows), truncated=bool(result.has_next()))
 
 
 def _close(result: Any) -> None:

@@ -25,7 +25,8 @@ class EngineVersion:
 
 @dataclass(frozen=True)
 class QueryResult:
-    """The answer to a statement: names and engine types of the columns, and the rows as Python values.
+    """The answer to a statement: names and engine types of the columns, and the rows, each value as it is in JSON
+    (`graph_platform.engine.results.json_text`).
 
     `truncated` tells that there were more rows than the limit.
     """

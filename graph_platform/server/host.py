@@ -15,8 +15,8 @@ from typing import Any
 from graph_platform.engine.gate.operators import check_operators
 from graph_platform.engine.gate.statement import check_statement
 from graph_platform.engine.parameters import kept_parameter
-from graph_platform.engine.protocol import Database, Engine, QueryResult
-from graph_platform.engine.values import json_rows
+from graph_platform.engine.protocol import Database, Engine
+from graph_platform.engine.results.json_text import json_pieces
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.runtime.protocol import InstanceSpec
 
@@ -128,14 +128,14 @@ class Host:
                 begun = time.monotonic()
                 check_operators(database.operators(statement.subject, parameters), "read", database.version)
                 running.check()
-                result = database.query(
+                with database.stream(
                     statement.text,
                     parameters,
                     timeout_seconds=query.timeout_seconds,
                     row_limit=query.row_limit,
                     started=running.started,
-                )
-                return _answer(result, time.monotonic() - begun)
+                ) as batches:
+                    return b"".join(json_pieces(batches, lambda: time.monotonic() - begun))
             finally:
                 with self._lock:
                     self._running.discard(running)
@@ -211,21 +211,6 @@ class Host:
                 {"phase": self.phase, "progress": self.progress},
             )
         return self._database
-
-
-def _answer(result: QueryResult, elapsed: float) -> bytes:
-    return json.dumps(
-        {
-            "columns": result.columns,
-            "types": result.types,
-            "rows": json_rows(result.rows),
-            "row_count": len(result.rows),
-            "truncated": result.truncated,
-            "elapsed_seconds": round(elapsed, 6),
-        },
-        allow_nan=False,
-        ensure_ascii=True,
-    ).encode()
 
 
 def _now() -> str:
