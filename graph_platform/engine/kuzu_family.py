@@ -13,10 +13,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from graph_platform.engine.far_dates import allow_far_dates
 from graph_platform.engine.gate.operators import plan_operators
 from graph_platform.engine.parameters import is_untyped
 from graph_platform.engine.protocol import EngineVersion, MemoryExhausted, QueryResult, TableSchema
+from graph_platform.engine.results.batches import Batches
+from graph_platform.engine.results.json_text import json_rows
 from graph_platform.errors import ErrorCode, PlatformError
 
 STATEMENTS_PER_CONNECTION = 200
@@ -53,7 +54,6 @@ class KuzuFamilyEngine:
         self._name = name
         self._module = module
         self._connection = connection
-        allow_far_dates()
 
     @property
     def version(self) -> EngineVersion:
@@ -124,21 +124,26 @@ class KuzuFamilyDatabase:
         row_limit: int,
         started: Callable[[Callable[[], None]], None] | None = None,
     ) -> QueryResult:
-        """Answer one statement. `started` is given the function that interrupts it, from any thread."""
-        with self._connection() as connection:
-            connection.set_query_timeout(max(1, int(timeout_seconds * 1000)))
-            if started:
-                started(connection.interrupt)
-            begun = time.monotonic()
-            result = None
-            try:
-                result = connection.execute(cypher, dict(parameters)) if parameters else connection.execute(cypher)
-                return _rows(result, row_limit)
-            except (RuntimeError, ValueError, TypeError, OverflowError, IndexError, KeyError, MemoryError) as error:
-                raise _query_error(error, time.monotonic() - begun, timeout_seconds, parameters or {}) from error
-            finally:
-                if result is not None:
-                    _close(result)
+        """Answer one statement, all of it at once."""
+        with self.stream(
+            cypher, parameters, timeout_seconds=timeout_seconds, row_limit=row_limit, started=started
+        ) as batches:
+            rows = json_rows(batches)
+            return QueryResult(batches.columns, batches.types, rows, batches.truncated)
+
+    @contextlib.contextmanager
+    def stream(
+        self,
+        cypher: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        timeout_seconds: float,
+        row_limit: int,
+        started: Callable[[Callable[[], None]], None] | None = None,
+    ) -> Iterator[Batches]:
+        """Answer one statement in batches. `started` is given the function that interrupts it, from any thread."""
+        with self._result(cypher, parameters or {}, timeout_seconds, started) as (result, told):
+            yield Batches(result, self._version.name, row_limit, told)
 
     def operators(
         self,
@@ -148,8 +153,11 @@ class KuzuFamilyDatabase:
         started: Callable[[Callable[[], None]], None] | None = None,
     ) -> frozenset[str]:
         """The operators of the plan. The text must have passed `check_statement`: binding opens files."""
-        explained = self.query(f"EXPLAIN {cypher}", parameters, timeout_seconds=3600, row_limit=1, started=started)
-        return plan_operators(str(explained.rows[0][0]))
+        with self._result(f"EXPLAIN {cypher}", parameters or {}, 3600.0, started) as (explained, told):
+            try:
+                return plan_operators(str(explained.get_next()[0]))
+            except (RuntimeError, MemoryError) as error:
+                raise told(error) from error
 
     def schema(self) -> tuple[TableSchema, ...]:
         """Every table with its properties and number of rows, in the order in which they were created."""
@@ -186,6 +194,35 @@ class KuzuFamilyDatabase:
         return int(self.query(cypher, timeout_seconds=3600, row_limit=1).rows[0][0])
 
     @contextlib.contextmanager
+    def _result(
+        self,
+        cypher: str,
+        parameters: Mapping[str, Any],
+        timeout_seconds: float,
+        started: Callable[[Callable[[], None]], None] | None,
+    ) -> Iterator[tuple[Any, Callable[[Exception], PlatformError]]]:
+        """The engine's result of a statement, and what says of an error while it is read what it means."""
+        with self._connection() as connection:
+            connection.set_query_timeout(max(1, int(timeout_seconds * 1000)))
+            if started:
+                started(connection.interrupt)
+            begun = time.monotonic()
+
+            def told(error: Exception) -> PlatformError:
+                return _query_error(error, time.monotonic() - begun, timeout_seconds, parameters)
+
+            try:
+                result = connection.execute(cypher, dict(parameters)) if parameters else connection.execute(cypher)
+            except (RuntimeError, ValueError, TypeError, OverflowError, IndexError, KeyError, MemoryError) as error:
+                raise told(error) from error
+            try:
+                if isinstance(result, list):  # the gate lets no second statement through; this is the engine's opinion
+                    raise PlatformError(ErrorCode.QUERY_ERROR, "only one statement at a time")
+                yield result, told
+            finally:
+                _close(result)
+
+    @contextlib.contextmanager
     def _connection(self) -> Iterator[Any]:
         with self._lock:
             if self._closed:
@@ -204,16 +241,6 @@ class KuzuFamilyDatabase:
                     self._idle.append((connection, used))
             if not keep:
                 connection.close()
-
-
-def _rows(result: Any, row_limit: int) -> QueryResult:
-    if isinstance(result, list):  # the gate lets no second statement through; this is the engine's own opinion
-        raise PlatformError(ErrorCode.QUERY_ERROR, "only one statement at a time")
-    columns, types = tuple(result.get_column_names()), tuple(result.get_column_data_types())
-    rows: list[tuple[Any, ...]] = []
-    while len(rows) < row_limit and result.has_next():
-        rows.append(tuple(result.get_next()))
-    return QueryResult(columns, types, tuple(rows), truncated=bool(result.has_next()))
 
 
 def _close(result: Any) -> None:

@@ -16,7 +16,6 @@ from graph_platform.engine.gate.functions import FUNCTIONS, REFUSED_FUNCTIONS, T
 from graph_platform.engine.gate.operators import check_operators, plan_operators
 from graph_platform.engine.gate.statement import check_statement
 from graph_platform.engine.protocol import Database, TableSchema
-from graph_platform.engine.values import json_rows
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform_tests.waiting import until
 
@@ -29,7 +28,7 @@ def opened(engine_name: str, path: Path, *, read_only: bool = False) -> Database
 
 def rows(database: Database, cypher: str, **parameters: object) -> list[list[object]]:
     result = database.query(cypher, parameters, timeout_seconds=20, row_limit=100)
-    return json_rows(result.rows)
+    return [list(row) for row in result.rows]
 
 
 def small_graph(engine_name: str, path: Path) -> Database:

@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -27,9 +27,12 @@ from graph_platform.confined.program import Interrupted, NotOpened, OutOfMemory,
 from graph_platform.engine.connect import load_engine
 from graph_platform.engine.gate.operators import check_operators
 from graph_platform.engine.protocol import Database, Engine, MemoryExhausted
-from graph_platform.engine.values import json_rows
+from graph_platform.engine.results.json_text import json_pieces
 from graph_platform.engine.worker.requests import Opening, Question
 from graph_platform.errors import ErrorCode, PlatformError
+
+PIECE_BYTES = 128 * 1024
+"""Up to here an answer, or a part of one, is told as a whole."""
 
 _WARMING_BYTES = 64 * 1024**2
 
@@ -82,13 +85,12 @@ class _Worker:
                 with contextlib.suppress(RuntimeError):
                     self._interrupt()
 
-    def answer(self, request: bytes) -> bytes | Iterable[bytes]:
+    def answer(self, request: bytes) -> Iterator[bytes]:
         with self._lock:
             self._told, self._interrupt = False, None
         asked = json.loads(request)
         try:
-            answer: bytes = getattr(self, "_" + asked.pop("do"))(**asked)
-            return answer
+            yield from getattr(self, "_" + asked.pop("do"))(**asked)
         except MemoryExhausted as error:
             raise OutOfMemory from error
         except PlatformError as error:
@@ -98,35 +100,31 @@ class _Worker:
             with self._lock:
                 self._interrupt = None
 
-    def _query(self, question: dict[str, Any]) -> bytes:
+    def _query(self, question: dict[str, Any]) -> Iterator[bytes]:
         asked = Question(**question)
         begun = time.monotonic()
+
+        def elapsed() -> float:
+            return time.monotonic() - begun
+
         database = self._databases.one(asked.database)
         self._check()
         plan = database.operators(asked.subject, asked.parameters, started=self._started)
         check_operators(plan, asked.access, database.version)
         self._check()
-        result = database.query(
+        with database.stream(
             asked.text,
             asked.parameters,
-            timeout_seconds=max(0.001, asked.seconds - (time.monotonic() - begun)),
+            timeout_seconds=max(0.001, asked.seconds - elapsed()),
             row_limit=asked.rows,
             started=self._started,
-        )
-        self._check()
-        return _bytes(
-            {
-                "columns": result.columns,
-                "types": result.types,
-                "rows": json_rows(result.rows),
-                "row_count": len(result.rows),
-                "truncated": result.truncated,
-                "elapsed_seconds": round(time.monotonic() - begun, 6),
-            }
-        )
+        ) as batches:
+            for piece in gathered(json_pieces(batches, elapsed)):
+                self._check()
+                yield piece
 
-    def _schema(self, database: str) -> bytes:
-        return _bytes([asdict(table) for table in self._databases.one(database).schema()])
+    def _schema(self, database: str) -> Iterator[bytes]:
+        yield _bytes([asdict(table) for table in self._databases.one(database).schema()])
 
     def _started(self, interrupt: Callable[[], None]) -> None:
         with self._lock:
@@ -137,6 +135,17 @@ class _Worker:
         """An engine forgets an interrupt that comes before it runs."""
         if self._told:
             raise Interrupted
+
+
+def gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same in pieces that are not needlessly small: a short answer is one."""
+    gathering = bytearray()
+    for piece in pieces:
+        if gathering and len(gathering) + len(piece) > PIECE_BYTES:
+            yield bytes(gathering)
+            gathering.clear()
+        gathering += piece
+    yield bytes(gathering)
 
 
 def _bytes(answer: Any) -> bytes:
@@ -151,7 +160,7 @@ def _announced() -> bytes:
             path = Path(folder) / "warming.db"
             database = engine.open(path, read_only=False, memory_bytes=_WARMING_BYTES, threads=1)
             for statement in _WARMING:
-                _bytes(json_rows(database.query(statement, timeout_seconds=60, row_limit=1).rows))
+                database.query(statement, timeout_seconds=60, row_limit=1)
             database.close()
     except PlatformError as error:
         raise NotOpened(_bytes(error.document())) from error
