@@ -22,7 +22,9 @@ from graph_platform.catalog.records import ExportJobRecord, SnapshotRecord
 from graph_platform.catalog.states import Entity, ExportJobStatus, InstanceStatus, SnapshotStatus
 from graph_platform.catalog.tables import export_jobs, instances, mappings, snapshots
 from graph_platform.catalog.transition import Session, create, note, transition
+from graph_platform.catalog.use import hold_for_use
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.lives import Lives
 from graph_platform.processes.owner import known_dead
 from graph_platform.progress import Attribution
 
@@ -39,8 +41,7 @@ class SnapshotRequest:
     storage_url: str
     folder: str
     engine: str
-    ttl: timedelta | None
-    inactivity_timeout: timedelta | None
+    lives: Lives
     data_checks: str = "trusted"
 
 
@@ -92,6 +93,8 @@ def _record(row: Row[Any]) -> SnapshotRecord:
         created_at=row.created_at,
         ready_at=row.ready_at,
         last_used_at=row.last_used_at,
+        expires_at=row.life_ends_at,
+        idle_ends_at=row.idle_ends_at,
     )
 
 
@@ -169,8 +172,8 @@ def insert_snapshot(
             "folder": f"{request.folder}/{identifier}",
             "engine": request.engine,
             "data_checks": request.data_checks,
-            "ttl": request.ttl,
-            "inactivity_timeout": request.inactivity_timeout,
+            "ttl": request.lives.ttl,
+            "inactivity_timeout": request.lives.inactivity_timeout,
         },
         status=SnapshotStatus.PENDING,
         by=by,
@@ -401,13 +404,9 @@ def use_snapshot(session: Session, identifier: str) -> SnapshotRecord:
     Raises:
         PlatformError: INVALID_STATE if it is not ready.
     """
-    session.execute(
-        update(snapshots)
-        .where(snapshots.c.id == identifier, snapshots.c.status == SnapshotStatus.READY)
-        .values(last_used_at=clock())
-    )
+    held = hold_for_use(session, Entity.SNAPSHOT, identifier)
     record = find_snapshot(session, identifier)
-    if record is None or record.status != SnapshotStatus.READY:
+    if record is None or not held:
         status = record.status if record else "unknown"
         raise PlatformError(
             ErrorCode.INVALID_STATE,

@@ -6,11 +6,14 @@ status is one compare-and-set statement, and a list must start fast.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import (
     BigInteger,
     Column,
     DateTime,
     Double,
+    FetchedValue,
     ForeignKey,
     ForeignKeyConstraint,
     Identity,
@@ -30,6 +33,15 @@ SCHEMA = "graph_platform"
 metadata = MetaData(schema=SCHEMA)
 
 _MOMENT = DateTime(timezone=True)
+
+
+def _deadlines() -> tuple[Column[datetime], Column[datetime]]:
+    """When a life and an idleness end. Postgres fills them, from the columns that they depend on, and nobody else can.
+
+    NULL where nothing ends: no TTL, not ready yet, or in a state in which it can't be used, and so not be idle.
+    """
+    return Column("life_ends_at", _MOMENT, FetchedValue()), Column("idle_ends_at", _MOMENT, FetchedValue())
+
 
 installation = Table(
     "installation",
@@ -53,6 +65,7 @@ mappings = Table(
     Column("created_at", _MOMENT, nullable=False),
     Column("updated_at", _MOMENT, nullable=False),
     Column("last_used_at", _MOMENT, nullable=False),
+    *_deadlines(),
 )
 
 mapping_versions = Table(
@@ -95,6 +108,7 @@ snapshots = Table(
     Column("created_at", _MOMENT, nullable=False),
     Column("ready_at", _MOMENT),
     Column("last_used_at", _MOMENT, nullable=False),
+    *_deadlines(),
     ForeignKeyConstraint(
         ["mapping_id", "mapping_version"],
         ["graph_platform.mapping_versions.mapping_id", "graph_platform.mapping_versions.version"],
@@ -143,8 +157,9 @@ instances = Table(
     Column("inactivity_timeout", Interval),
     Column("created_at", _MOMENT, nullable=False),
     Column("started_at", _MOMENT),
-    Column("expires_at", _MOMENT),
+    Column("extended", Interval, nullable=False),
     Column("last_activity_at", _MOMENT, nullable=False),
+    *_deadlines(),
 )
 
 status_transitions = Table(

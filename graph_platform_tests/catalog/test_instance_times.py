@@ -12,11 +12,15 @@ from sqlalchemy import text, update
 from graph_platform.catalog import instances
 from graph_platform.catalog.catalog import Catalog
 from graph_platform.catalog.records import InstanceRecord
-from graph_platform.catalog.states import InstanceStatus
+from graph_platform.catalog.states import Entity, InstanceStatus
 from graph_platform.catalog.tables import instances as table
+from graph_platform.catalog.use import stamp_use
+from graph_platform.durations import parse_duration
+from graph_platform.lives import Lives
 from graph_platform_tests.catalog.rows import BY, a_mapping, a_ready_snapshot
 
 HOUR = timedelta(hours=1)
+AN_HOUR, A_WEEK = parse_duration("PT1H"), parse_duration("P1W")
 
 
 @pytest.fixture
@@ -24,7 +28,9 @@ def running(catalog: Catalog) -> Iterator[InstanceRecord]:
     """A running instance that lives for 24 hours, 4 of them unused."""
     with catalog.transaction() as session:
         snapshot = a_ready_snapshot(session, a_mapping(session))
-        request = instances.InstanceRequest(None, "local:", 24 * HOUR, 4 * HOUR, 10, 10)
+        request = instances.InstanceRequest(
+            None, "local:", Lives(parse_duration("PT24H"), parse_duration("PT4H")), 10, 10
+        )
         made = instances.insert_instance(session, snapshot, request, by=BY)
         assert instances.mark_running(session, made, "http://127.0.0.1:1", by=BY)
     yield now(catalog, made)
@@ -42,7 +48,7 @@ def pass_time(catalog: Catalog, time: timedelta) -> None:
 
 def stamp(catalog: Catalog, instance: InstanceRecord, seen: str | None = None) -> datetime:
     with catalog.transaction() as session:
-        instances.stamp_activity(session, instance.id, seen)
+        stamp_use(session, Entity.INSTANCE, instance.id, seen)
     return now(catalog, instance).last_activity_at
 
 
@@ -78,7 +84,7 @@ def test_a_life_of_seconds_is_stamped_as_often_as_it_needs(catalog: Catalog, run
 def test_nobody_waits_for_a_row_that_another_holds(catalog: Catalog, running: InstanceRecord) -> None:
     pass_time(catalog, HOUR)
     with catalog.transaction() as session, ThreadPoolExecutor(1) as pool:
-        instances.extend_instance(session, running, HOUR, ceiling=100 * HOUR, reason="held", by=BY)
+        instances.extend_instance(session, running, AN_HOUR, ceiling=A_WEEK, reason="held", by=BY)
         assert pool.submit(stamp, catalog, running).result(60) == running.last_activity_at
 
 
@@ -108,7 +114,7 @@ def test_an_instance_expires_with_its_life_or_for_want_of_use_whichever_is_first
     assert (over.expired, over.expired_at) == (True, running.expires_at)
     with catalog.transaction() as session:
         assert [each.expired for each in instances.list_instances(session)] == [True]
-        instances.extend_instance(session, running, HOUR, ceiling=100 * HOUR, reason="needed", by=BY)
+        instances.extend_instance(session, running, AN_HOUR, ceiling=A_WEEK, reason="needed", by=BY)
     assert not now(catalog, running).expired
 
 
@@ -116,7 +122,7 @@ def test_an_extension_counts_as_use(catalog: Catalog, running: InstanceRecord) -
     pass_time(catalog, 5 * HOUR)
     assert now(catalog, running).expired
     with catalog.transaction() as session:
-        extended = instances.extend_instance(session, running, HOUR, ceiling=100 * HOUR, reason="needed", by=BY)
+        extended = instances.extend_instance(session, running, AN_HOUR, ceiling=A_WEEK, reason="needed", by=BY)
     assert not extended.expired
 
 
