@@ -8,7 +8,8 @@ from decimal import ROUND_DOWN, ROUND_HALF_DOWN, ROUND_HALF_EVEN, Decimal
 from functools import cache
 from typing import Any
 
-EXAMPLE = "P30D, P1M or PT1H30M"
+EXAMPLE = "e.g. P30D, P1M or PT1.5H: only the smallest unit may have a fraction"
+"""What to tell whoever wrote something else."""
 
 _MONTHS, _DAYS = 12 * 100, 100 * 366  # a century of each
 _DAYS_OF_A_MONTH = 30  # where Postgres has to say how long a part of one is
@@ -64,7 +65,7 @@ def parse_duration(text: str) -> Duration:
     """
     duration = read_duration(text)
     if duration == Duration():
-        raise ValueError(f"{text!r} is no time at all: write how long, e.g. {EXAMPLE}")
+        raise ValueError(f"{text!r} is no time at all")
     return duration
 
 
@@ -96,13 +97,11 @@ def _parts(text: str) -> tuple[Decimal, ...]:
         if first and rest and rest[:3] == (None, None, None) and "." not in str(first[2]):
             found = (None, None, first[2], *rest[3:])
     if found is None:
-        raise ValueError(
-            f"{text[:80]!r} is not an ISO 8601 duration such as {EXAMPLE}, where the smallest unit may have a fraction"
-        )
+        raise ValueError(f"{text[:80]!r} is not an ISO 8601 duration such as P30D or PT1H30M")
     numbers = tuple(Decimal(number or 0) for number in found)
     century = (100, _MONTHS, _DAYS / 7, _DAYS, _DAYS * 24, _DAYS * 1440, _DAYS * 86_400)
     if sum(number / Decimal(most) for number, most in zip(numbers, century, strict=True)) > 1:
-        raise ValueError(f"{text[:80]!r} is longer than a century: write less, e.g. {EXAMPLE}")
+        raise ValueError(f"{text[:80]!r} is longer than a century")
     return numbers
 
 

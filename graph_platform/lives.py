@@ -129,7 +129,7 @@ def read_life(field: str, text: str) -> Duration:
     try:
         return parse_duration(text)
     except ValueError as error:
-        raise _refusal(field, LifeFault.UNREADABLE, f"{field}: {error}", f"e.g. {EXAMPLE}") from error
+        raise _refusal(field, LifeFault.UNREADABLE, f"{field}: {error}", EXAMPLE) from error
 
 
 def _refusal(field: str, fault: LifeFault, message: str, hint: str) -> LifeRefusal:

@@ -208,9 +208,9 @@ def _parse(name: str, text: str, spec: Field[Any]) -> Any:
     try:
         return read(text)
     except ValueError as error:
-        example = EXAMPLE if kind is Duration else f"{name}={spec.default}"
+        example = EXAMPLE if kind is Duration else f"e.g. {name}={spec.default}"
         raise PlatformError(
-            ErrorCode.VALIDATION_FAILED, f"{name} is {text!r}, which is not {expected}", f"e.g. {example}"
+            ErrorCode.VALIDATION_FAILED, f"{name} is {text!r}, which is not {expected}", example
         ) from error
 
 

@@ -59,7 +59,7 @@ WRONG = (
 
 @pytest.mark.parametrize("text", WRONG)
 def test_what_is_not_a_duration_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(ValueError, match=r"not an ISO 8601 duration such as P30D, P1M or PT1H30M"):
+    with pytest.raises(ValueError, match="not an ISO 8601 duration such as P30D or PT1H30M"):
         parse_duration(text)
 
 

@@ -33,7 +33,8 @@ EMBEDDED = "embedded:"
 def clock() -> Any:
     """The one clock, as an SQL expression. Use it in statements instead of `now()`.
 
-    It is volatile, so no index is searched with it: for that, ask `select(clock()).scalar_subquery()`, once.
+    It is volatile, so no index is searched with it: who looks for what is due asks for the moment first, and hands it
+    in as a value, which also tells the planner how few rows that are.
     """
     return func.graph_platform.clock()
 

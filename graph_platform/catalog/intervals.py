@@ -7,45 +7,38 @@ from __future__ import annotations
 
 from typing import Any
 
-from psycopg import Connection, DataError
-from psycopg.abc import Buffer
-from psycopg.adapt import Dumper, Loader
-from psycopg.postgres import types
-from sqlalchemy import ColumnElement, Interval, func, literal
+from psycopg import Connection
+from psycopg.types.string import TextLoader
+from sqlalchemy import ColumnElement, Dialect, TypeDecorator, func, literal
+from sqlalchemy.dialects.postgresql import INTERVAL
 
 from graph_platform.durations import Duration, read_duration
 
 STYLE = {"intervalstyle": "iso_8601"}
-"""The parameter of a transaction in which intervals can be read."""
-
-_INTERVAL = types["interval"].oid
+"""The parameter of a transaction in which durations can be read."""
 
 
-class _DurationDumper(Dumper):
-    oid = _INTERVAL
+class Lasting(TypeDecorator[Duration]):
+    """The type of a column, or of a literal, that is a `Duration`."""
 
-    def dump(self, obj: Duration) -> bytes:
-        return str(obj).encode()
+    impl = INTERVAL
+    cache_ok = True
 
+    def process_bind_param(self, value: Duration | None, dialect: Dialect) -> Any:
+        return None if value is None else str(value)
 
-class _DurationLoader(Loader):
-    def load(self, data: Buffer) -> Duration:
-        text = bytes(data).decode()
-        try:
-            return read_duration(text)
-        except ValueError as error:  # a negative one, which no life is
-            raise DataError(f"an interval that is no duration: {error}") from error
+    def process_result_value(self, value: Any, dialect: Dialect) -> Duration | None:
+        return None if value is None else read_duration(value)
 
 
 def adapt(connection: Connection[Any]) -> None:
-    """Let a connection write a `Duration`, and read an interval as one."""
-    connection.adapters.register_dumper(Duration, _DurationDumper)
-    connection.adapters.register_loader(_INTERVAL, _DurationLoader)
+    """Let a connection give an interval as the text that it is: the driver's own reading has months of 30 days."""
+    connection.adapters.register_loader("interval", TextLoader)
 
 
 def interval(duration: Duration) -> ColumnElement[Any]:
     """A duration as an SQL expression."""
-    return literal(duration, Interval)
+    return literal(duration, Lasting)
 
 
 def after(moment: ColumnElement[Any], span: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from graph_platform.catalog.intervals import Lasting
 from graph_platform.catalog.states import Entity
 
 SCHEMA = "graph_platform"
@@ -60,8 +61,8 @@ mappings = Table(
     Column("status", Text, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("current_version", Integer, nullable=False),
-    Column("ttl", Interval),
-    Column("inactivity_timeout", Interval),
+    Column("ttl", Lasting),
+    Column("inactivity_timeout", Lasting),
     Column("created_at", _MOMENT, nullable=False),
     Column("updated_at", _MOMENT, nullable=False),
     Column("last_used_at", _MOMENT, nullable=False),
@@ -103,8 +104,8 @@ snapshots = Table(
     Column("lease_expires_at", _MOMENT),
     Column("run_id", Text),
     Column("error", JSONB),
-    Column("ttl", Interval),
-    Column("inactivity_timeout", Interval),
+    Column("ttl", Lasting),
+    Column("inactivity_timeout", Lasting),
     Column("created_at", _MOMENT, nullable=False),
     Column("ready_at", _MOMENT),
     Column("last_used_at", _MOMENT, nullable=False),
@@ -153,8 +154,8 @@ instances = Table(
     Column("url", Text),
     Column("run_id", Text),
     Column("error", JSONB),
-    Column("ttl", Interval),
-    Column("inactivity_timeout", Interval),
+    Column("ttl", Lasting),
+    Column("inactivity_timeout", Lasting),
     Column("created_at", _MOMENT, nullable=False),
     Column("started_at", _MOMENT),
     Column("extended", Interval, nullable=False),

@@ -18,7 +18,7 @@ from graph_platform.progress import Attribution
 
 BY = Attribution("tester", "run-1")
 LEASE = timedelta(seconds=60)
-LIVES = Lives(Duration(microseconds=60_000_000), Duration(microseconds=60_000_000))
+LIVES = Lives(Duration(days=7), Duration(days=1))
 DEFINITION = {"description": "", "node_definitions": [{"label": "A"}], "edge_definitions": []}
 
 

@@ -76,7 +76,7 @@ def test_a_server_tells_of_its_use_in_its_own_time_and_never_back_or_ahead(
 
 def test_a_life_of_seconds_is_stamped_as_often_as_it_needs(catalog: Catalog, running: InstanceRecord) -> None:
     with catalog.transaction() as session:
-        session.execute(update(table).values(inactivity_timeout=timedelta(seconds=30)))
+        session.execute(update(table).values(inactivity_timeout=parse_duration("PT30S")))
     pass_time(catalog, timedelta(seconds=4))
     assert stamp(catalog, running) > running.last_activity_at
 
