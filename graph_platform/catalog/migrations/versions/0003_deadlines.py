@@ -40,8 +40,8 @@ CREATE INDEX snapshots_life_ends ON graph_platform.snapshots (life_ends_at) WHER
 CREATE INDEX snapshots_idle_ends ON graph_platform.snapshots (idle_ends_at) WHERE idle_ends_at IS NOT NULL;
 """
 
-# An extension can't set a generated column, so it adds to one beside it. The life itself is added first: months depend
-# on the day to which they are added, and an extension is kept as days and time.
+# An extension can't set a generated column, so it adds to one beside it: days and time, for the months of the life are
+# counted from its beginning. What was written until now was counted in the zone of a session, and stays as it was.
 INSTANCES = """
 ALTER TABLE graph_platform.instances ADD extended interval NOT NULL DEFAULT '0';
 UPDATE graph_platform.instances
