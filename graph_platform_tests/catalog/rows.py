@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import text
+
 from graph_platform.catalog import export_jobs, instances, mappings, snapshots
-from graph_platform.catalog.catalog import clock
+from graph_platform.catalog.catalog import Catalog, clock
 from graph_platform.catalog.export_jobs import ExportDefinition
 from graph_platform.catalog.records import InstanceRecord, MappingRecord, SnapshotRecord
 from graph_platform.catalog.snapshots import SnapshotRequest
@@ -68,6 +70,15 @@ def values_for(entity: Entity, status: str) -> dict[str, Any]:
         running = {"url": "http://127.0.0.1:1", "started_at": clock()} if status == "running" else {}
         return {**(held if status in ("starting", "resuming") else free), **running}
     return {}
+
+
+def pass_time(catalog: Catalog, seconds: float) -> None:
+    """Move the one clock."""
+    with catalog.transaction() as session:
+        session.execute(
+            text("UPDATE graph_platform.installation SET clock_offset = clock_offset + make_interval(secs => :s)"),
+            {"s": seconds},
+        )
 
 
 def rows_of_every_entity(session: Session, mapping: MappingRecord) -> list[tuple[Entity, str]]:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import update
 
 from graph_platform.catalog import instances
 from graph_platform.catalog.catalog import Catalog
@@ -15,6 +15,7 @@ from graph_platform.catalog.lease import Claim, claim_of
 from graph_platform.catalog.records import InstanceRecord
 from graph_platform.catalog.states import Entity, InstanceStatus
 from graph_platform.catalog.tables import instances as table
+from graph_platform_tests.catalog import rows
 from graph_platform_tests.catalog.rows import BY, LEASE, a_mapping, a_ready_snapshot, a_starting_instance
 
 HOUR = timedelta(hours=1)
@@ -37,8 +38,7 @@ def now(catalog: Catalog, instance: InstanceRecord) -> InstanceRecord:
 
 
 def pass_time(catalog: Catalog, time: timedelta) -> None:
-    with catalog.transaction() as session:
-        session.execute(text("UPDATE graph_platform.installation SET clock_offset = clock_offset + :t"), {"t": time})
+    rows.pass_time(catalog, time.total_seconds())
 
 
 def stamp(catalog: Catalog, instance: InstanceRecord, seen: str | None = None) -> datetime:

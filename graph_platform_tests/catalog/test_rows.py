@@ -10,7 +10,6 @@ from datetime import timedelta
 from threading import Barrier
 
 import pytest
-from sqlalchemy import text
 
 from graph_platform.catalog import audit, export_jobs, instances, mappings, snapshots
 from graph_platform.catalog.catalog import Catalog
@@ -27,15 +26,8 @@ from graph_platform_tests.catalog.rows import (
     a_ready_snapshot,
     a_starting_instance,
     an_instance_request,
+    pass_time,
 )
-
-
-def _pass_time(catalog: Catalog, seconds: int) -> None:
-    with catalog.transaction() as session:
-        session.execute(
-            text("UPDATE graph_platform.installation SET clock_offset = clock_offset + make_interval(secs => :s)"),
-            {"s": seconds},
-        )
 
 
 def test_a_name_is_unique_among_those_that_live_and_free_again_afterwards(catalog: Catalog) -> None:
@@ -120,7 +112,7 @@ def test_a_fenced_off_attempt_changes_nothing(catalog: Catalog) -> None:
         job = export_jobs.claim_next(session, first, LEASE, by=BY)
         assert job is not None
         assert export_jobs.submit_job(session, first, job, "q", by=BY)
-    _pass_time(catalog, 120)
+    pass_time(catalog, 120)
     with catalog.transaction() as session:
         found = snapshots.find_snapshot(session, identifier)
         assert found is not None
@@ -147,7 +139,7 @@ def test_a_submitted_job_is_taken_over_in_place_with_its_query(catalog: Catalog)
         job = export_jobs.claim_next(session, first, LEASE, by=BY)
         assert job is not None
         assert export_jobs.submit_job(session, first, job, "query-7", by=BY)
-    _pass_time(catalog, 120)
+    pass_time(catalog, 120)
     with catalog.transaction() as session:
         second = snapshots.claim_snapshot(session, identifier, "two", LEASE, by=BY)
         (left,) = export_jobs.left_behind(session, second)
@@ -231,7 +223,7 @@ def test_an_extension_is_bounded_by_the_ceiling_and_audited(catalog: Catalog) ->
 
 def test_the_clock_can_be_moved_and_everything_follows_it(catalog: Catalog) -> None:
     before = catalog.now()
-    _pass_time(catalog, 86_400)
+    pass_time(catalog, 86_400)
     assert timedelta(days=1) <= catalog.now() - before < timedelta(days=1, minutes=1)
     with catalog.transaction() as session:
         assert a_mapping(session).created_at > before + timedelta(hours=23)

@@ -13,13 +13,16 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, make_url, select, text
 
-from graph_platform.catalog import migrations
+from graph_platform.catalog import instances, migrations
 from graph_platform.catalog.catalog import Catalog
+from graph_platform.catalog.lease import claim_of
 from graph_platform.catalog.limits import LIMITS, Limits, Work
+from graph_platform.catalog.states import Entity
 from graph_platform.catalog.tables import installation
 from graph_platform.catalog.version import HEAD, CatalogVersion, Fitness
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform_tests.catalog.rows import a_mapping
+from graph_platform_tests.catalog.earlier import insert_instance, make_catalog
+from graph_platform_tests.catalog.rows import BY, LEASE, a_mapping
 from graph_platform_tests.catalog.test_waits import psql
 
 
@@ -210,6 +213,28 @@ def test_whoever_comes_while_somebody_migrates_waits_and_then_finds_the_new_vers
     visitor.join()
     migrating.dispose()
     assert NEXT in said[0]
+
+
+def test_instances_of_a_catalog_without_leases_are_kept_and_a_start_among_them_is_anybodys(empty_url: str) -> None:
+    make_catalog(empty_url, "0001")
+    states = ("starting", "running", "suspending", "suspended", "resuming", "failed", "stopping")
+    for status in states:
+        insert_instance(empty_url, f"inst-{status}", status)
+    catalog = Catalog(empty_url)
+    with pytest.raises(PlatformError, match="0001"):
+        catalog.now()
+    assert catalog.migrate() == (CatalogVersion("0001", "0001"), CatalogVersion(HEAD, HEAD))
+    with catalog.transaction() as session:
+        found = {each.id: each for each in instances.list_instances(session)}
+    assert {each.status for each in found.values()} == set(states)
+    assert {each.status for each in found.values() if each.abandoned} == {"starting", "resuming"}
+    with catalog.transaction() as session:
+        taken = instances.begin_resumption(session, found["inst-starting"], "me", LEASE, by=BY)
+        assert (taken.status, taken.attempt, taken.lease_owner) == ("starting", 2, "me")
+        assert instances.mark_running(session, claim_of(Entity.INSTANCE, taken), "http://127.0.0.1:2", by=BY)
+        ended = instances.begin_termination(session, found["inst-resuming"], by=BY, reason="a test")
+        assert instances.end_termination(session, ended, by=BY)
+    catalog.close()
 
 
 def test_every_migration_says_which_oldest_code_may_still_use_what_it_made(catalog: Catalog) -> None:
