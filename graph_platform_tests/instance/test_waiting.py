@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from graph_platform.catalog import instances, lease
 from graph_platform.catalog.catalog import Catalog
+from graph_platform.catalog.keeper import Keeper
 from graph_platform.catalog.records import InstanceRecord
 from graph_platform.catalog.states import Entity
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.instance import service
 from graph_platform.instance.requests import LaunchInstance, ResumeInstance
 from graph_platform.instance.service import InstanceService
 from graph_platform.runtime.protocol import Connection, InstanceSpec, Observation, Presence
@@ -25,6 +29,7 @@ from graph_platform_tests.catalog.rows import (
     pass_time,
 )
 from graph_platform_tests.simulated_clock import SimulatedClock
+from graph_platform_tests.waiting import until
 from graph_platform_tests.worlds import Recorder, make_settings
 
 ELSEWHERE = "another-machine/1/1/run-7"
@@ -68,7 +73,7 @@ class Simulation:
         self.settings = make_settings(home, "postgresql://unused@localhost/unused")
         self.service = InstanceService(self.settings, lambda: catalog, lambda: self.runtime, self.clock)
         self.report = Recorder()
-        self.others: list[tuple[float, Callable[[], None]]] = []
+        self.others: list[tuple[float, Callable[[], object]]] = []
         self._passed = 0.0
         with catalog.transaction() as session:
             self.snapshot = a_ready_snapshot(session, a_mapping(session))
@@ -146,6 +151,55 @@ def test_what_another_machine_no_longer_starts_is_taken_over_once_its_lease_is_o
     assert world.runtime.servers[theirs.id][0] == 2
     assert f"instance {theirs.id} is being started by run run-7: waiting for it" in world.report.lines
     assert 30 < world.clock.now <= 60 + 30 + 5  # the real time that passes counts for the catalog, too
+
+
+@pytest.fixture
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leases are renewed again and again, since a simulated minute is over in no time."""
+    monkeypatch.setattr(service, "Keeper", partial(Keeper, wait=lambda ended, _: ended.wait(0.005)))
+
+
+def test_a_slow_start_is_renewed_and_nobody_finds_it_abandoned(home: Path, catalog: Catalog, eager: None) -> None:
+    world = Simulation(home, catalog, seconds_to_start=250)
+
+    def is_held() -> bool:
+        with catalog.transaction() as session:
+            (mine,) = instances.list_instances(session)
+        return mine.status == "starting" and not mine.abandoned
+
+    world.others = [(float(moment), lambda: until(is_held, "it is not renewed")) for moment in (65, 130, 195)]
+    assert world.launch("mine").attempt == 1
+    assert world.others == []
+
+
+def test_a_start_that_was_taken_over_elsewhere_is_ended_here_and_theirs_is_waited_for(
+    home: Path, catalog: Catalog, eager: None
+) -> None:
+    world = Simulation(home, catalog, seconds_to_start=250)
+
+    def now() -> InstanceRecord:
+        with catalog.transaction() as session:
+            (found,) = instances.list_instances(session)
+        return found
+
+    def take_over() -> None:
+        mine = now()
+        assert list(world.runtime.servers) == [mine.id]
+        with catalog.transaction() as session:
+            guard = lease.held(lease.claim_of(Entity.INSTANCE, mine))
+            assert lease.take_over(session, Entity.INSTANCE, guard, ELSEWHERE, LEASE, by=BY)
+        until(lambda: not any(thread.name == f"lease of {mine.id}" for thread in threading.enumerate()), "it goes on")
+
+    def run() -> None:
+        assert world.runtime.servers == {}, "what was started here is ended before theirs is waited for"
+        with catalog.transaction() as session:
+            claim = lease.claim_of(Entity.INSTANCE, now())
+            assert instances.mark_running(session, claim, "http://127.0.0.1:2", by=BY)
+
+    world.others = [(10.0, take_over), (50.0, run)]
+    found = world.launch("mine")
+    assert (found.status, found.attempt, found.url) == ("running", 2, "http://127.0.0.1:2")
+    assert 50 <= world.clock.now <= 55
 
 
 def test_whoever_waited_for_a_start_that_failed_launches_one_of_its_own(home: Path, catalog: Catalog) -> None:
