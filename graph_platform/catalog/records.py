@@ -136,6 +136,8 @@ class ExportJobRecord(Record):
 class InstanceRecord(Record):
     """An instance. `expires_at` is when its life ends, `idle_ends_at` when it ends if it is not used again, None unless
     it runs; `expired_at` is when either ended, None while neither has.
+
+    While it starts, `lease_owner` is who starts it; `abandoned` says that nobody does so any more.
     """
 
     id: str
@@ -149,6 +151,9 @@ class InstanceRecord(Record):
     runtime: str
     url: str | None
     owner: str
+    lease_owner: str | None
+    lease_expires_at: datetime | None
+    abandoned: bool
     run_id: str | None
     error: dict[str, Any] | None
     ttl: Duration | None

@@ -14,13 +14,21 @@ from sqlalchemy.exc import ProgrammingError
 
 from graph_platform.catalog import instances, mappings, migrations, snapshots
 from graph_platform.catalog.catalog import Catalog, clock
+from graph_platform.catalog.lease import claim_of
 from graph_platform.catalog.records import InstanceRecord, MappingRecord, SnapshotRecord
 from graph_platform.catalog.states import Entity
 from graph_platform.catalog.tables import ENTITY_TABLES
 from graph_platform.catalog.transition import Session
 from graph_platform.durations import Duration, parse_duration
 from graph_platform.lives import Lives
-from graph_platform_tests.catalog.rows import BY, DEFINITION, a_mapping, a_pending_snapshot, a_ready_snapshot
+from graph_platform_tests.catalog.rows import (
+    BY,
+    DEFINITION,
+    a_mapping,
+    a_pending_snapshot,
+    a_ready_snapshot,
+    a_starting_instance,
+)
 
 DAY = timedelta(days=1)
 LEAP_DAY_EVE = datetime(2028, 1, 31, 12, tzinfo=UTC)
@@ -40,7 +48,7 @@ def with_lives(session: Session, name: str, ttl: str | None, inactivity_timeout:
 
 def lasting(session: Session, snapshot: SnapshotRecord, lives: Lives) -> InstanceRecord:
     request = instances.InstanceRequest(None, "local:", lives, 10, 10)
-    return instances.insert_instance(session, snapshot, request, by=BY)
+    return a_starting_instance(session, snapshot, request)
 
 
 def test_a_mapping_ends_months_after_it_was_made_as_the_calendar_counts(catalog: Catalog) -> None:
@@ -97,7 +105,7 @@ def test_an_instance_lives_from_its_birth_and_is_idle_only_while_it_runs(catalog
     with catalog.transaction() as session:
         lives = Lives(parse_duration("P1D"), parse_duration("PT4H"))
         starting = lasting(session, a_ready_snapshot(session, a_mapping(session)), lives)
-        assert instances.mark_running(session, starting, "http://127.0.0.1:1", by=BY)
+        assert instances.mark_running(session, claim_of(Entity.INSTANCE, starting), "http://127.0.0.1:1", by=BY)
         running = instances.get_instance(session, starting.id)
         suspending = instances.begin_suspension(session, running, by=BY)
     assert {each.expires_at for each in (starting, running, suspending)} == {starting.created_at + DAY}
@@ -138,7 +146,7 @@ def old(empty_url: str) -> Iterator[Connection]:
     with engine.connect() as connection:
         connection.exec_driver_sql("CREATE SCHEMA graph_platform")
         config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        command.upgrade(config, "0002")
         # Rows as they were left, without the way that they went.
         connection.exec_driver_sql("SET session_replication_role = replica; SET timezone = 'Europe/Berlin'")
         yield connection

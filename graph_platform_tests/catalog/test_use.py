@@ -11,13 +11,14 @@ from sqlalchemy import select, text
 
 from graph_platform.catalog import instances, mappings, snapshots
 from graph_platform.catalog.catalog import Catalog
+from graph_platform.catalog.lease import claim_of
 from graph_platform.catalog.states import Entity
 from graph_platform.catalog.tables import ENTITY_TABLES
 from graph_platform.catalog.transition import Session
 from graph_platform.catalog.use import stamp_use
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.polling import Pauses, wait_until
-from graph_platform_tests.catalog.rows import BY, a_mapping, a_ready_snapshot, an_instance_request
+from graph_platform_tests.catalog.rows import BY, a_mapping, a_ready_snapshot, a_starting_instance, pass_time
 
 COLUMNS = {Entity.MAPPING: "last_used_at", Entity.SNAPSHOT: "last_used_at", Entity.INSTANCE: "last_activity_at"}
 
@@ -28,14 +29,9 @@ def used(catalog: Catalog) -> dict[Entity, str]:
     with catalog.transaction() as session:
         mapping = a_mapping(session)
         snapshot = a_ready_snapshot(session, mapping)
-        instance = instances.insert_instance(session, snapshot, an_instance_request(), by=BY)
-        assert instances.mark_running(session, instance, "http://127.0.0.1:1", by=BY)
+        instance = a_starting_instance(session, snapshot)
+        assert instances.mark_running(session, claim_of(Entity.INSTANCE, instance), "http://127.0.0.1:1", by=BY)
     return {Entity.MAPPING: mapping.id, Entity.SNAPSHOT: snapshot.id, Entity.INSTANCE: instance.id}
-
-
-def pass_time(catalog: Catalog, time: timedelta) -> None:
-    with catalog.transaction() as session:
-        session.execute(text("UPDATE graph_platform.installation SET clock_offset = clock_offset + :t"), {"t": time})
 
 
 def last_use(session: Session, entity: Entity, identifier: str) -> datetime:
@@ -48,7 +44,7 @@ def last_use(session: Session, entity: Entity, identifier: str) -> datetime:
 def test_the_last_use_is_written_once_a_minute(catalog: Catalog, used: dict[Entity, str], entity: Entity) -> None:
     identifier, seen = used[entity], []
     for pause in (0, 50, 20, 0):
-        pass_time(catalog, timedelta(seconds=pause))
+        pass_time(catalog, pause)
         with catalog.transaction() as session:
             stamp_use(session, entity, identifier)
             seen.append(last_use(session, entity, identifier))
@@ -63,7 +59,7 @@ def test_nobody_waits_to_write_a_use(catalog: Catalog, used: dict[Entity, str], 
             stamp_use(session, entity, used[entity])
             return last_use(session, entity, used[entity])
 
-    pass_time(catalog, timedelta(hours=1))
+    pass_time(catalog, 3600)
     table = ENTITY_TABLES[entity]
     with catalog.transaction() as session, ThreadPoolExecutor(1) as pool:
         session.execute(select(table.c.id).where(table.c.id == used[entity]).with_for_update())
@@ -121,8 +117,7 @@ def test_who_makes_something_of_it_keeps_it_from_going_also_within_the_minute(
             if delete is delete_mapping:
                 a_ready_snapshot(session, mapping)
             else:
-                snapshot = snapshots.get_snapshot(session, identifier)
-                instances.insert_instance(session, snapshot, an_instance_request(), by=BY)
+                a_starting_instance(session, snapshots.get_snapshot(session, identifier))
         with pytest.raises(PlatformError) as refused:
             gone.result(60)
     assert refused.value.code is ErrorCode.RESOURCE_HAS_DEPENDENCIES
