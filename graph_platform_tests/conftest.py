@@ -9,6 +9,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -51,10 +52,9 @@ def _template(postgres_url: str) -> str:
     return postgres_url
 
 
-@pytest.fixture
-def catalog_url(_template: str) -> Iterator[str]:
-    """The URL of a migrated database of the test's own."""
-    url = make_url(_template)
+@contextmanager
+def _database(template: str) -> Iterator[str]:
+    url = make_url(template)
     name = f"test_{secrets.token_hex(6)}"
     admin = create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
@@ -63,6 +63,20 @@ def catalog_url(_template: str) -> Iterator[str]:
     with admin.connect() as connection:
         connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
     admin.dispose()
+
+
+@pytest.fixture
+def catalog_url(_template: str) -> Iterator[str]:
+    """The URL of a migrated database of the test's own."""
+    with _database(_template) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def module_catalog_url(_template: str) -> Iterator[str]:
+    """The URL of a migrated database that the tests of a module share."""
+    with _database(_template) as url:
+        yield url
 
 
 @pytest.fixture

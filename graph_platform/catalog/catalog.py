@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -22,11 +21,14 @@ from graph_platform.catalog.transition import Session
 from graph_platform.catalog.version import HEAD, QUESTION, CatalogVersion
 from graph_platform.catalog.waits import Watch, application_name
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.polling import SYSTEM, Clock
 from graph_platform.redaction import masked
 from graph_platform.settings import Settings
 
 CATALOG_VARIABLE = "GRAPH_PLATFORM_CATALOG"
 EMBEDDED = "embedded:"
+
+_RECONNECT_SECONDS = 0.25
 
 
 def clock() -> Any:
@@ -44,6 +46,7 @@ class Catalog:
         name: what others see of this process in Postgres.
         own: whether it is nobody else's: then it is migrated when that is needed, and not refused.
         tell: where a word about a long wait goes; None for nowhere.
+        clock: what passes while this process waits; what time it is, the catalog says (`now`).
     """
 
     def __init__(
@@ -55,34 +58,43 @@ class Catalog:
         name: str = "graph_platform",
         own: bool = False,
         tell: Callable[[str], None] | None = None,
+        clock: Clock = SYSTEM,
     ) -> None:
+        self._clock = clock
         self._engine = _engine(url, name)
         self._patience_seconds = patience_seconds
         self._limits = limits
         self._own = own
-        self._watch = Watch(self._engine, tell)
+        self._watch = Watch(self._engine, tell, clock)
         self._has_answered = False
 
     @classmethod
     def open(
-        cls, settings: Settings, *, run_id: str | None = None, tell: Callable[[str], None] | None = None
+        cls,
+        settings: Settings,
+        *,
+        run_id: str | None = None,
+        tell: Callable[[str], None] | None = None,
+        clock: Clock = SYSTEM,
     ) -> Catalog:
         """The catalog of the settings, started if it is the embedded one; nothing is asked of it yet.
 
         Args:
             run_id: the Dagster run in which it is used, which those see who wait for it.
             tell: where a word about a long wait goes.
+            clock: what passes while this process waits.
 
         Raises:
             PlatformError: BACKEND_UNREACHABLE, or VALIDATION_FAILED for a URL of another kind.
         """
         return cls(
-            catalog_url(settings),
+            catalog_url(settings, clock),
             settings.catalog_patience_seconds,
             limits=limits_of(settings),
             name=application_name(settings.user, run_id),
             own=settings.catalog == EMBEDDED,
             tell=tell,
+            clock=clock,
         )
 
     def migrate(self) -> tuple[CatalogVersion, CatalogVersion]:
@@ -145,7 +157,7 @@ class Catalog:
     def _transaction(self, work: Work) -> Iterator[tuple[Session, CatalogVersion]]:
         """A transaction with its limits, on a catalog of any version."""
         limits = self._limits[work]
-        deadline = time.monotonic() + (self._patience_seconds if self._has_answered else 0)
+        deadline = self._clock.monotonic() + (self._patience_seconds if self._has_answered else 0)
         opened = stale = False
         while not opened:
             connection = self._connect(deadline)
@@ -174,9 +186,9 @@ class Catalog:
             try:
                 return self._engine.connect()
             except (OperationalError, InterfaceError) as error:
-                if time.monotonic() >= deadline:
+                if self._clock.monotonic() >= deadline:
                     raise platform_error(error, self.where) or error from error
-                time.sleep(0.25)
+                self._clock.sleep(_RECONNECT_SECONDS)
             except PoolTimeoutError as error:
                 raise PlatformError(
                     ErrorCode.CATALOG_BUSY, "all connections of this process to the catalog are in use", "try again"
@@ -202,7 +214,7 @@ class Catalog:
         self._engine.dispose()
 
 
-def catalog_url(settings: Settings) -> str:
+def catalog_url(settings: Settings, clock: Clock = SYSTEM) -> str:
     """The SQLAlchemy URL of the catalog; the embedded server is started for it.
 
     Raises:
@@ -211,7 +223,7 @@ def catalog_url(settings: Settings) -> str:
     if settings.catalog == EMBEDDED:
         from graph_platform.catalog.embedded import EmbeddedPostgres  # noqa: PLC0415 - only this kind needs it
 
-        return EmbeddedPostgres(settings.home).ensure()
+        return EmbeddedPostgres(settings.home, clock).ensure()
     check_postgres_url(settings.catalog, CATALOG_VARIABLE)
     return settings.catalog
 

@@ -1,4 +1,9 @@
-"""Instances: rows in, records out, and the limits on how many there may be."""
+"""Instances: rows in, records out, the limits on how many there may be, and who starts one.
+
+A start is leased: whoever launches or resumes an instance owns its row until the server answers, and an abandoned start
+is gone on with under the next attempt. An end is not: whoever finds it half done does the rest of it, and two that do
+so at once do no harm, since each stop names the attempt that it is for.
+"""
 
 from __future__ import annotations
 
@@ -27,18 +32,22 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
+from graph_platform.catalog import lease as leases
 from graph_platform.catalog.catalog import clock
 from graph_platform.catalog.ids import new_id
+from graph_platform.catalog.lease import RELEASED, Claim
 from graph_platform.catalog.records import InstanceRecord, SnapshotRecord
 from graph_platform.catalog.states import Entity, InstanceStatus
 from graph_platform.catalog.tables import instances, mappings, snapshots
 from graph_platform.catalog.transition import Session, create, note, transition
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.processes.owner import known_dead
 from graph_platform.progress import Attribution
 
 _LIMIT_LOCK = 0x67706C69  # serialises the births of instances, so that counting and inserting are one act
 _NOT_COUNTED = (InstanceStatus.FAILED, InstanceStatus.TERMINATED, InstanceStatus.SUSPENDED)
 _NAME_FREE = (InstanceStatus.FAILED, InstanceStatus.STOPPING, InstanceStatus.TERMINATED)
+_STARTING = (InstanceStatus.STARTING, InstanceStatus.RESUMING)
 _STAMP_EVERY = timedelta(minutes=1)
 _NO_ACTIVITY: Mapping[str, str] = MappingProxyType({})
 
@@ -66,6 +75,7 @@ def _query(activity: Mapping[str, str] = _NO_ACTIVITY) -> Select[Any]:
             *(column for column in instances.c if column is not instances.c.last_activity_at),
             last.label("last_activity_at"),
             expired_at.label("expired_at"),
+            (instances.c.lease_expires_at < clock()).label("lease_over"),
             mappings.c.name.label("mapping"),
             snapshots.c.mapping_version.label("version"),
         )
@@ -87,6 +97,10 @@ def _record(row: Row[Any]) -> InstanceRecord:
         runtime=row.runtime,
         url=row.url,
         owner=row.owner,
+        lease_owner=row.lease_owner,
+        lease_expires_at=row.lease_expires_at,
+        abandoned=row.status in _STARTING
+        and (row.lease_owner is None or row.lease_over or known_dead(row.lease_owner)),
         run_id=row.run_id,
         error=row.error,
         ttl=row.ttl,
@@ -169,9 +183,15 @@ def lock_births(session: Session) -> None:
 
 
 def insert_instance(
-    session: Session, snapshot: SnapshotRecord, request: InstanceRequest, *, by: Attribution
+    session: Session,
+    snapshot: SnapshotRecord,
+    request: InstanceRequest,
+    owner: str,
+    lease: timedelta,
+    *,
+    by: Attribution,
 ) -> InstanceRecord:
-    """A starting instance, inside the limits. Births are locked from here on.
+    """An instance that `owner` starts, inside the limits. Births are locked from here on.
 
     Raises:
         PlatformError: CONCURRENCY_LIMIT_EXCEEDED, or ALREADY_EXISTS if the name was taken a moment ago.
@@ -192,6 +212,7 @@ def insert_instance(
                     "engine": snapshot.engine,
                     "runtime": request.runtime,
                     "run_id": by.run_id,
+                    **leases.terms(owner, lease),
                     "ttl": request.ttl,
                     "inactivity_timeout": request.inactivity_timeout,
                     "expires_at": clock() + request.ttl,
@@ -225,18 +246,29 @@ def _check_limits(session: Session, request: InstanceRequest, user: str) -> None
             )
 
 
-def mark_running(session: Session, instance: InstanceRecord, url: str, *, by: Attribution) -> bool:
-    """The server answers. False if the instance is no longer starting under this attempt."""
-    moved = transition(
+def take_over_start(
+    session: Session, instance: InstanceRecord, owner: str, lease: timedelta, *, by: Attribution
+) -> InstanceRecord:
+    """Go on with a start that nobody works on any more, under the next attempt.
+
+    Returns:
+        The row as it is now: in the hands of `owner`, or as somebody else has it.
+    """
+    left = and_(leases.abandoned(Entity.INSTANCE, instance), instances.c.status.in_(_STARTING))
+    leases.take_over(session, Entity.INSTANCE, left, owner, lease, by=by, values={"run_id": by.run_id})
+    return get_instance(session, instance.id)
+
+
+def mark_running(session: Session, claim: Claim, url: str, *, by: Attribution) -> bool:
+    """The server answers. False if the start is in other hands, or over."""
+    return leases.finish(
         session,
-        Entity.INSTANCE,
-        _attempt_of(instance),
-        from_=[InstanceStatus.STARTING, InstanceStatus.RESUMING],
+        claim,
+        from_=_STARTING,
         to=InstanceStatus.RUNNING,
         by=by,
         values={"url": url, "started_at": clock(), "last_activity_at": clock(), "error": None},
     )
-    return bool(moved)
 
 
 def mark_failed(
@@ -255,7 +287,7 @@ def mark_failed(
         from_=from_,
         to=InstanceStatus.FAILED,
         by=by,
-        values={"error": dict(error), "url": None},
+        values={**RELEASED, "error": dict(error), "url": None},
         reason=error.get("message"),
     )
     return bool(moved)
@@ -295,22 +327,29 @@ def end_suspension(session: Session, instance: InstanceRecord, *, by: Attributio
     return bool(moved)
 
 
-def begin_resumption(session: Session, instance: InstanceRecord, *, by: Attribution) -> InstanceRecord:
-    """A suspended instance is being resumed under the next attempt; a running one is returned as it is.
+def begin_resumption(
+    session: Session, instance: InstanceRecord, owner: str, lease: timedelta, *, by: Attribution
+) -> InstanceRecord:
+    """A suspended instance is being resumed by `owner` under the next attempt, and so is one whose start nobody works
+    on any more; a running one is returned as it is, and one that somebody else starts.
 
     Raises:
         PlatformError: INVALID_STATE, also if somebody has resumed and suspended it since `instance` was read.
     """
-    transition(
+    taken = leases.take(
         session,
         Entity.INSTANCE,
         _attempt_of(instance),
+        owner,
+        lease,
         from_=[InstanceStatus.SUSPENDED],
         to=InstanceStatus.RESUMING,
         by=by,
         values={"attempt": instances.c.attempt + 1, "run_id": by.run_id},
     )
-    return _expect(session, instance, [InstanceStatus.RESUMING, InstanceStatus.RUNNING], "resumed")
+    if taken is None and instance.abandoned:
+        take_over_start(session, instance, owner, lease, by=by)
+    return _expect(session, instance, [*_STARTING, InstanceStatus.RUNNING], "resumed")
 
 
 def begin_termination(session: Session, instance: InstanceRecord, *, by: Attribution, reason: str) -> InstanceRecord:
@@ -334,7 +373,7 @@ def begin_termination(session: Session, instance: InstanceRecord, *, by: Attribu
         ],
         to=InstanceStatus.STOPPING,
         by=by,
-        values={"url": None},
+        values={**RELEASED, "url": None},
         reason=reason,
     )
     return get_instance(session, instance.id)
@@ -439,8 +478,7 @@ def _expect(session: Session, instance: InstanceRecord, states: list[InstanceSta
             f"{instance.attempt} was to be {verb}",
             "somebody else was at work on it; do it again if it is still wanted",
         )
-    raise PlatformError(
-        ErrorCode.INVALID_STATE,
-        f"instance {current.id} is {current.status}: it can't be {verb}",
-        (current.error or {}).get("hint"),
-    )
+    hint = (current.error or {}).get("hint")
+    if current.abandoned:
+        hint = f"the run that started it is gone: `graph-platform instance resume {current.id}` goes on with it"
+    raise PlatformError(ErrorCode.INVALID_STATE, f"instance {current.id} is {current.status}: it can't be {verb}", hint)

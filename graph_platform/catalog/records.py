@@ -128,7 +128,10 @@ class ExportJobRecord(Record):
 
 @dataclass(frozen=True)
 class InstanceRecord(Record):
-    """An instance. `expired_at` is when its life or its idleness ended, None while neither has."""
+    """An instance. `expired_at` is when its life or its idleness ended, None while neither has.
+
+    While it starts, `lease_owner` is who starts it; `abandoned` says that nobody does so any more.
+    """
 
     id: str
     name: str | None
@@ -141,6 +144,9 @@ class InstanceRecord(Record):
     runtime: str
     url: str | None
     owner: str
+    lease_owner: str | None
+    lease_expires_at: datetime | None
+    abandoned: bool
     run_id: str | None
     error: dict[str, Any] | None
     ttl: timedelta | None

@@ -137,6 +137,8 @@ instances = Table(
     Column("engine", Text, nullable=False),
     Column("runtime", Text, nullable=False),
     Column("url", Text),
+    Column("lease_owner", Text),
+    Column("lease_expires_at", _MOMENT),
     Column("run_id", Text),
     Column("error", JSONB),
     Column("ttl", Interval),

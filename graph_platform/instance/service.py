@@ -4,6 +4,10 @@ The row comes first and goes last: a server without a row would be an orphan, a 
 mended by whoever acts on it next. Starting and stopping are both repeatable, so a run killed in between is gone on
 with.
 
+A start is leased, since it may take long: whoever wants an instance that another run starts waits for that, and goes
+on with it under the next attempt once that run is dead or its lease is over. An end is not: whoever finds one half
+done does the rest.
+
 A run may also sleep between any two steps, and wake when others have gone on with the instance. So each start, each
 stop and each change of the row that follows carries the attempt it is for, as the row had it when it changed; and who
 started a server and finds that the row moved on ends it again.
@@ -13,19 +17,22 @@ from __future__ import annotations
 
 import builtins
 import shlex
-import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, cast
 
 import httpx
 
-from graph_platform.catalog import audit, instances, snapshots
+from graph_platform.catalog import audit, instances, lease, snapshots
 from graph_platform.catalog.catalog import Catalog
+from graph_platform.catalog.ids import new_id
 from graph_platform.catalog.instances import InstanceRequest
+from graph_platform.catalog.keeper import Keeper
+from graph_platform.catalog.lease import Claim
 from graph_platform.catalog.limits import Work
 from graph_platform.catalog.records import InstanceRecord
-from graph_platform.catalog.states import InstanceStatus
+from graph_platform.catalog.states import Entity, InstanceStatus
 from graph_platform.durations import parse_duration
 from graph_platform.engine.parameters import check_question
 from graph_platform.errors import ErrorCode, PlatformError
@@ -41,22 +48,32 @@ from graph_platform.instance.requests import (
 )
 from graph_platform.instance.results import Answer, InstanceDetails
 from graph_platform.instance.sight import all_are_here, as_seen, death, expiry_warning, vanished
+from graph_platform.polling import SYSTEM, Clock, Pauses, wait_until
+from graph_platform.processes.owner import purpose, this_process
 from graph_platform.progress import Attribution, Reporter
 from graph_platform.runtime.protocol import InstanceSpec, Observation, Presence, Runtime
 from graph_platform.settings import Settings
 
-_FIRST_LOOK_SECONDS = 0.05
-_LONGEST_LOOK_SECONDS = 2.0
+_AT_A_START = Pauses(0.05, 2.0, 1.3)
+_AT_ANOTHERS_START = Pauses(0.1, 2.0)
 _STARTING = (InstanceStatus.STARTING, InstanceStatus.RESUMING)
 
 
 class InstanceService:
     """Instances of one catalog and runtime."""
 
-    def __init__(self, settings: Settings, catalog: Callable[[], Catalog], runtime: Callable[[], Runtime]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        catalog: Callable[[], Catalog],
+        runtime: Callable[[], Runtime],
+        clock: Clock = SYSTEM,
+    ) -> None:
         self._settings = settings
         self._open_catalog = catalog
         self._open_runtime = runtime
+        self._clock = clock
+        self._lease = timedelta(seconds=settings.lease_seconds)
 
     @property
     def _catalog(self) -> Catalog:
@@ -69,7 +86,8 @@ class InstanceService:
     def launch(self, request: LaunchInstance, by: Attribution, report: Reporter) -> InstanceRecord:
         """Serve a snapshot, and return when it answers.
 
-        With a name it is repeatable: the living instance of that name is returned, gone on with or resumed.
+        With a name it is repeatable: the living instance of that name is returned, gone on with or resumed; one that
+        another run starts is waited for.
 
         Raises:
             PlatformError: RESOURCE_NOT_FOUND, INVALID_STATE, ALREADY_EXISTS, CONCURRENCY_LIMIT_EXCEEDED, or the code
@@ -84,8 +102,9 @@ class InstanceService:
             self._settings.max_instances,
             self._settings.max_instances_per_user,
         )
+        owner = _owner(by)
         while True:
-            instance = self._find_or_insert(request.snapshot, wanted, by)
+            instance = self._find_or_insert(request.snapshot, wanted, owner, by)
             report.touched("mapping", instance.mapping)
             report.touched("snapshot", instance.snapshot_id)
             report.touched("instance", instance.id)
@@ -104,7 +123,9 @@ class InstanceService:
                 return instance
             if instance.status in (InstanceStatus.SUSPENDED, InstanceStatus.SUSPENDING):
                 return self.resume(ResumeInstance(instance=instance.id), by, report)
-            return self._start(instance, by, report)
+            if instance.lease_owner == owner:
+                return self._start_kept(instance, by, report)
+            self._wait_for_another(instance, report)
 
     def suspend(self, request: SuspendInstance, by: Attribution, report: Reporter) -> InstanceRecord:
         """End the server and keep the instance: it can be resumed. Again does nothing twice.
@@ -119,22 +140,28 @@ class InstanceService:
         return self._end_suspension(suspending, by)
 
     def resume(self, request: ResumeInstance, by: Attribution, report: Reporter) -> InstanceRecord:
-        """Serve a suspended instance again; a running one is returned as it is.
+        """Serve a suspended instance again; a running one is returned as it is, one that another run starts is waited
+        for, and one whose start was abandoned is gone on with.
 
         Raises:
             PlatformError: RESOURCE_NOT_FOUND, INVALID_STATE, or the code with which the start failed or its server
                 ended.
         """
-        instance = self._living(self._get(request.instance, report), by)
-        if instance.status == InstanceStatus.SUSPENDING:
-            instance = self._end_suspension(instance, by)
-        reached(Failpoint.INSTANCE_FOUND)
-        with self._catalog.transaction() as session:
-            instance = instances.begin_resumption(session, instance, by=by)
-        if instance.status == InstanceStatus.RUNNING:
-            return instance
-        reached(Failpoint.INSTANCE_RESUMING)
-        return self._start(instance, by, report)
+        owner = _owner(by)
+        instance = self._get(request.instance, report)
+        while True:
+            instance = self._living(instance, by)
+            if instance.status == InstanceStatus.SUSPENDING:
+                instance = self._end_suspension(instance, by)
+            reached(Failpoint.INSTANCE_FOUND)
+            with self._catalog.transaction() as session:
+                instance = instances.begin_resumption(session, instance, owner, self._lease, by=by)
+            if instance.status == InstanceStatus.RUNNING:
+                return instance
+            if instance.lease_owner == owner:
+                reached(Failpoint.INSTANCE_RESUMING)
+                return self._start_kept(instance, by, report)
+            instance = self._wait_for_another(instance, report)
 
     def terminate(self, request: TerminateInstance, by: Attribution, report: Reporter) -> InstanceRecord:
         """End an instance for good, whatever it does. Again does nothing twice, and asks the runtime all the same.
@@ -286,13 +313,16 @@ class InstanceService:
             )
         return life
 
-    def _find_or_insert(self, reference: str, request: InstanceRequest, by: Attribution) -> InstanceRecord:
+    def _find_or_insert(self, reference: str, request: InstanceRequest, owner: str, by: Attribution) -> InstanceRecord:
+        """The instance that a launch is about: in the hands of `owner` if it is to be started, else as it is."""
         with self._catalog.transaction() as session:
             instances.lock_births(session)
             snapshot = snapshots.use_snapshot(session, snapshots.get_snapshot(session, reference).id)
             living = instances.find_named(session, request.name) if request.name else None
             if living is None:
-                return instances.insert_instance(session, snapshot, request, by=by)
+                return instances.insert_instance(session, snapshot, request, owner, self._lease, by=by)
+            if living.snapshot_id == snapshot.id and living.abandoned:
+                return instances.take_over_start(session, living, owner, self._lease, by=by)
         if living.snapshot_id != snapshot.id:
             raise PlatformError(
                 ErrorCode.ALREADY_EXISTS,
@@ -301,7 +331,26 @@ class InstanceService:
             )
         return living
 
-    def _start(self, instance: InstanceRecord, by: Attribution, report: Reporter) -> InstanceRecord:
+    def _start_kept(self, instance: InstanceRecord, by: Attribution, report: Reporter) -> InstanceRecord:
+        """Start an instance that is in our hands, and hold it meanwhile. If that ends in any other way than with what
+        became of it (Ctrl-C, a catalog that went away), the next goes on with it at once.
+        """
+        claim = lease.claim_of(Entity.INSTANCE, instance)
+        try:
+            with Keeper(claim, lambda: self._renew(claim), self._lease) as keeper:
+                return self._start(instance, claim, keeper, by, report)
+        except BaseException:
+            with suppress(PlatformError), self._catalog.transaction() as session:
+                lease.release(session, claim, by=by)
+            raise
+
+    def _renew(self, claim: Claim) -> bool:
+        with self._catalog.transaction() as session:
+            return lease.renew(session, claim, self._lease)
+
+    def _start(
+        self, instance: InstanceRecord, claim: Claim, keeper: Keeper, by: Attribution, report: Reporter
+    ) -> InstanceRecord:
         with self._catalog.transaction() as session:
             snapshot = snapshots.use_snapshot(session, instance.snapshot_id)
         spec = InstanceSpec(
@@ -321,22 +370,24 @@ class InstanceService:
         try:
             self._runtime.start(spec)
             reached(Failpoint.INSTANCE_STARTED)
-            self._wait(instance, report)
+            self._wait(instance, keeper, report)
             url = self._runtime.connect(instance.id).url
         except PlatformError as error:
             if self._fail(instance, error, _STARTING, by):
                 raise
-            return self._after_all(instance, by, error)
+            return self._after_all(instance, by, report, error)
         reached(Failpoint.INSTANCE_ANSWERED)
         with self._catalog.transaction() as session:
-            if instances.mark_running(session, instance, url, by=by):
+            if instances.mark_running(session, claim, url, by=by):
                 return instances.get_instance(session, instance.id)
-        return self._after_all(instance, by, None)
+        return self._after_all(instance, by, report, None)
 
-    def _after_all(self, instance: InstanceRecord, by: Attribution, error: PlatformError | None) -> InstanceRecord:
+    def _after_all(
+        self, instance: InstanceRecord, by: Attribution, report: Reporter, error: PlatformError | None
+    ) -> InstanceRecord:
         """What became of an instance whose row moved on while it was started here.
 
-        Another run may have brought it up, which is as good. Otherwise what was started here is ended.
+        Another run may have brought it up, or be about to, which is as good. Otherwise what was started here is ended.
 
         Args:
             error: why this start failed, None if it did not.
@@ -345,6 +396,8 @@ class InstanceService:
             current = instances.get_instance(session, instance.id)
         if current.attempt != instance.attempt or current.status != InstanceStatus.RUNNING:
             self._stop(instance)
+        if current.status in _STARTING and not current.abandoned:
+            current = self._wait_for_another(current, report)
         if current.status == InstanceStatus.RUNNING:
             return self._living(current, by)
         raise PlatformError(
@@ -353,10 +406,26 @@ class InstanceService:
             f"`graph-platform instance show {instance.id}` tells who did it",
         ) from error
 
-    def _wait(self, instance: InstanceRecord, report: Reporter) -> None:
-        deadline = time.monotonic() + self._settings.instance_startup_seconds
-        pause, told = _FIRST_LOOK_SECONDS, ""
-        while True:
+    def _wait_for_another(self, instance: InstanceRecord, report: Reporter) -> InstanceRecord:
+        """Until the run that starts it has done so, or is seen not to; the row as it is then."""
+        run = purpose(instance.lease_owner) if instance.lease_owner else "of another process"
+        report.progress(f"instance {instance.id} is being started by run {run}: waiting for it")
+        current = instance
+
+        def is_over() -> bool:
+            nonlocal current
+            with self._catalog.transaction() as session:
+                current = instances.get_instance(session, instance.id)
+            return current.status not in _STARTING or current.abandoned
+
+        wait_until(is_over, within_seconds=None, pauses=_AT_ANOTHERS_START, clock=self._clock)
+        return current
+
+    def _wait(self, instance: InstanceRecord, keeper: Keeper, report: Reporter) -> None:
+        deadline = self._clock.monotonic() + self._settings.instance_startup_seconds
+        told = ""
+        for pause in _AT_A_START:
+            keeper.check()
             seen = self._runtime.observe(instance.id)
             if seen.presence == Presence.READY and seen.attempt == instance.attempt:
                 return
@@ -367,15 +436,14 @@ class InstanceService:
             if seen.phase and seen.phase != told:
                 told = seen.phase
                 report.progress(f"instance {instance.id}: {seen.phase}")
-            if time.monotonic() > deadline:
+            if self._clock.monotonic() > deadline:
                 raise PlatformError(
                     ErrorCode.STARTUP_TIMEOUT,
                     f"instance {instance.id} was not ready after {self._settings.instance_startup_seconds:g} s "
                     f"(phase: {seen.phase or 'none yet'})",
                     "raise GRAPH_PLATFORM_INSTANCE_STARTUP_SECONDS, or look at the instance's log",
                 )
-            time.sleep(pause)
-            pause = min(pause * 1.3, _LONGEST_LOOK_SECONDS)
+            self._clock.sleep(pause)
 
     def _end_suspension(self, suspending: InstanceRecord, by: Attribution) -> InstanceRecord:
         """End the server of the attempt that is being suspended; if the row has moved on, it is left as it is."""
@@ -401,12 +469,17 @@ class InstanceService:
         self._runtime.stop(instance.id, instance.attempt, self._settings.instance_stop_seconds)
 
 
+def _owner(by: Attribution) -> str:
+    """A name for one operation of this process, which no other has."""
+    return this_process(by.run_id or new_id("run"))
+
+
 def _refuse_unless_running(instance: InstanceRecord) -> None:
     if instance.status == InstanceStatus.RUNNING:
         return
     error = instance.error or {}
     said = f": {error['message']}" if error.get("message") else ""
-    verb = "resume" if instance.status == InstanceStatus.SUSPENDED else "show"
+    verb = "resume" if instance.status == InstanceStatus.SUSPENDED or instance.abandoned else "show"
     called = instance.name or instance.id
     raise PlatformError(
         ErrorCode.INVALID_STATE,

@@ -7,14 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import update
 
 from graph_platform.catalog import instances
 from graph_platform.catalog.catalog import Catalog
+from graph_platform.catalog.lease import Claim, claim_of
 from graph_platform.catalog.records import InstanceRecord
-from graph_platform.catalog.states import InstanceStatus
+from graph_platform.catalog.states import Entity, InstanceStatus
 from graph_platform.catalog.tables import instances as table
-from graph_platform_tests.catalog.rows import BY, a_mapping, a_ready_snapshot
+from graph_platform_tests.catalog import rows
+from graph_platform_tests.catalog.rows import BY, LEASE, a_mapping, a_ready_snapshot, a_starting_instance
 
 HOUR = timedelta(hours=1)
 
@@ -25,8 +27,8 @@ def running(catalog: Catalog) -> Iterator[InstanceRecord]:
     with catalog.transaction() as session:
         snapshot = a_ready_snapshot(session, a_mapping(session))
         request = instances.InstanceRequest(None, "local:", 24 * HOUR, 4 * HOUR, 10, 10)
-        made = instances.insert_instance(session, snapshot, request, by=BY)
-        assert instances.mark_running(session, made, "http://127.0.0.1:1", by=BY)
+        made = a_starting_instance(session, snapshot, request)
+        assert instances.mark_running(session, claim_of(Entity.INSTANCE, made), "http://127.0.0.1:1", by=BY)
     yield now(catalog, made)
 
 
@@ -36,8 +38,7 @@ def now(catalog: Catalog, instance: InstanceRecord) -> InstanceRecord:
 
 
 def pass_time(catalog: Catalog, time: timedelta) -> None:
-    with catalog.transaction() as session:
-        session.execute(text("UPDATE graph_platform.installation SET clock_offset = clock_offset + :t"), {"t": time})
+    rows.pass_time(catalog, time.total_seconds())
 
 
 def stamp(catalog: Catalog, instance: InstanceRecord, seen: str | None = None) -> datetime:
@@ -149,13 +150,15 @@ def test_what_was_read_before_another_attempt_changes_nothing_of_it(catalog: Cat
     with catalog.transaction() as session:
         suspended = instances.begin_suspension(session, running, by=BY)
         assert instances.end_suspension(session, suspended, by=BY)
-        resuming = instances.begin_resumption(session, running, by=BY)
+        resuming = instances.begin_resumption(session, running, "another", LEASE, by=BY)
+        claim = claim_of(Entity.INSTANCE, resuming)
         assert (resuming.attempt, resuming.status) == (2, "resuming")
     with catalog.transaction() as session:
-        assert not instances.mark_running(session, running, "http://127.0.0.1:9", by=BY)
+        earlier = Claim(Entity.INSTANCE, running.id, running.attempt, "owner")
+        assert not instances.mark_running(session, earlier, "http://127.0.0.1:9", by=BY)
         failed = instances.mark_failed(session, running, {}, from_=list(_LIVING), by=BY)
         assert not failed
-        assert instances.mark_running(session, resuming, "http://127.0.0.1:2", by=BY)
+        assert instances.mark_running(session, claim, "http://127.0.0.1:2", by=BY)
         assert instances.begin_suspension(session, running, by=BY).attempt == 2
         assert not instances.end_suspension(session, suspended, by=BY)
     assert now(catalog, running).status == "suspending"
