@@ -80,7 +80,13 @@ class Platform:
 
     @cached_property
     def snapshots(self) -> SnapshotService:
-        return SnapshotService(self.settings, lambda: self.catalog, lambda: self.warehouse, lambda: self.storage)
+        return SnapshotService(
+            self.settings,
+            lambda: self.catalog,
+            lambda: self.warehouse,
+            lambda: self.storage,
+            lambda: self.runtime.tasks,
+        )
 
     @cached_property
     def instances(self) -> InstanceService:

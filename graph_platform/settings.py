@@ -91,6 +91,9 @@ class Settings:
     data_check_seconds: float = _setting(3600.0, "time limit of the check of one definition's data, in seconds")
     export_seconds: float = _setting(3600.0, "time limit of one definition's export, in seconds")
     build_seconds: float = _setting(3600.0, "time limit of building a graph database, in seconds")
+    build_memory_bytes: int = _setting(
+        0, "memory of the process that builds a graph database at most, in bytes; 0: what the machine has"
+    )
     instance_startup_seconds: float = _setting(300.0, "time limit of an instance's start, in seconds")
     instance_stop_seconds: float = _setting(10.0, "grace of an instance between the request to end and its kill")
     query_seconds: float = _setting(60.0, "default and largest time limit of a Cypher query, in seconds")

@@ -18,7 +18,7 @@ from graph_platform.catalog.catalog import Catalog
 from graph_platform.catalog.embedded import EmbeddedPostgres
 from graph_platform_tests.services.buckets import gcs_endpoint, gs_url, s3_endpoint, s3_url
 from graph_platform_tests.services.flights import flights, flights_file, flights_server
-from graph_platform_tests.services.runtimes import runtime, snapshots
+from graph_platform_tests.services.runtimes import runtime, servers, snapshots, tasks
 from graph_platform_tests.services.trino import trino_server
 
 __all__ = [
@@ -30,7 +30,9 @@ __all__ = [
     "runtime",
     "s3_endpoint",
     "s3_url",
+    "servers",
     "snapshots",
+    "tasks",
     "trino_server",
 ]
 

@@ -42,7 +42,7 @@ from graph_platform.instance.requests import (
 from graph_platform.instance.results import Answer, InstanceDetails
 from graph_platform.instance.sight import all_are_here, as_seen, death, expiry_warning, vanished
 from graph_platform.progress import Attribution, Reporter
-from graph_platform.runtime.protocol import Observation, Presence, Runtime
+from graph_platform.runtime.protocol import Observation, Presence, Runtime, Servers
 from graph_platform.runtime.spec import (
     Access,
     DatabaseSpec,
@@ -72,8 +72,8 @@ class InstanceService:
         return self._open_catalog()
 
     @property
-    def _runtime(self) -> Runtime:
-        return self._open_runtime()
+    def _runtime(self) -> Servers:
+        return self._open_runtime().servers
 
     def launch(self, request: LaunchInstance, by: Attribution, report: Reporter) -> InstanceRecord:
         """Serve a snapshot, and return when it answers.

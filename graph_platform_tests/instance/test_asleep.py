@@ -173,12 +173,12 @@ def check(world: World, *ids: str) -> dict[str, str]:
     for identifier in ids:
         with world.platform.catalog.transaction() as session:
             row = instances.get_instance(session, identifier)
-        seen = world.platform.runtime.observe(identifier)
+        seen = world.platform.runtime.servers.observe(identifier)
         states[identifier] = row.status
         if row.status == "running":
             assert len(running[identifier]) == 1
             assert (seen.presence, seen.attempt) == (Presence.READY, row.attempt)
-            way = world.platform.runtime.connect(identifier)
+            way = world.platform.runtime.servers.connect(identifier)
             assert way.url == row.url
             status = httpx.get(f"{way.url}/status", headers={"Authorization": f"Bearer {way.token}"}, timeout=30).json()
             assert (status["instance"], status["attempt"], status["phase"]) == (identifier, row.attempt, "ready")
@@ -245,7 +245,7 @@ def test_who_fails_a_dead_instance_and_sleeps_ends_nothing_of_its_successor(
     lost = world.act(world.platform, "launch", "mortal")
     (pid,) = servers(world.settings)[lost.id]
     psutil.Process(pid).kill()
-    until(lambda: world.platform.runtime.observe(lost.id).presence is Presence.ENDED, "the end is not seen")
+    until(lambda: world.platform.runtime.servers.observe(lost.id).presence is Presence.ENDED, "the end is not seen")
     sleeper = Sleeper(world, monkeypatch, "launch", "mortal", Failpoint.INSTANCE_FAILED)
     successor = world.act(world.platform, "launch", "mortal")
     woken = sleeper.wake()
@@ -272,7 +272,7 @@ def test_a_launch_that_was_stopped_while_it_was_terminated_revives_nothing(killi
     assert ended.status == "terminated"
     assert killing.order("continue", pid=asleep["pid"])["status"] == 1
     assert servers(killing.settings) == {}
-    assert list(killing.platform.runtime.list()) == []
+    assert list(killing.platform.runtime.servers.list()) == []
     assert killing.platform.instances.terminate(TerminateInstance(instance="s"), BY, Recorder()) == ended
     assert killing.platform.instances.list() == []
 
@@ -280,7 +280,7 @@ def test_a_launch_that_was_stopped_while_it_was_terminated_revives_nothing(killi
 def test_a_terminate_ends_a_server_that_nobody_knows_of(killing: Killing) -> None:
     instance = killing.platform.instances.launch(LaunchInstance(snapshot="s", name="s"), BY, Recorder())
     monkey = pytest.MonkeyPatch()
-    monkey.setattr(killing.platform.runtime, "stop", lambda *_: None)
+    monkey.setattr(killing.platform.runtime.servers, "stop", lambda *_: None)
     killing.platform.instances.terminate(TerminateInstance(instance="s"), BY, Recorder())
     monkey.undo()
     assert len(servers(killing.settings)[instance.id]) == 1

@@ -250,6 +250,6 @@ def test_a_termination_killed_at_a_named_point_is_gone_on_with(home: Path, catal
         assert killing.order("terminate", "s")["status"] == 0
         assert servers(home) == []
         assert killing.platform.instances.list() == []
-        assert killing.platform.runtime.observe(left.id).presence == Presence.ABSENT
+        assert killing.platform.runtime.servers.observe(left.id).presence == Presence.ABSENT
     finally:
         killing.close()

@@ -22,6 +22,7 @@ from graph_platform.processes.identity import process_identity
 from graph_platform.runtime.connect import open_runtime
 from graph_platform.runtime.local import turns
 from graph_platform.runtime.local.runtime import LocalRuntime
+from graph_platform.runtime.local.servers import LocalServers
 from graph_platform.runtime.protocol import Presence
 from graph_platform.runtime.spec import ServerSpec, spec_document
 from graph_platform.settings import Settings
@@ -37,8 +38,8 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def local(home: Path) -> Iterator[LocalRuntime]:
-    made = LocalRuntime(home, INSTALLATION)
+def local(home: Path) -> Iterator[LocalServers]:
+    made = LocalServers(home, INSTALLATION)
     yield made
     for observation in made.list():
         made.stop(observation.instance, observation.attempt, 0.2)
@@ -70,7 +71,7 @@ def servers_of(home: Path) -> list[int]:
 
 
 def test_the_folder_is_private_and_holds_the_token_only_in_its_file(
-    local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot]
+    local: LocalServers, home: Path, snapshots: dict[str, Snapshot]
 ) -> None:
     local.start(snapshots["ladybug"].spec("ladybug"))
     settled(local, "inst-1")
@@ -96,13 +97,13 @@ def _bearer(token: str) -> dict[str, str]:
 
 
 def test_a_server_outlives_the_process_that_started_it(
-    local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot]
+    local: LocalServers, home: Path, snapshots: dict[str, Snapshot]
 ) -> None:
     program = (
         "import json, os, sys; from pathlib import Path\n"
-        "from graph_platform.runtime.local.runtime import LocalRuntime\n"
+        "from graph_platform.runtime.local.servers import LocalServers\n"
         "from graph_platform.runtime.spec import ServerSpec, read_spec\n"
-        "LocalRuntime(Path(sys.argv[1]), sys.argv[2]).start(read_spec(ServerSpec, Path(sys.argv[3])))\n"
+        "LocalServers(Path(sys.argv[1]), sys.argv[2]).start(read_spec(ServerSpec, Path(sys.argv[3])))\n"
         "os.kill(os.getpid(), 9)"
     )
     spec = write_spec(home, snapshots["ladybug"].spec("ladybug"))
@@ -116,19 +117,19 @@ def test_a_server_outlives_the_process_that_started_it(
 
 @pytest.mark.parametrize("step", ["mkdir", "token", "spec", "lock"])
 def test_a_start_killed_at_any_step_goes_on_with_the_next(
-    local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot], step: str
+    local: LocalServers, home: Path, snapshots: dict[str, Snapshot], step: str
 ) -> None:
     program = (
         "import json, os, sys; from pathlib import Path\n"
-        "from graph_platform.runtime.local import files, runtime as local\n"
+        "from graph_platform.runtime.local import programs, servers as local\n"
         "from graph_platform.runtime.spec import ServerSpec, read_spec\n"
         "def die(*a, **k): os.kill(os.getpid(), 9)\n"
         "step = sys.argv[4]\n"
         "if step == 'mkdir': local.write_private = die\n"
-        "if step == 'token': files.write_document = die\n"
-        "if step == 'spec': local._spawn = die\n"
-        "if step == 'lock': local.subprocess.run = die\n"
-        "local.LocalRuntime(Path(sys.argv[1]), sys.argv[2]).start(read_spec(ServerSpec, Path(sys.argv[3])))"
+        "if step == 'token': programs.write_document = die\n"
+        "if step == 'spec': programs.Programs._spawn = die\n"
+        "if step == 'lock': programs.subprocess.run = die\n"
+        "local.LocalServers(Path(sys.argv[1]), sys.argv[2]).start(read_spec(ServerSpec, Path(sys.argv[3])))"
     )
     spec = snapshots["ladybug"].spec("ladybug")
     arguments = [sys.executable, "-c", program, str(home), INSTALLATION, str(write_spec(home, spec)), step]
@@ -140,7 +141,7 @@ def test_a_start_killed_at_any_step_goes_on_with_the_next(
     assert len(servers_of(home)) == 1
 
 
-def test_a_reused_pid_is_never_touched(local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot]) -> None:
+def test_a_reused_pid_is_never_touched(local: LocalServers, home: Path, snapshots: dict[str, Snapshot]) -> None:
     local.start(snapshots["ladybug"].spec("ladybug"))
     settled(local, "inst-1")
     os.kill(server_pid(home), signal.SIGKILL)
@@ -159,7 +160,7 @@ def test_a_reused_pid_is_never_touched(local: LocalRuntime, home: Path, snapshot
 
 
 def test_a_lock_in_other_hands_is_an_error_and_nobody_is_killed(
-    local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot]
+    local: LocalServers, home: Path, snapshots: dict[str, Snapshot]
 ) -> None:
     local.start(snapshots["ladybug"].spec("ladybug"))
     settled(local, "inst-1")
@@ -177,7 +178,7 @@ def test_a_lock_in_other_hands_is_an_error_and_nobody_is_killed(
     ("number", "code"), [(signal.SIGKILL, "OOM_KILLED"), (signal.SIGSEGV, "UNEXPECTED_TERMINATION")]
 )
 def test_a_server_that_dies_without_a_word_gets_a_code_and_its_log(
-    local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot], number: signal.Signals, code: str
+    local: LocalServers, home: Path, snapshots: dict[str, Snapshot], number: signal.Signals, code: str
 ) -> None:
     local.start(snapshots["ladybug"].spec("ladybug"))
     settled(local, "inst-1")
@@ -192,7 +193,7 @@ def test_a_server_that_dies_without_a_word_gets_a_code_and_its_log(
 
 
 def test_a_server_that_does_not_end_in_time_is_killed(
-    local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot]
+    local: LocalServers, home: Path, snapshots: dict[str, Snapshot]
 ) -> None:
     local.start(snapshots["ladybug"].spec("ladybug"))
     settled(local, "inst-1")
@@ -205,9 +206,9 @@ def test_a_server_that_does_not_end_in_time_is_killed(
 
 
 def test_another_installations_folder_is_not_seen_and_not_touched(
-    local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot]
+    local: LocalServers, home: Path, snapshots: dict[str, Snapshot]
 ) -> None:
-    theirs = LocalRuntime(home, "theirs")
+    theirs = LocalServers(home, "theirs")
     theirs.start(snapshots["ladybug"].spec("ladybug", installation="theirs"))
     settled(theirs, "inst-1")
     assert local.list() == []
@@ -225,7 +226,7 @@ def test_another_installations_folder_is_not_seen_and_not_touched(
 
 
 def test_a_list_does_not_wait_for_a_server_that_does_not_answer(
-    local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot], monkeypatch: pytest.MonkeyPatch
+    local: LocalServers, home: Path, snapshots: dict[str, Snapshot], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     local.start(snapshots["ladybug"].spec("ladybug"))
     settled(local, "inst-1")
@@ -249,7 +250,7 @@ def test_who_waits_for_a_process_that_sleeps_at_its_turn_is_told_which_and_in_th
     with subprocess.Popen([sys.executable, "-c", sleeping, str(folder)]) as process:
         os.waitpid(process.pid, os.WUNTRACED)
         words: list[str] = []
-        waiting = LocalRuntime(home, INSTALLATION, words.append)
+        waiting = LocalServers(home, INSTALLATION, words.append)
         with pytest.raises(PlatformError) as held:
             waiting.stop("inst-1", 1, 0)
         process.send_signal(signal.SIGCONT)
@@ -261,7 +262,7 @@ def test_who_waits_for_a_process_that_sleeps_at_its_turn_is_told_which_and_in_th
 
 
 def test_an_end_leaves_a_few_bytes_which_are_gone_after_a_month(
-    local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot]
+    local: LocalServers, home: Path, snapshots: dict[str, Snapshot]
 ) -> None:
     local.start(snapshots["ladybug"].spec("ladybug"))
     names = [f"inst-{number}" for number in range(2, 50)]
@@ -293,7 +294,7 @@ _FOREIGN = [
 def test_a_place_that_somebody_else_made_is_refused_and_nothing_is_read_or_written_there(
     home: Path, tmp_path: Path, snapshots: dict[str, Snapshot], place: str, how: str
 ) -> None:
-    theirs = LocalRuntime(tmp_path / "their home", INSTALLATION)
+    theirs = LocalServers(tmp_path / "their home", INSTALLATION)
     theirs.start(snapshots["ladybug"].spec("ladybug"))
     settled(theirs, "inst-1")
     bait = tmp_path / "their home" / place if how == "symlink" else tmp_path / "nothing"
@@ -304,7 +305,7 @@ def test_a_place_that_somebody_else_made_is_refused_and_nothing_is_read_or_writt
         os.chown(home / place, 4321, 4321)
     else:
         (home / place).symlink_to(bait)
-    local = LocalRuntime(home, INSTALLATION)
+    local = LocalServers(home, INSTALLATION)
     spec = snapshots["ladybug"].spec("ladybug")
     acts: list[Callable[[], object]] = [lambda: local.start(spec), lambda: local.stop("inst-1", 1, 0)]
     if ".turns" not in place:

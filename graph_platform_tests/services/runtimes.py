@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from graph_platform.runtime.local.runtime import LocalRuntime
-from graph_platform.runtime.protocol import Observation, Presence, Runtime
+from graph_platform.runtime.protocol import Observation, Presence, Runtime, Servers, Tasks
 from graph_platform_tests.snapshots import Snapshot, make_snapshot
 from graph_platform_tests.waiting import until
 
@@ -27,17 +28,36 @@ def snapshots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Snapshot]:
 def runtime(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Runtime]:
     made = RUNTIMES[request.param](tmp_path / "home with space")
     yield made
-    for observation in made.list():
-        made.stop(observation.instance, observation.attempt, 0.2)
+    for server in made.servers.list():
+        made.servers.stop(server.instance, server.attempt, 0.2)
+    for task in made.tasks.list():
+        made.tasks.stop(task.task, task.attempt)
 
 
-def settled(runtime: Runtime, instance: str) -> Observation:
+@pytest.fixture
+def servers(runtime: Runtime) -> Servers:
+    return runtime.servers
+
+
+@pytest.fixture
+def tasks(runtime: Runtime) -> Tasks:
+    return runtime.tasks
+
+
+def settled(servers: Servers, instance: str) -> Observation:
     """Wait until the instance is no longer starting."""
 
     def look() -> Observation | None:
-        seen = runtime.observe(instance)
+        seen = servers.observe(instance)
         return None if seen.presence is Presence.STARTING else seen
 
     found = until(look, f"{instance} is still starting")
     assert found is not None
     return found
+
+
+def server_command(folder: Path, bind: str = "127.0.0.1:0") -> list[str]:
+    """The command of a server that has everything in one folder: `spec.json`, `token`, and what it writes."""
+    places = ("--work", str(folder), "--data", str(folder / "data"), "--state", str(folder))
+    files = ("--spec", str(folder / "spec.json"), "--token-file", str(folder / "token"))
+    return [sys.executable, "-m", "graph_platform.server", *files, "--bind", bind, *places]

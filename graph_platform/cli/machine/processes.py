@@ -117,7 +117,7 @@ def _end_instances(settings: Settings, output: Output, problems: list[dict[str, 
                     continue
                 output.progress(f"suspended instance {instance.name or instance.id}")
                 ended.append(instance.id)
-        for seen in platform.runtime.list():
+        for seen in platform.runtime.servers.list():
             status = living[seen.instance].status if seen.instance in living else None
             if seen.presence == Presence.ENDED or status == InstanceStatus.RUNNING:
                 continue
@@ -126,7 +126,7 @@ def _end_instances(settings: Settings, output: Output, problems: list[dict[str, 
             elif status in (InstanceStatus.SUSPENDING, InstanceStatus.SUSPENDED):
                 platform.instances.suspend(SuspendInstance(instance=seen.instance), by, narrator)
             else:
-                platform.runtime.stop(seen.instance, seen.attempt, settings.instance_stop_seconds)
+                platform.runtime.servers.stop(seen.instance, seen.attempt, settings.instance_stop_seconds)
             output.progress(f"ended instance {seen.instance}")
             ended.append(seen.instance)
     return ended
