@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,9 +26,13 @@ def snapshots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Snapshot]:
     return {engine: make_snapshot(tmp_path_factory.mktemp(engine), engine) for engine in ENGINES}
 
 
+def _home(folder: Path) -> Path:
+    return folder / "home with space"
+
+
 @pytest.fixture(params=RUNTIMES)
 def runtime(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Runtime]:
-    made = RUNTIMES[request.param](tmp_path / "home with space")
+    made = RUNTIMES[request.param](_home(tmp_path))
     yield made
     for server in made.servers.list():
         made.servers.stop(server.instance, server.attempt, 0.2)
@@ -42,6 +48,27 @@ def servers(runtime: Runtime) -> Servers:
 @pytest.fixture
 def tasks(runtime: Runtime) -> Tasks:
     return runtime.tasks
+
+
+_ELSEWHERE = """
+import os, pickle, sys
+from pathlib import Path
+from graph_platform_tests.services.runtimes import RUNTIMES
+runtime = RUNTIMES[sys.argv[1]](Path(sys.argv[2]))
+spec = pickle.load(sys.stdin.buffer)
+"""
+
+
+@pytest.fixture
+def elsewhere(request: pytest.FixtureRequest, runtime: Runtime, tmp_path: Path) -> Callable[[str, object], int]:
+    """Runs code in another process, with `runtime` and a `spec` of its own, and returns its exit status."""
+    name = request.node.callspec.params["runtime"]
+
+    def run(code: str, spec: object) -> int:
+        command = [sys.executable, "-c", _ELSEWHERE + code, name, str(_home(tmp_path))]
+        return subprocess.run(command, input=pickle.dumps(spec), check=False).returncode
+
+    return run
 
 
 def settled(servers: Servers, instance: str) -> Observation:
