@@ -301,7 +301,7 @@ def test_a_database_file_that_is_not_right_is_replaced_by_loading_again(
         path.write_bytes(content)
     else:
         document = json.loads(snapshot.manifest.to_json())
-        document["databases"][0]["storage_version"] = "1"
+        document["databases"][0] |= {"engine_version": "0.1", "storage_version": "1"}
         snapshot.storage.write(snapshot.manifest_key, json.dumps(document).encode())
     before = {item.key for item in snapshot.storage.list("")}
     local.start(snapshot.spec(engine))
@@ -328,6 +328,19 @@ def broken(kind: str, snapshot: Snapshot) -> None:
         snapshot.storage.write(snapshot.manifest_key, b"{}")
         return
     snapshot.storage.write(snapshot.manifest_key, json.dumps(document).encode())
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_file_of_another_version_of_the_engine_with_the_same_storage_version_is_used(
+    local: LocalServers, tmp_path: Path, engine: str
+) -> None:
+    snapshot = make_snapshot(tmp_path, engine)
+    document = json.loads(snapshot.manifest.to_json())
+    document["databases"][0]["engine_version"] = "0.1"
+    snapshot.storage.write(snapshot.manifest_key, json.dumps(document).encode())
+    local.start(snapshot.spec(engine))
+    assert settled(local, "inst-1").presence is Presence.READY
+    assert "loading" not in (tmp_path / "home/instances/inst-1/server.log").read_text()
 
 
 @pytest.mark.parametrize(
