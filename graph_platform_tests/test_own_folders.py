@@ -15,6 +15,7 @@ from graph_platform.orchestration.assets import remember_asset
 from graph_platform.private import is_own, own_folder
 from graph_platform.proving.schema_cache import SchemaCache
 from graph_platform.runtime.local.servers import LocalServers
+from graph_platform.runtime.local.tasks import LocalTasks
 from graph_platform.settings import Settings
 from graph_platform.storage.scratch import scratch_folder
 
@@ -86,6 +87,7 @@ def _scratch(settings: Settings) -> None:
 
 PLACES: dict[str, tuple[str, Callable[[Settings], object]]] = {
     "instances": ("instances", lambda settings: LocalServers(settings.home, "x").stop("inst-1", 1, 0)),
+    "tasks": ("tasks", lambda settings: LocalTasks(settings.home, "x").stop("task-1", 1)),
     "scratch": ("scratch", _scratch),
     "exports": ("scratch/exports", _scratch),
     "cache": ("cache", lambda settings: SchemaCache.of(settings).known()),

@@ -52,6 +52,6 @@ def read_document(path: Path) -> dict[str, Any] | None:
     """A JSON object from a file; None if the file is not there or holds no object."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError):
         return None
     return document if isinstance(document, dict) else None

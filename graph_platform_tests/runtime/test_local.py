@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,9 +25,10 @@ from graph_platform.runtime.local import turns
 from graph_platform.runtime.local.runtime import LocalRuntime
 from graph_platform.runtime.local.servers import LocalServers
 from graph_platform.runtime.protocol import Presence
-from graph_platform.runtime.spec import ServerSpec, spec_document
+from graph_platform.runtime.spec import ServerSpec, StoredObject, TaskSpec, spec_document
 from graph_platform.settings import Settings
 from graph_platform_tests.services.runtimes import INSTALLATION, settled
+from graph_platform_tests.simulated_clock import SimulatedClock
 from graph_platform_tests.snapshots import Snapshot
 from graph_platform_tests.waiting import until
 from graph_platform_tests.worlds import files_below
@@ -236,11 +238,7 @@ def test_a_list_does_not_wait_for_a_server_that_does_not_answer(
     os.kill(server_pid(home), signal.SIGCONT)
 
 
-def test_who_waits_for_a_process_that_sleeps_at_its_turn_is_told_which_and_in_the_end_what_to_do(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(turns, "_SILENCE_SECONDS", 0.2)
-    monkeypatch.setattr(turns, "PATIENCE_SECONDS", 1.0)
+def test_who_waits_for_a_process_that_sleeps_at_its_turn_is_told_which_and_in_the_end_what_to_do(home: Path) -> None:
     sleeping = (
         "import os, signal, sys; from pathlib import Path; from graph_platform.runtime.local.turns import Turns\n"
         "with Turns(Path(sys.argv[1])).take('inst-1') as turn:\n"
@@ -250,9 +248,11 @@ def test_who_waits_for_a_process_that_sleeps_at_its_turn_is_told_which_and_in_th
     with subprocess.Popen([sys.executable, "-c", sleeping, str(folder)]) as process:
         os.waitpid(process.pid, os.WUNTRACED)
         words: list[str] = []
-        waiting = LocalServers(home, INSTALLATION, words.append)
+        clock = SimulatedClock()
+        waiting = LocalServers(home, INSTALLATION, words.append, clock)
         with pytest.raises(PlatformError) as held:
             waiting.stop("inst-1", 1, 0)
+        assert turns.PATIENCE_SECONDS < clock.now < turns.PATIENCE_SECONDS + 1
         process.send_signal(signal.SIGCONT)
     assert words == [f"waiting for process {process.pid}, which starts or stops inst-1"]
     assert held.value.code is ErrorCode.BACKEND_UNREACHABLE
@@ -325,6 +325,80 @@ def test_a_place_that_somebody_else_made_is_refused_and_nothing_is_read_or_writt
     assert not (tmp_path / "nothing").exists()
     assert theirs.observe("inst-1").presence is Presence.READY
     theirs.stop("inst-1", 1, 5)
+
+
+_GARBAGE = {
+    "nothing": b"",
+    "half": b'{"pid": ',
+    "another": b"[1]",
+    "odd": b'{"pid": "x", "url": 7, "code": "NO_CODE", "message": 1, "step": 3}\n[]\n{"step": {}}',
+    "bytes": b"\xff\xfe\x00",
+}
+_WRITTEN = ("process.json", "endpoint.json", "failure.json", "exit-status", "output", "token", "server.log", "task.log")
+
+
+@pytest.mark.parametrize("name", [*_WRITTEN, "spec.json"])
+@pytest.mark.parametrize("content", [*_GARBAGE.values(), None], ids=[*_GARBAGE, "folder"])
+def test_garbage_among_the_files_hides_nobody_and_is_cleared_away(
+    home: Path, name: str, content: bytes | None, snapshots: dict[str, Snapshot]
+) -> None:
+    runtime = LocalRuntime(home, INSTALLATION)
+    spec = snapshots["ladybug"].spec("ladybug")
+    task = TaskSpec(INSTALLATION, "task-1", 1, "nowhere", "x", {}, StoredObject(home.as_uri(), "result"), 60.0, "", 0)
+    documents = {
+        "instances/inst-1": spec_document(spec),
+        "instances/inst-2": spec_document(replace(spec, instance="inst-2")),
+        "tasks/task-1": spec_document(task),
+        "tasks/task-2": spec_document(replace(task, task="task-2")),
+    }
+    for place, document in documents.items():
+        own_folder(home / place.partition("/")[0])
+        (own_folder(home / place) / "spec.json").write_text(json.dumps(document))
+        (home / place / "exit-status").write_text("1")
+    (home / "instances/stray").write_text("no folder")
+    for place in ("instances/inst-1", "tasks/task-1"):
+        (home / place / name).unlink(missing_ok=True)
+        if content is None:
+            (home / place / name / "inside").mkdir(parents=True)
+        else:
+            (home / place / name).write_bytes(content)
+    listed = [seen.instance for seen in runtime.servers.list()], [seen.task for seen in runtime.tasks.list()]
+    assert listed == ((["inst-2"], ["task-2"]) if name == "spec.json" else (["inst-1", "inst-2"], ["task-1", "task-2"]))
+    if name != "spec.json":
+        failed = runtime.servers.observe("inst-1").failure, runtime.tasks.observe("task-1").failure
+        assert [failure and failure["code"] for failure in failed] == ["UNEXPECTED_TERMINATION"] * 2
+    runtime.servers.stop("inst-1", 1, 0)
+    runtime.tasks.stop("task-1", 1)
+    assert [seen.instance for seen in runtime.servers.list()] == ["inst-2"]
+    assert not (home / "instances/inst-1").exists() and not (home / "tasks/task-1").exists()
+
+
+def test_a_list_costs_the_same_for_each_of_five_thousand_as_for_each_of_fifty(
+    home: Path, snapshots: dict[str, Snapshot]
+) -> None:
+    local = LocalServers(home, INSTALLATION)
+    own_folder(home / "instances")
+    spec = snapshots["ladybug"].spec("ladybug")
+    calls: list[str] = []
+    counting = False
+    sys.addaudithook(lambda event, _: calls.append(event) if counting else None)
+    each = {}
+    for there, number in ((0, 50), (50, 5000)):
+        for made in range(there, number):
+            folder = home / f"instances/inst-{made}"
+            folder.mkdir(mode=0o700)
+            document = spec_document(replace(spec, instance=folder.name))
+            (folder / "spec.json").write_text(json.dumps(document))
+            (folder / "exit-status").write_text("0")
+        calls.clear()
+        counting = True
+        found = local.list()
+        counting = False
+        assert len(found) == len({seen.instance for seen in found}) == number
+        each[number] = Counter(call.partition(".")[0] for call in calls)
+    assert each[5000]["open"] / 5000 <= each[50]["open"] / 50 <= 6
+    assert each[5000]["os"] - each[50]["os"] < 10
+    assert not each[5000].keys() & {"socket", "subprocess"}
 
 
 def test_the_settings_name_the_runtime(home: Path) -> None:

@@ -343,14 +343,11 @@ def _signal(folder: Path, number: signal.Signals) -> None:
 
 def _remove(folder: Path) -> None:
     """Remove the folder, the spec last: killed in between, it is still known as this installation's."""
-    for item in folder.iterdir():
-        if item.name == files.SPEC:
-            continue
+    for item in sorted(folder.iterdir(), key=lambda item: item.name == files.SPEC):
         if item.is_dir() and not item.is_symlink():
             shutil.rmtree(item)
         else:
             item.unlink(missing_ok=True)
-    (folder / files.SPEC).unlink(missing_ok=True)
     folder.rmdir()
 
 

@@ -126,7 +126,7 @@ def _put_token(folder: Path) -> None:
 
 
 def _token(folder: Path) -> str:
-    return (folder / files.TOKEN).read_text(encoding="ascii").strip()
+    return (folder / files.TOKEN).read_text(encoding="ascii", errors="replace").strip()
 
 
 def _url(folder: Path) -> str | None:

@@ -100,7 +100,7 @@ def _steps(folder: Path) -> Iterator[TaskStep]:
     """The steps that the task has told; a last line that is not whole yet is left for the next look."""
     try:
         told = (folder / files.OUTPUT).read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         return
     for line in told.splitlines():
         with contextlib.suppress(ValueError, KeyError, TypeError):
