@@ -1,7 +1,7 @@
 """What the platform asks of the place where its servers and tasks run.
 
-An adapter is done when it passes `graph_platform_tests/runtime/test_conformance.py`. An adapter touches only what
-carries its own installation id.
+An adapter is done when it passes `graph_platform_tests/runtime/test_conformance.py` and `test_task_conformance.py`. It
+touches only what carries its own installation id.
 
 Both kinds have ids and attempts, by the same rules: an attempt that was started again changes nothing; a later one
 ends the earlier; a `stop` closes it and every earlier one for good, whether or not anything ran.

@@ -170,6 +170,7 @@ class SnapshotService:
         claim_storage(storage, self._catalog.installation)
         self._end_queries(left)
         self._forget_exports(snapshot)
+        self._tasks.stop(_build_task(snapshot), snapshot.attempt)  # one that nobody could end would write into it again
         storage.delete(snapshot.folder)
         with self._catalog.transaction() as session:
             snapshots.end_deletion(session, snapshot.id, by=by)
@@ -274,7 +275,7 @@ class SnapshotService:
 
     def _clear(self, claim: _Claim) -> None:
         """Away with what a dead owner left that is not gone on with."""
-        if claim.attempt is not None:  # its build may still be at work, and would write what nobody removes
+        if claim.attempt and claim.attempt > 1:  # its build may still be at work, and would write what nobody removes
             self._tasks.stop(_build_task(claim.snapshot), claim.attempt - 1)
         self._end_queries(claim.left)
         if claim.elsewhere is not None:
