@@ -14,7 +14,6 @@ import signal
 import socket
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -128,10 +127,8 @@ class _Server(BoundedServer):
 def _start(host: Host, folders: Folders, state: State, server: uvicorn.Server) -> None:
     spec = host.spec
     try:
-        with ThreadPoolExecutor(1) as importing:  # the wheel is imported while the file is read
-            engine_ready = importing.submit(load_engine, spec.engine)
-            path = prepared(spec, spec.main, folders, host.report, _log)
-            engine = engine_ready.result()
+        engine = load_engine(spec.engine)
+        path = prepared(spec, spec.main, engine.version, folders, host.report, _log)
         database = engine.open(
             path,
             read_only=spec.main.access is Access.READ,

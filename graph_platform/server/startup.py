@@ -8,17 +8,14 @@ imported here: that costs a server's start, and is for the process that runs it.
 
 from __future__ import annotations
 
-import importlib.metadata
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from graph_platform.engine.build import BuildProgress, BuildRequest
-from graph_platform.engine.connect import ADAPTERS
 from graph_platform.engine.files import file_sha256
 from graph_platform.engine.process import build_database
+from graph_platform.engine.protocol import EngineVersion
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.private import own_folder
 from graph_platform.runtime.spec import DatabaseSpec, OwnFile, ServerSpec, StoredSnapshot
@@ -43,25 +40,34 @@ class Folders:
     data: Path
 
 
-def prepared(spec: ServerSpec, database: DatabaseSpec, folders: Folders, report: Report, log: Log) -> Path:
+def prepared(
+    spec: ServerSpec, database: DatabaseSpec, version: EngineVersion, folders: Folders, report: Report, log: Log
+) -> Path:
     """The file of one of the spec's databases, as its engine can open it; a new one of `OwnFile` is for it to make.
 
     It may take a while, and may be called for different databases at once.
 
     Args:
+        version: of the engine that is to open it.
         log: told when a stored file could not be used, and why.
 
     Raises:
         PlatformError: SNAPSHOT_FETCH_ERROR, SCHEMA_CREATE_ERROR, DATA_LOAD_ERROR, DATABASE_ERROR, STORAGE_ERROR,
-            VALIDATION_FAILED for an engine that there is not, and how a process that loaded it ended.
+            and how a process that loaded it ended.
     """
-    if spec.engine not in ADAPTERS:
-        raise PlatformError(
-            ErrorCode.VALIDATION_FAILED, f"no engine is called {spec.engine!r}", f"there are: {', '.join(ADAPTERS)}"
-        )
-    if isinstance(database.source, OwnFile):
-        return _own_file(database.name, database.source, folders.data)
-    return _from_snapshot(spec, database.name, database.source, folders.work / database.name, report, log)
+    source = database.source
+    if isinstance(source, OwnFile):
+        return _own_file(database.name, source, folders.data)
+    report("fetching", 0.0)
+    storage, folder = open_storage(source.storage_url), folders.work / database.name
+    manifest = _manifest(storage, source, database.name)
+    stored = _stored_database(manifest, version)
+    path = _fetched(storage, source.folder, stored, folder, log) if stored else None
+    if path is not None:
+        return path
+    if not stored:
+        log(f"{database.name} has no database of {version.name} {version.storage_version}: loading again")
+    return _loaded(spec, source, manifest, folder, report)
 
 
 def _own_file(name: str, source: OwnFile, data: Path) -> Path:
@@ -76,19 +82,6 @@ def _own_file(name: str, source: OwnFile, data: Path) -> Path:
             "nothing was made in its place; bring the folder back, or restore a backup",
         )
     return path
-
-
-def _from_snapshot(spec: ServerSpec, name: str, source: StoredSnapshot, folder: Path, report: Report, log: Log) -> Path:
-    report("fetching", 0.0)
-    storage = open_storage(source.storage_url)
-    manifest = _manifest(storage, source, name)
-    stored = _stored_database(manifest, spec.engine)
-    path = _fetched(storage, source.folder, stored, folder, log) if stored else None
-    if path is not None:
-        return path
-    if not stored:
-        log(f"{name} has no database that this {spec.engine} can open: loading again")
-    return _loaded(spec, source, manifest, folder, report)
 
 
 def _manifest(storage: Storage, source: StoredSnapshot, name: str) -> Manifest:
@@ -106,33 +99,15 @@ def _manifest(storage: Storage, source: StoredSnapshot, name: str) -> Manifest:
         ) from error
 
 
-def _stored_database(manifest: Manifest, engine: str) -> ManifestDatabase | None:
-    """The one that the engine of this machine opens: written by the same version, or with the same storage version."""
-    of_engine = [database for database in manifest.databases if database.engine == engine]
-    if not of_engine:
-        return None
-    try:
-        installed = importlib.metadata.version(engine)
-    except importlib.metadata.PackageNotFoundError as error:
-        raise PlatformError(ErrorCode.DATABASE_ERROR, f"{engine} is not installed", f"pip install {engine}") from error
-    same = next((database for database in of_engine if database.engine_version == installed), None)
-    if same:
-        return same
-    version = _storage_version(engine)
-    return next((database for database in of_engine if database.storage_version == version), None)
-
-
-def _storage_version(engine: str) -> str:
-    """Asked of the engine, in a process that ends with the answer: only after a new version was installed."""
-    program = "import sys; from graph_platform.engine.connect import load_engine\n"
-    program += "print(load_engine(sys.argv[1]).version.storage_version)"
-    asked = subprocess.run([sys.executable, "-P", "-c", program, engine], capture_output=True, text=True, check=False)
-    if asked.returncode:
-        raise PlatformError(
-            ErrorCode.DATABASE_ERROR,
-            f"{engine} cannot be imported: {(asked.stderr.strip().splitlines() or ['no word'])[-1]}",
-        )
-    return asked.stdout.strip()
+def _stored_database(manifest: Manifest, version: EngineVersion) -> ManifestDatabase | None:
+    return next(
+        (
+            database
+            for database in manifest.databases
+            if (database.engine, database.storage_version) == (version.name, version.storage_version)
+        ),
+        None,
+    )
 
 
 def _fetched(storage: Storage, stored_in: str, stored: ManifestDatabase, folder: Path, log: Log) -> Path | None:

@@ -34,13 +34,13 @@ class LocalServers:
         self, home: Path, installation: str, tell: Callable[[str], None] | None = None, clock: Clock = SYSTEM
     ) -> None:
         kind = Kind(
-            "an instance",
-            "server",
-            "launch it again",
-            ServerSpec,
-            lambda spec: f"serving {spec.instance}",
-            lambda folder, spec: _command(folder, home / "graphs" / spec.serves.id),
-            _put_token,
+            noun="an instance",
+            word="server",
+            again="launch it again",
+            spec=ServerSpec,
+            doing=lambda spec: f"serving {spec.instance}",
+            command=lambda folder, spec: _command(folder, home / "graphs" / spec.serves.id),
+            prepare=_put_token,
         )
         self._programs = Programs(kind, home / "instances", installation, tell, clock)
 

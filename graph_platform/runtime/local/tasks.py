@@ -28,7 +28,14 @@ class LocalTasks:
         self, home: Path, installation: str, tell: Callable[[str], None] | None = None, clock: Clock = SYSTEM
     ) -> None:
         kind = Kind(
-            "a task", "task", "start it again", TaskSpec, lambda spec: spec.doing, _command, _make_work, files.OUTPUT
+            noun="a task",
+            word="task",
+            again="start it again",
+            spec=TaskSpec,
+            doing=lambda spec: spec.doing,
+            command=_command,
+            prepare=_make_work,
+            output=files.OUTPUT,
         )
         self._programs = Programs(kind, home / "tasks", installation, tell, clock)
 
