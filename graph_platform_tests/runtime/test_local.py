@@ -332,6 +332,7 @@ _GARBAGE = {
     "half": b'{"pid": ',
     "another": b"[1]",
     "odd": b'{"pid": "x", "url": 7, "code": "NO_CODE", "message": 1, "step": 3}\n[]\n{"step": {}}',
+    "no error": b'{"pid": "x", "identity": 1, "url": 7, "code": "NO_CODE", "message": 1}',
     "bytes": b"\xff\xfe\x00",
 }
 _WRITTEN = ("process.json", "endpoint.json", "failure.json", "exit-status", "output", "token", "server.log", "task.log")

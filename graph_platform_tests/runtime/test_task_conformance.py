@@ -213,7 +213,7 @@ def test_a_task_outlives_whoever_started_it(
     tasks: Tasks, storage: Storage, make: Make, elsewhere: Callable[..., int]
 ) -> None:
     spec = make("beat")
-    assert elsewhere("runtime.tasks.start(spec); os.kill(os.getpid(), 9)", spec) == -signal.SIGKILL
+    assert elsewhere("runtime.tasks.start(spec); os.killpg(0, 9)", spec) == -signal.SIGKILL
     beating(storage, spec)
     assert tasks.observe("task-1").presence is TaskPresence.RUNNING
     tasks.start(make("count", attempt=2))  # and the next attempt ends it, whoever makes it
@@ -273,7 +273,7 @@ def test_a_task_ends_itself_at_its_time_limit_though_nobody_looks(
     tasks: Tasks, storage: Storage, make: Make, elsewhere: Callable[..., int]
 ) -> None:
     spec = make("beat", seconds=3.0)
-    assert elsewhere("runtime.tasks.start(spec); os.kill(os.getpid(), 9)", spec) == -signal.SIGKILL
+    assert elsewhere("runtime.tasks.start(spec); os.killpg(0, 9)", spec) == -signal.SIGKILL
     beating(storage, spec)
     until(lambda: still(storage, spec), "it goes on for ever")
     seen = tasks.observe("task-1")

@@ -61,12 +61,12 @@ spec = pickle.load(sys.stdin.buffer)
 
 @pytest.fixture
 def elsewhere(request: pytest.FixtureRequest, runtime: Runtime, tmp_path: Path) -> Callable[[str, object], int]:
-    """Runs code in another process, with `runtime` and a `spec` of its own, and returns its exit status."""
+    """Runs code in a process and a group of its own, with `runtime` and a `spec`, and returns the exit status."""
     name = request.node.callspec.params["runtime"]
 
     def run(code: str, spec: object) -> int:
         command = [sys.executable, "-c", _ELSEWHERE + code, name, str(_home(tmp_path))]
-        return subprocess.run(command, input=pickle.dumps(spec), check=False).returncode
+        return subprocess.run(command, input=pickle.dumps(spec), check=False, start_new_session=True).returncode
 
     return run
 
