@@ -19,7 +19,7 @@ def servers(home: Path) -> dict[str, list[psutil.Process]]:
     for process in psutil.process_iter(["cmdline", "name"]):
         command = process.info["cmdline"] or [""]
         if "graph_platform.server" in command and process.info["name"] != "sh":
-            spec = Path(command[-1])
+            spec = Path(command[command.index("--spec") + 1])
             if spec.is_relative_to(home):
                 found.setdefault(spec.parent.name, []).append(process)
     return found
