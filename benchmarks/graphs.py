@@ -17,8 +17,17 @@ from benchmarks.measure import Outcome, pairs
 from graph_platform.engine.build import BuildRequest
 from graph_platform.engine.load import copy_statement
 from graph_platform.engine.process import build_database
-from graph_platform.runtime.local.runtime import LocalRuntime
-from graph_platform.runtime.protocol import InstanceSpec, Presence
+from graph_platform.runtime.local.servers import LocalServers
+from graph_platform.runtime.protocol import Presence
+from graph_platform.runtime.spec import (
+    Access,
+    DatabaseSpec,
+    Served,
+    ServedKind,
+    ServerLimits,
+    ServerSpec,
+    StoredSnapshot,
+)
 from graph_platform.storage.connect import open_storage
 from graph_platform.stored.manifest import Manifest, ManifestColumn, ManifestFile, ManifestTable
 
@@ -101,7 +110,7 @@ def load(folder: Path) -> Outcome:
         subprocess.run([sys.executable, "-c", _BARE_COPY], input=json.dumps(order), text=True, check=True)
 
     def ours() -> None:
-        build_database(_request(folder, root, manifest), timeout_seconds=600)
+        build_database(_request(folder, root, manifest))
 
     ratios, copy, build = pairs(engines_own, ours, 11)
     what = f"the engine's own COPY / ours ({NODES:,} nodes, {EDGES:,} edges)"
@@ -114,29 +123,25 @@ def start(folder: Path) -> Outcome:
     storage = open_storage(f"file://{root}")
     draft = _parquet(root)
     request = _request(folder, root, draft)
-    result = build_database(request, timeout_seconds=600)
+    result = build_database(request)
     key = f"1/database/{result.engine}-{result.storage_version}.db"
     storage.put(request.output, f"{SNAPSHOT}/{key}")
     whole = result.completed(draft, key)
     for name, manifest in (("stored", whole), ("parquet", replace(whole, databases=()))):
         storage.write(f"{SNAPSHOT}/1/{name}/manifest.json", manifest.to_json())
-    runtime = LocalRuntime(folder / "home", "gp-bench")
+    runtime = LocalServers(folder / "home", "gp-bench")
     attempts = itertools.count(1)
 
     def launched(name: str) -> None:
-        spec = InstanceSpec(
+        source = StoredSnapshot(storage.url, SNAPSHOT, f"{SNAPSHOT}/1/{name}/manifest.json")
+        spec = ServerSpec(
             installation="gp-bench",
             instance=f"inst-{name}",
             attempt=next(attempts),
-            snapshot="snap-bench",
-            storage_url=storage.url,
-            folder=SNAPSHOT,
-            manifest_key=f"{SNAPSHOT}/1/{name}/manifest.json",
+            serves=Served(ServedKind.SNAPSHOT, "snap-bench"),
             engine="ladybug",
-            memory_bytes=MEMORY,
-            threads=0,
-            query_seconds=60,
-            query_rows=1000,
+            databases=(DatabaseSpec("snap-bench", Access.READ, source),),
+            limits=ServerLimits(MEMORY, 0, 60.0, 1000, max_databases=1, workers=1, worker_allowance_bytes=2**29),
         )
         runtime.start(spec)
         while (seen := runtime.observe(spec.instance)).presence != Presence.READY:

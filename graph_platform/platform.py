@@ -92,9 +92,14 @@ class Platform:
     @cached_property
     def snapshots(self) -> SnapshotService:
         return SnapshotService(
-            self.settings, lambda: self.catalog, lambda: self.warehouse, lambda: self.storage, self._clock
+            self.settings,
+            lambda: self.catalog,
+            lambda: self.warehouse,
+            lambda: self.storage,
+            lambda: self.runtime.tasks,
+            self._clock,
         )
 
     @cached_property
     def instances(self) -> InstanceService:
-        return InstanceService(self.settings, lambda: self.catalog, lambda: self.runtime, self._clock)
+        return InstanceService(self.settings, lambda: self.catalog, lambda: self.runtime.servers, self._clock)

@@ -100,12 +100,19 @@ class Settings:
     data_check_seconds: float = _setting(3600.0, "time limit of the check of one definition's data, in seconds")
     export_seconds: float = _setting(3600.0, "time limit of one definition's export, in seconds")
     build_seconds: float = _setting(3600.0, "time limit of building a graph database, in seconds")
+    build_memory_bytes: int = _setting(
+        0, "memory of the process that builds a graph database at most, in bytes; 0: what the machine has"
+    )
     instance_startup_seconds: float = _setting(300.0, "time limit of an instance's start, in seconds")
     instance_stop_seconds: float = _setting(10.0, "grace of an instance between the request to end and its kill")
     query_seconds: float = _setting(60.0, "default and largest time limit of a Cypher query, in seconds")
     query_rows: int = _setting(10_000, "default and largest number of rows that a Cypher query returns")
     engine_memory_bytes: int = _setting(2 * 1024**3, "buffer pool of one graph database, in bytes")
     engine_threads: int = _setting(0, "threads of one graph database; 0: as many as there are cores")
+    engine_workers: int = _setting(2, "processes in which an instance answers queries")
+    engine_allowance_bytes: int = _setting(
+        512 * 1024**2, "memory that such a process may take beside its graph database, in bytes"
+    )
     max_instances: int = _setting(100, "running instances of the whole installation at most")
     max_instances_per_user: int = _setting(20, "running instances of one user at most")
 

@@ -19,10 +19,11 @@ from graph_platform.catalog.catalog import Catalog
 from graph_platform.catalog.embedded import EmbeddedPostgres
 from graph_platform_tests.services.buckets import gcs_endpoint, gs_url, s3_endpoint, s3_url
 from graph_platform_tests.services.flights import flights, flights_file, flights_server
-from graph_platform_tests.services.runtimes import runtime, snapshots
+from graph_platform_tests.services.runtimes import elsewhere, runtime, servers, snapshots, tasks
 from graph_platform_tests.services.trino import trino_server
 
 __all__ = [
+    "elsewhere",
     "flights",
     "flights_file",
     "flights_server",
@@ -31,7 +32,9 @@ __all__ = [
     "runtime",
     "s3_endpoint",
     "s3_url",
+    "servers",
     "snapshots",
+    "tasks",
     "trino_server",
 ]
 

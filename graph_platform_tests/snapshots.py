@@ -15,13 +15,30 @@ import pyarrow.parquet as pq
 
 from graph_platform.engine.build import BuildRequest, BuildResult
 from graph_platform.engine.process import build_database
-from graph_platform.runtime.protocol import InstanceSpec
+from graph_platform.runtime.spec import (
+    Access,
+    DatabaseSpec,
+    Served,
+    ServedKind,
+    ServerLimits,
+    ServerSpec,
+    StoredSnapshot,
+)
 from graph_platform.storage.connect import open_storage
 from graph_platform.storage.protocol import Storage
 from graph_platform.stored.manifest import Manifest, ManifestColumn, ManifestFile, ManifestTable
 
 ATTEMPT = "ada/map-1/v1/snap-1/1"
 MEMORY_BYTES = 128 * 1024**2
+LIMITS = ServerLimits(
+    pool_bytes=MEMORY_BYTES,
+    threads=1,
+    query_seconds=5.0,
+    query_rows=100,
+    max_databases=1,
+    workers=1,
+    worker_allowance_bytes=256 * 1024**2,
+)
 
 DDL = (
     "CREATE NODE TABLE `Person`(`id` INT64, `name` STRING, `balance` DECIMAL(10, 2), PRIMARY KEY(`id`))",
@@ -100,23 +117,26 @@ class Snapshot:
     manifest: Manifest
     manifest_key: str = f"{ATTEMPT}/manifest.json"
 
-    def spec(self, engine: str, **changes: Any) -> InstanceSpec:
+    def spec(
+        self, engine: str, *, manifest_key: str | None = None, query_seconds: float = 5.0, **changes: Any
+    ) -> ServerSpec:
         """The spec of an instance that serves it."""
-        spec = InstanceSpec(
-            installation="test-installation",
-            instance="inst-1",
-            attempt=1,
-            snapshot="snap-1",
-            storage_url=self.storage.url,
-            folder=ATTEMPT,
-            manifest_key=self.manifest_key,
-            engine=engine,
-            memory_bytes=MEMORY_BYTES,
-            threads=1,
-            query_seconds=5.0,
-            query_rows=100,
-        )
-        return replace(spec, **changes)
+        stored = StoredSnapshot(self.storage.url, ATTEMPT, manifest_key or self.manifest_key)
+        return server_spec(engine, stored, query_seconds=query_seconds, **changes)
+
+
+def server_spec(engine: str, source: StoredSnapshot, *, query_seconds: float = 5.0, **changes: Any) -> ServerSpec:
+    """The spec of an instance that serves a snapshot."""
+    spec = ServerSpec(
+        installation="test-installation",
+        instance="inst-1",
+        attempt=1,
+        serves=Served(ServedKind.SNAPSHOT, "snap-1"),
+        engine=engine,
+        databases=(DatabaseSpec("snap-1", Access.READ, source),),
+        limits=replace(LIMITS, query_seconds=query_seconds),
+    )
+    return replace(spec, **changes)
 
 
 def build_request(storage: Storage, manifest: Manifest, engine: str, folder: Path) -> BuildRequest:
@@ -137,7 +157,7 @@ def make_snapshot(
     manifest = write_snapshot(storage, data or graph_data())
     if engine:
         request = build_request(storage, manifest, engine, folder / "build")
-        result: BuildResult = build_database(request, timeout_seconds=60)
+        result: BuildResult = build_database(request)
         key = f"databases/{engine}-{result.storage_version}.db"
         storage.put(request.output, f"{ATTEMPT}/{key}")
         manifest = result.completed(manifest, key)

@@ -18,7 +18,7 @@ FLOORS = (
     "orchestration",
     "platform schemas",
     "instance snapshot",
-    "server",
+    "server tasks",
     "runtime proving",
     "engine",
     "warehouse stored",

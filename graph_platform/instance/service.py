@@ -31,7 +31,7 @@ from graph_platform.catalog.instances import InstanceRequest
 from graph_platform.catalog.keeper import Keeper
 from graph_platform.catalog.lease import Claim
 from graph_platform.catalog.limits import Work
-from graph_platform.catalog.records import InstanceRecord
+from graph_platform.catalog.records import InstanceRecord, SnapshotRecord
 from graph_platform.catalog.states import Entity, InstanceStatus
 from graph_platform.catalog.use import stamp_use
 from graph_platform.engine.parameters import check_question
@@ -52,7 +52,16 @@ from graph_platform.lives import Lived, granted
 from graph_platform.polling import SYSTEM, Clock, Pauses, wait_until
 from graph_platform.processes.owner import purpose, this_process
 from graph_platform.progress import Attribution, Reporter
-from graph_platform.runtime.protocol import InstanceSpec, Observation, Presence, Runtime
+from graph_platform.runtime.protocol import Observation, Presence, Servers
+from graph_platform.runtime.spec import (
+    Access,
+    DatabaseSpec,
+    Served,
+    ServedKind,
+    ServerLimits,
+    ServerSpec,
+    StoredSnapshot,
+)
 from graph_platform.settings import Settings
 
 _AT_A_START = Pauses(0.05, 2.0, 1.3)
@@ -61,18 +70,18 @@ _STARTING = (InstanceStatus.STARTING, InstanceStatus.RESUMING)
 
 
 class InstanceService:
-    """Instances of one catalog and runtime."""
+    """Instances of one catalog and runtime's servers."""
 
     def __init__(
         self,
         settings: Settings,
         catalog: Callable[[], Catalog],
-        runtime: Callable[[], Runtime],
+        servers: Callable[[], Servers],
         clock: Clock = SYSTEM,
     ) -> None:
         self._settings = settings
         self._open_catalog = catalog
-        self._open_runtime = runtime
+        self._open_servers = servers
         self._clock = clock
         self._lease = timedelta(seconds=settings.lease_seconds)
 
@@ -81,8 +90,8 @@ class InstanceService:
         return self._open_catalog()
 
     @property
-    def _runtime(self) -> Runtime:
-        return self._open_runtime()
+    def _servers(self) -> Servers:
+        return self._open_servers()
 
     def launch(self, request: LaunchInstance, by: Attribution, report: Reporter) -> InstanceRecord:
         """Serve a snapshot, and return when it answers.
@@ -94,7 +103,7 @@ class InstanceService:
             PlatformError: RESOURCE_NOT_FOUND, INVALID_STATE, ALREADY_EXISTS, CONCURRENCY_LIMIT_EXCEEDED, or the code
                 with which the start failed.
         """
-        _ = self._runtime  # one that there is not is refused before its URL is written anywhere
+        _ = self._servers  # one that there is not is refused before its URL is written anywhere
         wanted = InstanceRequest(
             request.name,
             self._settings.runtime,
@@ -215,7 +224,7 @@ class InstanceService:
         with self._catalog.transaction() as session:
             stamp_use(session, Entity.INSTANCE, instance.id)
         try:
-            connection = self._runtime.connect(instance.id)
+            connection = self._servers.connect(instance.id)
         except PlatformError:
             _refuse_unless_running(self._living(instance, by))
             raise
@@ -265,7 +274,7 @@ class InstanceService:
             instance = instances.get_instance(session, reference)
         if instance.status == InstanceStatus.TERMINATED or instance.runtime != self._settings.runtime:
             return instance, None
-        seen = self._runtime.observe(instance.id)
+        seen = self._servers.observe(instance.id)
         current = self._stamped(instance, seen)
         if (current.status, current.attempt) == (instance.status, instance.attempt):
             current = as_seen(current, seen, absence_tells=all_are_here(self._settings))
@@ -288,7 +297,7 @@ class InstanceService:
         """
         if instance.status != InstanceStatus.RUNNING or instance.runtime != self._settings.runtime:
             return instance
-        seen = self._runtime.observe(instance.id)
+        seen = self._servers.observe(instance.id)
         tells = all_are_here(self._settings) if absence_tells is None else absence_tells
         lost = death(instance, seen, absence_tells=tells)
         if lost and self._fail(instance, lost, [InstanceStatus.RUNNING], by):
@@ -342,25 +351,12 @@ class InstanceService:
     ) -> InstanceRecord:
         with self._catalog.transaction() as session:
             snapshot = snapshots.use_snapshot(session, instance.snapshot_id)
-        spec = InstanceSpec(
-            installation=self._catalog.installation,
-            instance=instance.id,
-            attempt=instance.attempt,
-            snapshot=snapshot.id,
-            storage_url=snapshot.storage_url,
-            folder=snapshot.folder,
-            manifest_key=snapshot.manifest_key or "",
-            engine=instance.engine,
-            memory_bytes=self._settings.engine_memory_bytes,
-            threads=self._settings.engine_threads,
-            query_seconds=self._settings.query_seconds,
-            query_rows=self._settings.query_rows,
-        )
+        spec = self._spec(instance, snapshot)
         try:
-            self._runtime.start(spec)
+            self._servers.start(spec)
             reached(Failpoint.INSTANCE_STARTED)
             self._wait(instance, keeper, report)
-            url = self._runtime.connect(instance.id).url
+            url = self._servers.connect(instance.id).url
         except PlatformError as error:
             if self._fail(instance, error, _STARTING, by):
                 raise
@@ -370,6 +366,26 @@ class InstanceService:
             if instances.mark_running(session, claim, url, by=by):
                 return instances.get_instance(session, instance.id)
         return self._after_all(instance, by, report, None)
+
+    def _spec(self, instance: InstanceRecord, snapshot: SnapshotRecord) -> ServerSpec:
+        stored = StoredSnapshot(snapshot.storage_url, snapshot.folder, snapshot.manifest_key or "")
+        return ServerSpec(
+            installation=self._catalog.installation,
+            instance=instance.id,
+            attempt=instance.attempt,
+            serves=Served(ServedKind.SNAPSHOT, snapshot.id),
+            engine=instance.engine,
+            databases=(DatabaseSpec(snapshot.id, Access.READ, stored),),
+            limits=ServerLimits(
+                pool_bytes=self._settings.engine_memory_bytes,
+                threads=self._settings.engine_threads,
+                query_seconds=self._settings.query_seconds,
+                query_rows=self._settings.query_rows,
+                max_databases=1,
+                workers=self._settings.engine_workers,
+                worker_allowance_bytes=self._settings.engine_allowance_bytes,
+            ),
+        )
 
     def _after_all(
         self, instance: InstanceRecord, by: Attribution, report: Reporter, error: PlatformError | None
@@ -415,7 +431,7 @@ class InstanceService:
         told = ""
         for pause in _AT_A_START:
             keeper.check()
-            seen = self._runtime.observe(instance.id)
+            seen = self._servers.observe(instance.id)
             if seen.presence == Presence.READY and seen.attempt == instance.attempt:
                 return
             if seen.presence == Presence.ENDED and seen.failure:
@@ -455,7 +471,7 @@ class InstanceService:
         return failed
 
     def _stop(self, instance: InstanceRecord) -> None:
-        self._runtime.stop(instance.id, instance.attempt, self._settings.instance_stop_seconds)
+        self._servers.stop(instance.id, instance.attempt, self._settings.instance_stop_seconds)
 
 
 def _owner(by: Attribution) -> str:

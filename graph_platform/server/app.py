@@ -63,7 +63,8 @@ def application(host: Host, token: str, log: Callable[[str], None]) -> ASGIApp:
     async def query(request: Request) -> Response:
         body = await _body(request)
         # Reading a large body, and looking through it, takes a second: not in the loop that everybody's requests share.
-        asked = await asyncio.to_thread(read_query, body, host.spec.query_seconds, host.spec.query_rows)
+        limits = host.spec.limits
+        asked = await asyncio.to_thread(read_query, body, limits.query_seconds, limits.query_rows)
         running = await asyncio.to_thread(host.submit, asked)
         return Response(await _answer(request, running, asked.timeout_seconds), media_type="application/json")
 

@@ -18,7 +18,7 @@ from graph_platform.engine.parameters import kept_parameter
 from graph_platform.engine.protocol import Database, Engine, QueryResult
 from graph_platform.engine.values import json_rows
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.runtime.protocol import InstanceSpec
+from graph_platform.runtime.spec import ServerSpec
 
 RUNNING_QUERIES = 8
 """At once; the engine's own threads are shared between them."""
@@ -69,7 +69,7 @@ class RunningQuery:
 class Host:
     """The state of a server, for every thread of it."""
 
-    def __init__(self, spec: InstanceSpec) -> None:
+    def __init__(self, spec: ServerSpec) -> None:
         self.spec = spec
         self.phase = "starting"
         self.progress = 0.0
@@ -158,7 +158,7 @@ class Host:
             "installation": self.spec.installation,
             "instance": self.spec.instance,
             "attempt": self.spec.attempt,
-            "snapshot": self.spec.snapshot,
+            self.spec.serves.kind: self.spec.serves.id,
             "phase": self.phase,
             "progress": self.progress,
             "draining": self.draining,

@@ -1,23 +1,24 @@
-"""From a snapshot in storage to an open database: the stored file if it is right, else the Parquet files again.
+"""From a database of the spec to a file on this machine that its engine can open, without opening it here.
 
-The stored file is used where it is when storage is on this machine, and copied otherwise; either way its checksum is
-compared before the engine sees it, because a damaged file can crash the process.
+A snapshot's stored file is used where it is when storage is on this machine, and copied otherwise; either way its
+checksum is compared before the engine sees it, because a damaged file can crash the process. Where it is missing,
+damaged or of another storage version, the Parquet files are loaded again, in a process of its own. No engine is
+imported here: that costs a server's start, and is for the process that runs it.
 """
 
 from __future__ import annotations
 
-import contextlib
-import shutil
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
-from graph_platform.engine.connect import load_engine
-from graph_platform.engine.files import check_content, check_footers, file_sha256, place_files
-from graph_platform.engine.graph import create_tables, load_tables
-from graph_platform.engine.protocol import Database, Engine
+from graph_platform.engine.build import BuildProgress, BuildRequest
+from graph_platform.engine.files import file_sha256
+from graph_platform.engine.process import build_database
+from graph_platform.engine.protocol import EngineVersion
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.runtime.protocol import InstanceSpec
+from graph_platform.private import own_folder
+from graph_platform.runtime.spec import DatabaseSpec, OwnFile, ServerSpec, StoredSnapshot
 from graph_platform.storage.connect import open_storage
 from graph_platform.storage.protocol import Storage
 from graph_platform.stored.manifest import Manifest, ManifestDatabase
@@ -25,54 +26,80 @@ from graph_platform.stored.manifest import Manifest, ManifestDatabase
 Report = Callable[[str, float], None]
 """Told the phase and how much of it is done, 0 to 1."""
 
+Log = Callable[[str], None]
+"""Told a sentence."""
 
-def open_snapshot(
-    spec: InstanceSpec, folder: Path, report: Report, log: Callable[[str], None]
-) -> tuple[Engine, Database]:
-    """Open the snapshot's database read-only.
+FILE_NAME = "graph.db"
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where a server keeps files: `work` goes with it, and `data`, where `OwnFile` databases are, outlives it."""
+
+    work: Path
+    data: Path
+
+
+def prepared(
+    spec: ServerSpec, database: DatabaseSpec, version: EngineVersion, folders: Folders, report: Report, log: Log
+) -> Path:
+    """The file of one of the spec's databases, as its engine can open it; a new one of `OwnFile` is for it to make.
+
+    It may take a while, and may be called for different databases at once.
 
     Args:
-        folder: the instance's own folder, for what has to be copied or loaded.
-        log: told in a sentence when the stored file could not be used, and why.
+        version: of the engine that is to open it.
+        log: told when a stored file could not be used, and why.
 
     Raises:
-        PlatformError: SNAPSHOT_FETCH_ERROR, SCHEMA_CREATE_ERROR, DATA_LOAD_ERROR, DATABASE_ERROR, STORAGE_ERROR.
+        PlatformError: SNAPSHOT_FETCH_ERROR, SCHEMA_CREATE_ERROR, DATA_LOAD_ERROR, DATABASE_ERROR, STORAGE_ERROR,
+            and how a process that loaded it ended.
     """
+    source = database.source
+    if isinstance(source, OwnFile):
+        return _own_file(database.name, source, folders.data)
     report("fetching", 0.0)
-    with ThreadPoolExecutor(1) as importing:  # the wheel is imported while the file is read
-        engine_ready = importing.submit(load_engine, spec.engine)
-        storage = open_storage(spec.storage_url)
-        manifest = _manifest(storage, spec)
-        engine = engine_ready.result()
-    stored = _stored_database(manifest, engine)
-    path = _fetched(storage, spec.folder, stored, folder, log) if stored else None
-    if path is None:
-        if not stored:
-            log(
-                f"the snapshot has no database of {engine.version.name} {engine.version.storage_version}: loading again"
-            )
-        path = _loaded(spec, engine, storage, manifest, folder, report)
-    database = engine.open(path, read_only=True, memory_bytes=spec.memory_bytes, threads=spec.threads)
-    return engine, database
+    storage, folder = open_storage(source.storage_url), folders.work / database.name
+    manifest = _manifest(storage, source, database.name)
+    stored = _stored_database(manifest, version)
+    path = _fetched(storage, source.folder, stored, folder, log) if stored else None
+    if path is not None:
+        return path
+    if not stored:
+        log(f"{database.name} has no database of {version.name} {version.storage_version}: loading again")
+    return _loaded(spec, source, manifest, folder, report)
 
 
-def _manifest(storage: Storage, spec: InstanceSpec) -> Manifest:
+def _own_file(name: str, source: OwnFile, data: Path) -> Path:
+    path = data / name / FILE_NAME
+    if source.create:
+        own_folder(data)
+        own_folder(data / name)
+    elif not path.is_file():
+        raise PlatformError(
+            ErrorCode.DATABASE_ERROR,
+            f"database {name} is gone: there is no {path}",
+            "nothing was made in its place; bring the folder back, or restore a backup",
+        )
+    return path
+
+
+def _manifest(storage: Storage, source: StoredSnapshot, name: str) -> Manifest:
     try:
-        return Manifest.from_json(storage.read(spec.manifest_key))
+        return Manifest.from_json(storage.read(source.manifest_key))
     except ValueError as error:
-        raise PlatformError(ErrorCode.SNAPSHOT_FETCH_ERROR, f"{spec.manifest_key} cannot be read: {error}") from error
+        raise PlatformError(ErrorCode.SNAPSHOT_FETCH_ERROR, f"{source.manifest_key} cannot be read: {error}") from error
     except PlatformError as error:
         if error.code is not ErrorCode.RESOURCE_NOT_FOUND:
             raise
         raise PlatformError(
             ErrorCode.SNAPSHOT_FETCH_ERROR,
-            f"snapshot {spec.snapshot} has no manifest at {spec.manifest_key}",
+            f"snapshot {name} has no manifest at {source.manifest_key}",
             "it was deleted, or never finished: launch another snapshot",
         ) from error
 
 
-def _stored_database(manifest: Manifest, engine: Engine) -> ManifestDatabase | None:
-    version = engine.version
+def _stored_database(manifest: Manifest, version: EngineVersion) -> ManifestDatabase | None:
     return next(
         (
             database
@@ -83,13 +110,11 @@ def _stored_database(manifest: Manifest, engine: Engine) -> ManifestDatabase | N
     )
 
 
-def _fetched(
-    storage: Storage, stored_in: str, stored: ManifestDatabase, folder: Path, log: Callable[[str], None]
-) -> Path | None:
+def _fetched(storage: Storage, stored_in: str, stored: ManifestDatabase, folder: Path, log: Log) -> Path | None:
     key = f"{stored_in}/{stored.key}"
     path = storage.local_path(key)
     if path is None:
-        path = folder / "graph.db"
+        path = own_folder(folder) / FILE_NAME
         try:
             storage.fetch(key, path)
         except PlatformError as error:
@@ -103,32 +128,19 @@ def _fetched(
     return None
 
 
-def _loaded(
-    spec: InstanceSpec,
-    engine: Engine,
-    storage: Storage,
-    manifest: Manifest,
-    folder: Path,
-    report: Report,
-) -> Path:
-    path, scratch = folder / "loaded.db", folder / "parquet"
-    for leftover in folder.glob("loaded.db*"):
-        leftover.unlink()
-    try:
-        placed = place_files(
-            storage, spec.folder, manifest.tables, scratch, lambda done, of: report("fetching", done / max(of, 1))
-        )
-        check_content(placed)
-        check_footers(placed)
-        database = engine.open(path, read_only=False, memory_bytes=spec.memory_bytes, threads=spec.threads)
-        with contextlib.closing(database):
+def _loaded(spec: ServerSpec, source: StoredSnapshot, manifest: Manifest, folder: Path, report: Report) -> Path:
+    def progress(step: BuildProgress) -> None:
+        report(step.phase, step.done / max(step.of, 1))
 
-            def progress(phase: str, table: str | None, done: int, of: int) -> None:
-                report(phase, done / max(of, 1))
-
-            create_tables(database, manifest.ddl, progress)
-            load_tables(database, placed, path, progress)
-            database.execute("CHECKPOINT")
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    return path
+    request = BuildRequest(
+        engine=spec.engine,
+        storage_url=source.storage_url,
+        folder=source.folder,
+        manifest=manifest,
+        output=own_folder(folder) / FILE_NAME,
+        scratch=folder,
+        memory_bytes=spec.limits.pool_bytes,
+        threads=spec.limits.threads,
+    )
+    build_database(request, progress)
+    return request.output

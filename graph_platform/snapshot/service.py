@@ -7,12 +7,10 @@ again by whoever takes the row over. What nobody refers to any more is removed b
 from __future__ import annotations
 
 import builtins
-import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from graph_platform.catalog import audit, export_jobs, mappings, snapshots
@@ -26,20 +24,21 @@ from graph_platform.catalog.records import ExportJobRecord, MappingRecord, Snaps
 from graph_platform.catalog.snapshots import SnapshotRequest
 from graph_platform.catalog.states import Entity, SnapshotStatus
 from graph_platform.catalog.transition import Session
-from graph_platform.engine.build import BuildProgress, BuildRequest
+from graph_platform.engine.build import BuildResult
 from graph_platform.engine.files import UNCOUNTED
-from graph_platform.engine.process import build_database
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.failpoints import Failpoint, reached
 from graph_platform.lives import Lived, granted
 from graph_platform.mapping.definition.ddl import ddl
 from graph_platform.mapping.definition.resolved import ResolvedDefinition, export_statement
 from graph_platform.polling import SYSTEM, Clock, Pauses, wait_until
-from graph_platform.private import own_folder
 from graph_platform.processes.owner import purpose, this_process
 from graph_platform.progress import Attribution, Reporter
 from graph_platform.proving.proof import prove_again
 from graph_platform.proving.validation import data_checks_mode
+from graph_platform.runtime.awaited import awaited
+from graph_platform.runtime.protocol import Tasks, TaskStep
+from graph_platform.runtime.spec import StoredObject, TaskSpec, from_document, spec_document
 from graph_platform.settings import Settings
 from graph_platform.snapshot.export import ExportRun, run_exports
 from graph_platform.snapshot.leftovers import remove_attempts, remove_superseded
@@ -47,7 +46,7 @@ from graph_platform.snapshot.requests import CreateSnapshot, DeleteSnapshot
 from graph_platform.snapshot.results import SnapshotDetails
 from graph_platform.storage.connect import open_storage
 from graph_platform.storage.protocol import Storage
-from graph_platform.stored.layout import database_key, export_folder, manifest_key, mapping_folder
+from graph_platform.stored.layout import database_folder, database_key, export_folder, manifest_key, mapping_folder
 from graph_platform.stored.manifest import (
     Manifest,
     ManifestColumn,
@@ -55,6 +54,7 @@ from graph_platform.stored.manifest import (
     ManifestTable,
 )
 from graph_platform.stored.mark import claim_storage
+from graph_platform.tasks.build import PROGRAM, BuildOrder
 from graph_platform.warehouse.protocol import Warehouse
 
 _AT_ANOTHERS_SNAPSHOT = Pauses(0.5, 0.5)
@@ -73,7 +73,7 @@ class _Found:
 
 
 class SnapshotService:
-    """Snapshots of one catalog, warehouse and storage."""
+    """Snapshots of one catalog, warehouse, storage and runtime."""
 
     def __init__(
         self,
@@ -81,6 +81,7 @@ class SnapshotService:
         catalog: Callable[[], Catalog],
         warehouse: Callable[[], Warehouse],
         storage: Callable[[], Storage],
+        tasks: Callable[[], Tasks],
         clock: Clock = SYSTEM,
     ) -> None:
         self._settings = settings
@@ -88,6 +89,7 @@ class SnapshotService:
         self._open_catalog = catalog
         self._open_warehouse = warehouse
         self._open_storage = storage
+        self._open_tasks = tasks
         self._lease = timedelta(seconds=settings.lease_seconds)
 
     @property
@@ -101,6 +103,10 @@ class SnapshotService:
     @property
     def _storage(self) -> Storage:
         return self._open_storage()
+
+    @property
+    def _tasks(self) -> Tasks:
+        return self._open_tasks()
 
     def create(self, request: CreateSnapshot, by: Attribution, report: Reporter) -> SnapshotRecord:
         """Freeze a mapping version, or go on with a snapshot of it that nobody works on any more.
@@ -167,6 +173,7 @@ class SnapshotService:
         claim_storage(storage, self._catalog.installation)
         self._end_queries(left)
         self._forget_exports(snapshot)
+        self._tasks.stop(_build_task(snapshot), snapshot.attempt)  # one that nobody could end would write into it again
         storage.delete(snapshot.folder)
         with self._catalog.transaction() as session:
             snapshots.end_deletion(session, snapshot.id, by=by)
@@ -250,6 +257,8 @@ class SnapshotService:
 
     def _clear(self, found: _Found) -> None:
         """Away with what a dead owner left that is not gone on with."""
+        if found.claim and found.claim.attempt > 1:  # its build may still run, and would write what nobody removes
+            self._tasks.stop(_build_task(found.snapshot), found.claim.attempt - 1)
         self._end_queries(found.left)
         if found.elsewhere is not None:
             with suppress(PlatformError):  # the old storage is away; a failed attempt has removed its files itself
@@ -379,43 +388,36 @@ class SnapshotService:
         )
 
     def _build(self, snapshot: SnapshotRecord, draft: Manifest, report: Reporter) -> Manifest:
-        """Build the database in a process of its own, store it, and return the whole manifest."""
-        self._clear_scratch(snapshot, draft.attempt)
-        scratch = self._scratch() / f"{snapshot.id}-{draft.attempt}"
-        scratch.mkdir(mode=0o700)
-        try:
-            request = BuildRequest(
-                engine=snapshot.engine,
-                storage_url=self._storage.url,
-                folder=snapshot.folder,
-                manifest=draft,
-                output=scratch / "graph.db",
-                scratch=scratch,
-                memory_bytes=self._settings.engine_memory_bytes,
-                threads=self._settings.engine_threads,
-            )
-            result = build_database(
-                request,
-                timeout_seconds=self._settings.build_seconds,
-                on_progress=lambda step: _tell(report, step),
-            )
-            memory = f", built with {result.peak_bytes / 1e6:,.0f} MB of memory" if result.peak_bytes else ""
-            report.progress(f"database: {result.bytes / 1e6:,.1f} MB{memory}")
-            reached(Failpoint.DATABASE_BUILT)
-            key = database_key(draft.attempt, snapshot.engine, result.storage_version)
-            self._storage.put(scratch / "graph.db", f"{snapshot.folder}/{key}")
-            reached(Failpoint.DATABASE_STORED)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-        return result.completed(draft, key)
-
-    def _scratch(self) -> Path:
-        return own_folder(self._settings.home / "scratch")
-
-    def _clear_scratch(self, snapshot: SnapshotRecord, attempt: int) -> None:
-        """What builds of this snapshot up to this attempt left on this machine."""
-        for number in range(1, attempt + 1):
-            shutil.rmtree(self._scratch() / f"{snapshot.id}-{number}", ignore_errors=True)
+        """Have a task build the database and store it, and return the whole manifest."""
+        folder = f"{snapshot.folder}/{database_folder(draft.attempt)}"
+        order = BuildOrder(
+            snapshot.engine,
+            self._storage.url,
+            snapshot.folder,
+            f"{folder}/draft.json",
+            self._settings.engine_memory_bytes,
+            self._settings.engine_threads,
+        )
+        self._storage.write(order.draft, draft.to_json())
+        spec = TaskSpec(
+            installation=self._catalog.installation,
+            task=_build_task(snapshot),
+            attempt=draft.attempt,
+            program=PROGRAM,
+            doing="building the database",
+            order=spec_document(order),
+            result=StoredObject(self._storage.url, f"{folder}/result.json"),
+            seconds=self._settings.build_seconds,
+            seconds_hint="raise GRAPH_PLATFORM_BUILD_SECONDS",
+            memory_bytes=self._settings.build_memory_bytes,
+        )
+        result = from_document(
+            BuildResult, awaited(self._tasks, spec, lambda step: _tell(report, step), clock=self._clock)
+        )
+        memory = f", built with {result.peak_bytes / 1e6:,.0f} MB of memory" if result.peak_bytes else ""
+        report.progress(f"database: {result.bytes / 1e6:,.1f} MB{memory}")
+        reached(Failpoint.DATABASE_STORED)
+        return result.completed(draft, database_key(draft.attempt, snapshot.engine, result.storage_version))
 
     def _end_queries(self, left: Sequence[ExportJobRecord]) -> None:
         """End what a dead owner's queries still write: nobody will ask for it, and nothing would remove it."""
@@ -458,7 +460,6 @@ class SnapshotService:
             last_round = export_jobs.last_attempt(session, snapshot.id) if ended else 0
         if ended:
             reached(Failpoint.SNAPSHOT_GIVEN_UP)
-            self._clear_scratch(snapshot, claim.attempt)
             remove_attempts(self._storage, snapshot.folder, claim.attempt, last_round)
 
 
@@ -475,14 +476,19 @@ def _require_manifest(snapshot: SnapshotRecord) -> None:
         ) from error
 
 
-def _tell(report: Reporter, step: BuildProgress) -> None:
+def _build_task(snapshot: SnapshotRecord) -> str:
+    return f"build-{snapshot.id}"
+
+
+def _tell(report: Reporter, step: TaskStep) -> None:
     line = _told(step)
     if line:
         report.progress(line)
+    reached(Failpoint.BUILD_RUNNING)
 
 
-def _told(step: BuildProgress) -> str | None:
+def _told(step: TaskStep) -> str | None:
     """A line for a person, where a definition begins or ends a phase; a count per file would drown it."""
-    if step.table:
-        return f"database: {step.phase} {step.table} ({step.done + 1} of {step.of})"
+    if step.subject:
+        return f"database: {step.phase} {step.subject} ({step.done + 1} of {step.of})"
     return f"database: {step.phase}" if step.done == 0 and step.phase != "loading" else None

@@ -19,7 +19,7 @@ def servers(home: Path) -> dict[str, list[psutil.Process]]:
     for process in psutil.process_iter(["cmdline", "name"]):
         command = process.info["cmdline"] or [""]
         if "graph_platform.server" in command and process.info["name"] != "sh":
-            spec = Path(command[-1])
+            spec = Path(command[command.index("--spec") + 1])
             if spec.is_relative_to(home):
                 found.setdefault(spec.parent.name, []).append(process)
     return found
@@ -37,13 +37,13 @@ def agreed(platform: Platform, *ids: str) -> dict[str, str]:
     for identifier in ids:
         with platform.catalog.transaction() as session:
             row = instances.get_instance(session, identifier)
-        seen = platform.runtime.observe(identifier)
+        seen = platform.runtime.servers.observe(identifier)
         states[identifier] = row.status
         assert (row.lease_owner, row.lease_expires_at, row.abandoned) == (None, None, False)
         if row.status == "running":
             assert len(running[identifier]) == 1
             assert (seen.presence, seen.attempt) == (Presence.READY, row.attempt)
-            way = platform.runtime.connect(identifier)
+            way = platform.runtime.servers.connect(identifier)
             assert way.url == row.url
             status = httpx.get(f"{way.url}/status", headers={"Authorization": f"Bearer {way.token}"}, timeout=30).json()
             assert (status["instance"], status["attempt"], status["phase"]) == (identifier, row.attempt, "ready")

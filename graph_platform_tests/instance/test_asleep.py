@@ -217,7 +217,7 @@ def test_who_fails_a_dead_instance_and_sleeps_ends_nothing_of_its_successor(
     lost = world.act(world.platform, "launch", "mortal")
     (server,) = servers(world.settings.home)[lost.id]
     server.kill()
-    until(lambda: world.platform.runtime.observe(lost.id).presence is Presence.ENDED, "the end is not seen")
+    until(lambda: world.platform.runtime.servers.observe(lost.id).presence is Presence.ENDED, "the end is not seen")
     sleeper = Sleeper(world, monkeypatch, "launch", "mortal", Failpoint.INSTANCE_FAILED)
     successor = world.act(world.platform, "launch", "mortal")
     woken = sleeper.wake()
@@ -229,7 +229,7 @@ def test_who_fails_a_dead_instance_and_sleeps_ends_nothing_of_its_successor(
 def test_a_terminate_ends_a_server_that_nobody_knows_of(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     instance = world.act(world.platform, "launch", "unknown")
     with monkeypatch.context() as away:
-        away.setattr(world.platform.runtime, "stop", lambda *_: None)
+        away.setattr(world.platform.runtime.servers, "stop", lambda *_: None)
         world.act(world.platform, "terminate", "unknown")
     assert len(servers(world.settings.home)[instance.id]) == 1
     assert world.act(world.platform, "terminate", "unknown").status == "terminated"

@@ -135,7 +135,7 @@ def row_of(platform: Platform, reference: str = "mine") -> InstanceRecord:
 
 def kill_server(platform: Platform, number: signal.Signals = signal.SIGKILL) -> None:
     """Kill it, and wait until its end is written down."""
-    (instance,) = platform.runtime.list()
+    (instance,) = platform.runtime.servers.list()
     folder = platform.settings.home / "instances" / instance.instance
     for process in psutil.process_iter(["cmdline", "name"]):
         if str(folder / "spec.json") in (process.info["cmdline"] or ()) and process.info["name"] != "sh":
@@ -178,7 +178,7 @@ def test_a_dead_instance_is_shown_as_failed_by_reads_that_write_nothing_and_writ
     assert refused.value.code == ErrorCode.UNEXPECTED_TERMINATION
     after = row_of(platform)
     assert (after.status, after.url, after.error) == ("failed", None, refused.value.document())
-    assert (after.id, after.attempt, list(platform.runtime.list())) == (before.id, before.attempt, [])
+    assert (after.id, after.attempt, list(platform.runtime.servers.list())) == (before.id, before.attempt, [])
     with pytest.raises(PlatformError) as again:
         act(platform)
     assert (again.value.code, again.value.hint) == (ErrorCode.INVALID_STATE, refused.value.hint)
@@ -241,7 +241,7 @@ def test_whoever_asks_through_the_platform_is_seen_and_so_is_who_asks_the_server
 
 
 def ask_the_server(platform: Platform) -> None:
-    way = platform.runtime.connect(row_of(platform).id)
+    way = platform.runtime.servers.connect(row_of(platform).id)
     headers = {"Authorization": f"Bearer {way.token}"}
     assert httpx.post(f"{way.url}/query", json={"cypher": "RETURN 1"}, headers=headers, timeout=30).is_success
 

@@ -18,7 +18,8 @@ from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.instance import service
 from graph_platform.instance.requests import LaunchInstance, ResumeInstance
 from graph_platform.instance.service import InstanceService
-from graph_platform.runtime.protocol import Connection, InstanceSpec, Observation, Presence
+from graph_platform.runtime.protocol import Connection, Observation, Presence
+from graph_platform.runtime.spec import ServerSpec
 from graph_platform_tests.catalog.rows import (
     BY,
     LEASE,
@@ -35,21 +36,21 @@ from graph_platform_tests.worlds import Recorder, make_settings
 ELSEWHERE = "another-machine/1/1/run-7"
 
 
-class SlowRuntime:
+class SlowServers:
     """Servers that take a simulated time to be ready, in seconds."""
 
     def __init__(self, clock: SimulatedClock, seconds: float) -> None:
         self._clock = clock
         self._seconds = seconds
-        self.servers: dict[str, tuple[int, float]] = {}
+        self.started: dict[str, tuple[int, float]] = {}
 
-    def start(self, spec: InstanceSpec) -> None:
-        self.servers[spec.instance] = (spec.attempt, self._clock.now)
+    def start(self, spec: ServerSpec) -> None:
+        self.started[spec.instance] = (spec.attempt, self._clock.now)
 
     def observe(self, instance: str) -> Observation:
-        if instance not in self.servers:
+        if instance not in self.started:
             return Observation(instance, 0, Presence.ABSENT)
-        attempt, since = self.servers[instance]
+        attempt, since = self.started[instance]
         ready = self._clock.now - since >= self._seconds
         return Observation(instance, attempt, Presence.READY if ready else Presence.STARTING, "fetching")
 
@@ -57,21 +58,21 @@ class SlowRuntime:
         return Connection("http://127.0.0.1:1", "token")
 
     def stop(self, instance: str, up_to_attempt: int, grace_seconds: float) -> None:
-        self.servers.pop(instance, None)
+        self.started.pop(instance, None)
 
     def list(self) -> Sequence[Observation]:
-        return [self.observe(instance) for instance in self.servers]
+        return [self.observe(instance) for instance in self.started]
 
 
 class Simulation:
-    """A real catalog whose time passes as the simulated clock's does, a runtime, and what others do at some moment."""
+    """A real catalog whose time passes as the simulated clock's does, servers, and what others do at some moment."""
 
     def __init__(self, home: Path, catalog: Catalog, seconds_to_start: float) -> None:
         self.catalog = catalog
         self.clock = SimulatedClock(self._pass)
-        self.runtime = SlowRuntime(self.clock, seconds_to_start)
+        self.servers = SlowServers(self.clock, seconds_to_start)
         self.settings = make_settings(home, "postgresql://unused@localhost/unused")
-        self.service = InstanceService(self.settings, lambda: catalog, lambda: self.runtime, self.clock)
+        self.service = InstanceService(self.settings, lambda: catalog, lambda: self.servers, self.clock)
         self.report = Recorder()
         self.others: list[tuple[float, Callable[[], object]]] = []
         self._passed = 0.0
@@ -104,7 +105,7 @@ def test_a_start_that_does_not_end_is_given_up_after_its_time_and_looked_at_more
     assert late.value.code == ErrorCode.STARTUP_TIMEOUT
     assert 300 <= world.clock.now <= 303
     assert (world.clock.slept[0], world.clock.slept[-1]) == (0.05, 2.0)
-    assert world.runtime.servers == {}
+    assert world.servers.list() == []
     with catalog.transaction() as session:
         (failed,) = instances.list_instances(session)
     assert (failed.status, failed.lease_owner, failed.abandoned) == ("failed", None, False)
@@ -123,7 +124,7 @@ def test_what_another_machine_starts_slowly_and_renews_is_waited_for_however_lon
             assert lease.renew(session, claim, LEASE)
 
     def run() -> None:
-        world.runtime.servers[theirs.id] = (theirs.attempt, world.clock.now)
+        world.servers.started[theirs.id] = (theirs.attempt, world.clock.now)
         with catalog.transaction() as session:
             assert instances.mark_running(session, claim, "http://127.0.0.1:1", by=BY)
 
@@ -148,7 +149,7 @@ def test_what_another_machine_no_longer_starts_is_taken_over_once_its_lease_is_o
     else:
         found = world.service.resume(ResumeInstance(instance="mine"), BY, world.report)
     assert (found.id, found.status, found.attempt) == (theirs.id, "running", 2)
-    assert world.runtime.servers[theirs.id][0] == 2
+    assert world.servers.started[theirs.id][0] == 2
     assert f"instance {theirs.id} is being started by run run-7: waiting for it" in world.report.lines
     assert 30 < world.clock.now <= 60 + 30 + 5  # the real time that passes counts for the catalog, too
 
@@ -184,14 +185,14 @@ def test_a_start_that_was_taken_over_elsewhere_is_ended_here_and_theirs_is_waite
 
     def take_over() -> None:
         mine = now()
-        assert list(world.runtime.servers) == [mine.id]
+        assert list(world.servers.started) == [mine.id]
         with catalog.transaction() as session:
             guard = lease.held(lease.claim_of(Entity.INSTANCE, mine))
             assert lease.take_over(session, Entity.INSTANCE, guard, ELSEWHERE, LEASE, by=BY)
         until(lambda: not any(thread.name == f"lease of {mine.id}" for thread in threading.enumerate()), "it goes on")
 
     def run() -> None:
-        assert world.runtime.servers == {}, "what was started here is ended before theirs is waited for"
+        assert world.servers.list() == [], "what was started here is ended before theirs is waited for"
         with catalog.transaction() as session:
             claim = lease.claim_of(Entity.INSTANCE, now())
             assert instances.mark_running(session, claim, "http://127.0.0.1:2", by=BY)

@@ -13,13 +13,12 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from graph_platform.runtime.protocol import InstanceSpec
+from graph_platform.runtime.spec import StoredSnapshot
 from graph_platform.server.app import application
 from graph_platform.server.connections import (
     BoundedHttp,
@@ -29,9 +28,9 @@ from graph_platform.server.connections import (
     trust,
 )
 from graph_platform.server.host import Host
-from graph_platform.server.program import bind
-from graph_platform_tests.services.runtimes import INSTALLATION
-from graph_platform_tests.snapshots import Snapshot
+from graph_platform.server.program import Address, bind
+from graph_platform_tests.services.runtimes import server_command
+from graph_platform_tests.snapshots import Snapshot, server_spec
 from graph_platform_tests.waiting import until
 
 TOKEN = "t" * 43
@@ -43,7 +42,7 @@ class Served:
     """A server in this process, on a real port."""
 
     def __init__(self, app: ASGIApp, limits: ConnectionLimits) -> None:
-        listening = bind(0)
+        listening = bind(Address("127.0.0.1", 0))
         self.port: int = listening.getsockname()[1]
         self.server = BoundedServer(Connections(limits).config(app, timeout_graceful_shutdown=1))
         self.thread = threading.Thread(target=self.server.run, args=([listening],))
@@ -83,8 +82,7 @@ def serve() -> Iterator[Callable[..., Served]]:
     served: list[Served] = []
 
     def one(limits: ConnectionLimits, app: ASGIApp | None = None) -> Served:
-        spec = InstanceSpec(**{**SPEC, "query_seconds": 5.0, "query_rows": 10})
-        served.append(Served(app or application(Host(spec), TOKEN, lambda line: None), limits))
+        served.append(Served(app or application(Host(SPEC), TOKEN, lambda line: None), limits))
         return served[-1]
 
     yield one
@@ -92,18 +90,7 @@ def serve() -> Iterator[Callable[..., Served]]:
         each.close()
 
 
-SPEC: dict[str, Any] = {
-    "installation": INSTALLATION,
-    "instance": "inst-1",
-    "attempt": 1,
-    "snapshot": "snap-1",
-    "storage_url": "file:///nowhere",
-    "folder": "a",
-    "manifest_key": "a/manifest.json",
-    "engine": "ladybug",
-    "memory_bytes": 2**26,
-    "threads": 1,
-}
+SPEC = server_spec("ladybug", StoredSnapshot("file:///nowhere", "a", "a/manifest.json"))
 
 
 def everything(client: socket.socket) -> bytes:
@@ -304,7 +291,7 @@ def test_a_process_with_few_files_serves_although_hundreds_of_connections_hang(
     (tmp_path / "spec.json").write_text(json.dumps(asdict(snapshots["ladybug"].spec("ladybug"))))
     (tmp_path / "token").write_text(TOKEN)
     process = subprocess.Popen(
-        [sys.executable, "-m", "graph_platform.server", "--spec", str(tmp_path / "spec.json")],
+        server_command(tmp_path),
         stderr=subprocess.DEVNULL,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200)),  # noqa: PLW1509
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,16 +63,22 @@ def test_a_snapshot_that_another_run_makes_is_waited_for_and_is_the_answer(platf
 
 def test_a_snapshot_whose_machine_renews_no_more_is_taken_over_once_its_lease_is_over(platform: Platform) -> None:
     claim = made_elsewhere(platform)
-    passed = 0.0
+    passed, waited = 0.0, []
 
     def meanwhile(moment: float) -> None:
         nonlocal passed
+        with platform.catalog.transaction() as session:
+            taken_over = snapshots.get_snapshot(session, claim.id).attempt > 1
+        if taken_over:
+            time.sleep(0.02)  # the build that is waited for now is a real process
+            return
         pass_time(platform.catalog, moment - passed)
         passed = moment
+        waited.append(moment)
 
     simulated, report = SimulatedClock(meanwhile), Recorder()
     with Platform.open(platform.settings, clock=simulated) as waiting:
         found = waiting.snapshots.create(CreateSnapshot(mapping="people", name="s"), BY, report)
     assert (found.id, found.status, found.attempt, found.rows) == (claim.id, "ready", 2, 620)
     assert f"snapshot {claim.id} is being made by run run-7: waiting for it" in report.lines
-    assert 0 < simulated.now <= 60.5  # the real time that passes counts for the catalog, too
+    assert 0 < waited[-1] <= 60.5  # the real time that passes counts for the catalog, too
