@@ -28,6 +28,7 @@ from graph_platform.catalog.embedded import EmbeddedPostgres
 from graph_platform.catalog.export_jobs import ExportDefinition
 from graph_platform.catalog.keeper import Keeper
 from graph_platform.catalog.snapshots import SnapshotRequest
+from graph_platform.lives import Lives
 from graph_platform.mapping.checks.data import DataChecks
 from graph_platform.mapping.definition.model import MappingDefinition
 from graph_platform.mapping.definition.resolved import export_statement
@@ -234,7 +235,7 @@ def _exported(settings: Settings, catalog: Catalog, warehouse: Warehouse, mappin
     with catalog.transaction() as session:
         kept = mappings.get_mapping(session, mapping.name)
         folder = mapping_folder(BY.user, kept.id, 1)
-        request = SnapshotRequest(kept.id, 1, None, settings.storage, folder, settings.engine, None, None)
+        request = SnapshotRequest(kept.id, 1, None, settings.storage, folder, settings.engine, Lives(None, None))
         identifier = snapshots.insert_snapshot(session, request, definitions, by=BY)
         claim = snapshots.claim_snapshot(session, identifier, owner, lease, by=BY)
     storage = open_storage(settings.storage)
@@ -281,6 +282,7 @@ def _lines(millions: int) -> str:
 
 _STREAMED = """
 import json, resource, sys
+from graph_platform.lives import Lives
 from graph_platform.settings import Settings
 from graph_platform.warehouse.connect import open_warehouse
 from graph_platform.warehouse.protocol import ExportState

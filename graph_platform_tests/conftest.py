@@ -91,6 +91,20 @@ def catalog(catalog_url: str) -> Iterator[Catalog]:
 
 
 @pytest.fixture
+def empty_url(postgres_url: str) -> Iterator[str]:
+    """The URL of a database with nothing in it."""
+    url = make_url(postgres_url)
+    name = f"empty_{secrets.token_hex(6)}"
+    admin = create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    yield url.set(database=name).render_as_string(hide_password=False)
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    admin.dispose()
+
+
+@pytest.fixture
 def home(tmp_path: Path) -> Path:
     """An empty home, with a space in its path."""
     folder = tmp_path / "home of a user"

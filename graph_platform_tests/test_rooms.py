@@ -24,7 +24,7 @@ FLOORS = (
     "warehouse stored",
     "catalog confined demo storage",
     "mapping",
-    "processes",
+    "lives processes",
     "settings private foreign_errors",
     "durations errors failpoints polling progress redaction relational requests workers",
 )

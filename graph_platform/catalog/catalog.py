@@ -9,12 +9,13 @@ from functools import cached_property
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, Engine, create_engine, func, make_url, select
+from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from graph_platform.catalog.address import FORM, check_postgres_url
 from graph_platform.catalog.failures import platform_error, silent
+from graph_platform.catalog.intervals import STYLE, adapt
 from graph_platform.catalog.limits import LIMITS, Limits, Work, limits_of, parameters
 from graph_platform.catalog.tables import installation
 from graph_platform.catalog.transition import Session
@@ -32,7 +33,11 @@ _RECONNECT_SECONDS = 0.25
 
 
 def clock() -> Any:
-    """The one clock, as an SQL expression. Use it in statements instead of `now()`."""
+    """The one clock, as an SQL expression. Use it in statements instead of `now()`.
+
+    It is volatile, so no index is searched with it: who looks for what is due asks for the moment first, and hands it
+    in as a value, which also tells the planner how few rows that are.
+    """
     return func.graph_platform.clock()
 
 
@@ -235,13 +240,15 @@ def _engine(url: str, name: str) -> Engine:
         raise _wrong_url() from None  # the cause may quote the password
     if parsed.get_backend_name() != "postgresql":
         raise _wrong_url()
-    return create_engine(
+    engine = create_engine(
         parsed.set(drivername="postgresql+psycopg"),
         pool_size=4,
         max_overflow=16,
         use_native_hstore=False,  # which costs a question for each engine
         connect_args={key: value for key, value in _connection(name).items() if key not in parsed.query},
     )
+    event.listen(engine, "connect", lambda driver, _: adapt(driver))
+    return engine
 
 
 def _connection(name: str) -> Mapping[str, Any]:
@@ -267,7 +274,7 @@ def _opened(connection: Connection, work: Work, limits: Limits) -> CatalogVersio
     It is the driver's own call, because SQLAlchemy sends one statement at a time; and it is the first on a connection
     of the pool, so it tells as well whether that still lives.
     """
-    words = ["BEGIN", *(f"SET LOCAL {name} = '{value}'" for name, value in parameters(limits).items())]
+    words = ["BEGIN", *(f"SET LOCAL {name} = '{value}'" for name, value in {**parameters(limits), **STYLE}.items())]
     if work is not Work.MIGRATING:  # who migrates takes the lock that this question would hold
         words.append(QUESTION)
     driver: Any = connection.connection.driver_connection

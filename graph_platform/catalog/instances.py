@@ -15,17 +15,11 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    DateTime,
-    Integer,
-    Interval,
     Row,
     Select,
-    Text,
     and_,
     case,
-    cast,
     func,
-    literal,
     select,
     text,
     update,
@@ -35,12 +29,16 @@ from sqlalchemy.exc import IntegrityError
 from graph_platform.catalog import lease as leases
 from graph_platform.catalog.catalog import clock
 from graph_platform.catalog.ids import new_id
+from graph_platform.catalog.intervals import after, interval
 from graph_platform.catalog.lease import RELEASED, Claim
 from graph_platform.catalog.records import InstanceRecord, SnapshotRecord
 from graph_platform.catalog.states import Entity, InstanceStatus
 from graph_platform.catalog.tables import instances, mappings, snapshots
 from graph_platform.catalog.transition import Session, create, note, transition
+from graph_platform.catalog.use import server_time
+from graph_platform.durations import Duration
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.lives import Lives
 from graph_platform.processes.owner import known_dead
 from graph_platform.progress import Attribution
 
@@ -48,7 +46,6 @@ _LIMIT_LOCK = 0x67706C69  # serialises the births of instances, so that counting
 _NOT_COUNTED = (InstanceStatus.FAILED, InstanceStatus.TERMINATED, InstanceStatus.SUSPENDED)
 _NAME_FREE = (InstanceStatus.FAILED, InstanceStatus.STOPPING, InstanceStatus.TERMINATED)
 _STARTING = (InstanceStatus.STARTING, InstanceStatus.RESUMING)
-_STAMP_EVERY = timedelta(minutes=1)
 _NO_ACTIVITY: Mapping[str, str] = MappingProxyType({})
 
 
@@ -58,22 +55,20 @@ class InstanceRequest:
 
     name: str | None
     runtime: str
-    ttl: timedelta
-    inactivity_timeout: timedelta
+    lives: Lives
     max_instances: int
     max_instances_per_user: int
 
 
 def _query(activity: Mapping[str, str] = _NO_ACTIVITY) -> Select[Any]:
-    last = _last_activity(activity)
-    # Only what runs can be used: nothing else is idle.
-    idle_at = case((instances.c.status == InstanceStatus.RUNNING, last + instances.c.inactivity_timeout))
-    over_at = func.least(instances.c.expires_at, idle_at)
+    idle_ends_at = _idle_ends_at(activity)
+    over_at = func.least(instances.c.life_ends_at, idle_ends_at)
     expired_at = case((and_(instances.c.status.not_in(_NAME_FREE), over_at <= clock()), over_at))
     return (
         select(
-            *(column for column in instances.c if column is not instances.c.last_activity_at),
-            last.label("last_activity_at"),
+            *(column for column in instances.c if column.name not in ("last_activity_at", "idle_ends_at")),
+            _last_activity(activity).label("last_activity_at"),
+            idle_ends_at.label("idle_ends_at"),
             expired_at.label("expired_at"),
             (instances.c.lease_expires_at < clock()).label("lease_over"),
             mappings.c.name.label("mapping"),
@@ -107,8 +102,9 @@ def _record(row: Row[Any]) -> InstanceRecord:
         inactivity_timeout=row.inactivity_timeout,
         created_at=row.created_at,
         started_at=row.started_at,
-        expires_at=row.expires_at,
+        expires_at=row.life_ends_at,
         last_activity_at=row.last_activity_at,
+        idle_ends_at=row.idle_ends_at,
         expired=row.expired_at is not None,
         expired_at=row.expired_at,
     )
@@ -117,14 +113,16 @@ def _record(row: Row[Any]) -> InstanceRecord:
 def _last_activity(activity: Mapping[str, str]) -> ColumnElement[Any]:
     if not activity:
         return instances.c.last_activity_at
-    seen = case(*((instances.c.id == identifier, _moment(text)) for identifier, text in activity.items()))
+    seen = case(*((instances.c.id == identifier, server_time(text)) for identifier, text in activity.items()))
     return func.greatest(instances.c.last_activity_at, seen)
 
 
-def _moment(seen: str) -> ColumnElement[Any]:
-    """A server's time, in the platform's: the one clock may have been moved, and no server's is ahead of it."""
-    moved = cast(literal(seen, Text), DateTime(timezone=True)) + (clock() - func.clock_timestamp())
-    return func.least(moved, clock())
+def _idle_ends_at(activity: Mapping[str, str]) -> ColumnElement[Any]:
+    """The column, which knows only of the use that is written."""
+    if not activity:
+        return instances.c.idle_ends_at
+    used = after(_last_activity(activity), instances.c.inactivity_timeout)
+    return case((instances.c.idle_ends_at.is_not(None), used))
 
 
 def list_instances(session: Session, activity: Mapping[str, str] = _NO_ACTIVITY) -> list[InstanceRecord]:
@@ -213,9 +211,8 @@ def insert_instance(
                     "runtime": request.runtime,
                     "run_id": by.run_id,
                     **leases.terms(owner, lease),
-                    "ttl": request.ttl,
-                    "inactivity_timeout": request.inactivity_timeout,
-                    "expires_at": clock() + request.ttl,
+                    "ttl": request.lives.ttl,
+                    "inactivity_timeout": request.lives.inactivity_timeout,
                 },
                 status=InstanceStatus.STARTING,
                 by=by,
@@ -395,8 +392,8 @@ def end_termination(session: Session, instance: InstanceRecord, *, by: Attributi
 def extend_instance(
     session: Session,
     instance: InstanceRecord,
-    by_duration: timedelta,
-    ceiling: timedelta,
+    by_duration: Duration,
+    ceiling: Duration,
     reason: str,
     *,
     by: Attribution,
@@ -406,6 +403,10 @@ def extend_instance(
     Raises:
         PlatformError: INVALID_STATE for an instance that is at its end.
     """
+    ends_at = func.least(
+        after(func.greatest(instances.c.life_ends_at, clock()), interval(by_duration)),
+        after(clock(), interval(ceiling)),
+    )
     extended = session.execute(
         update(instances)
         .where(
@@ -413,12 +414,10 @@ def extend_instance(
             instances.c.status.not_in([InstanceStatus.FAILED, InstanceStatus.STOPPING, InstanceStatus.TERMINATED]),
         )
         .values(
-            expires_at=func.least(
-                func.greatest(instances.c.expires_at, clock()) + by_duration, clock() + literal(ceiling)
-            ),
+            extended=instances.c.extended + (ends_at - instances.c.life_ends_at),
             last_activity_at=clock(),
         )
-        .returning(instances.c.expires_at)
+        .returning(instances.c.life_ends_at)
     ).first()
     if extended is None:
         raise PlatformError(
@@ -432,34 +431,9 @@ def extend_instance(
         instance.id,
         "extended",
         by=by,
-        details={"expires_at": extended.expires_at.isoformat(), "reason": reason},
+        details={"expires_at": extended.life_ends_at.isoformat(), "reason": reason},
     )
     return get_instance(session, instance.id)
-
-
-def stamp_activity(session: Session, identifier: str, seen: str | None = None) -> None:
-    """Note when a running instance was last used, at most once a minute; it never goes back.
-
-    Nobody is waited for: a row that somebody else holds is stamped the next time.
-
-    Args:
-        seen: the server's own ISO 8601 time of its last query; None: it is used now.
-    """
-    moment = clock() if seen is None else _moment(seen)
-    # A life so short that a minute matters is stamped as often as it needs.
-    tenth = instances.c.inactivity_timeout.op("/", return_type=Interval())(literal(10, Integer))
-    pause = func.least(literal(_STAMP_EVERY), tenth)
-    due = (
-        select(instances.c.id)
-        .where(
-            instances.c.id == identifier,
-            instances.c.status == InstanceStatus.RUNNING,
-            instances.c.last_activity_at + pause < moment,
-        )
-        .with_for_update(skip_locked=True)
-        .scalar_subquery()
-    )
-    session.execute(update(instances).where(instances.c.id == due).values(last_activity_at=moment))
 
 
 def _attempt_of(instance: InstanceRecord) -> ColumnElement[bool]:

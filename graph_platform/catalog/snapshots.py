@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, func, select, update
+from sqlalchemy import Row, Select, and_, func, select
 
 from graph_platform.catalog import export_jobs as jobs
 from graph_platform.catalog import lease as leases
-from graph_platform.catalog.catalog import clock
 from graph_platform.catalog.ids import new_id
 from graph_platform.catalog.lease import RELEASED, Claim
 from graph_platform.catalog.mappings import get_version
@@ -24,7 +23,9 @@ from graph_platform.catalog.records import ExportJobRecord, SnapshotRecord
 from graph_platform.catalog.states import Entity, ExportJobStatus, InstanceStatus, SnapshotStatus
 from graph_platform.catalog.tables import export_jobs, instances, mappings, snapshots
 from graph_platform.catalog.transition import Session, create, transition
+from graph_platform.catalog.use import hold_for_use
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.lives import Lives
 from graph_platform.progress import Attribution
 
 _GONE = (SnapshotStatus.CANCELLED, SnapshotStatus.DELETING, SnapshotStatus.DELETED)
@@ -40,8 +41,7 @@ class SnapshotRequest:
     storage_url: str
     folder: str
     engine: str
-    ttl: timedelta | None
-    inactivity_timeout: timedelta | None
+    lives: Lives
     data_checks: str = "trusted"
 
 
@@ -93,6 +93,8 @@ def _record(row: Row[Any]) -> SnapshotRecord:
         created_at=row.created_at,
         ready_at=row.ready_at,
         last_used_at=row.last_used_at,
+        expires_at=row.life_ends_at,
+        idle_ends_at=row.idle_ends_at,
     )
 
 
@@ -170,8 +172,8 @@ def insert_snapshot(
             "folder": f"{request.folder}/{identifier}",
             "engine": request.engine,
             "data_checks": request.data_checks,
-            "ttl": request.ttl,
-            "inactivity_timeout": request.inactivity_timeout,
+            "ttl": request.lives.ttl,
+            "inactivity_timeout": request.lives.inactivity_timeout,
         },
         status=SnapshotStatus.PENDING,
         by=by,
@@ -371,13 +373,9 @@ def use_snapshot(session: Session, identifier: str) -> SnapshotRecord:
     Raises:
         PlatformError: INVALID_STATE if it is not ready.
     """
-    session.execute(
-        update(snapshots)
-        .where(snapshots.c.id == identifier, snapshots.c.status == SnapshotStatus.READY)
-        .values(last_used_at=clock())
-    )
+    held = hold_for_use(session, Entity.SNAPSHOT, identifier)
     record = find_snapshot(session, identifier)
-    if record is None or record.status != SnapshotStatus.READY:
+    if record is None or not held:
         status = record.status if record else "unknown"
         raise PlatformError(
             ErrorCode.INVALID_STATE,

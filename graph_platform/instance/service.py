@@ -33,7 +33,7 @@ from graph_platform.catalog.lease import Claim
 from graph_platform.catalog.limits import Work
 from graph_platform.catalog.records import InstanceRecord, SnapshotRecord
 from graph_platform.catalog.states import Entity, InstanceStatus
-from graph_platform.durations import parse_duration
+from graph_platform.catalog.use import stamp_use
 from graph_platform.engine.parameters import check_question
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.failpoints import Failpoint, reached
@@ -48,6 +48,7 @@ from graph_platform.instance.requests import (
 )
 from graph_platform.instance.results import Answer, InstanceDetails
 from graph_platform.instance.sight import all_are_here, as_seen, death, expiry_warning, vanished
+from graph_platform.lives import Lived, granted
 from graph_platform.polling import SYSTEM, Clock, Pauses, wait_until
 from graph_platform.processes.owner import purpose, this_process
 from graph_platform.progress import Attribution, Reporter
@@ -106,8 +107,7 @@ class InstanceService:
         wanted = InstanceRequest(
             request.name,
             self._settings.runtime,
-            self._life("ttl", request.ttl, self._settings.instance_ttl),
-            self._life("inactivity_timeout", request.inactivity_timeout, self._settings.instance_inactivity),
+            granted(self._settings, Lived.INSTANCE).lives(request.ttl, request.inactivity_timeout),
             self._settings.max_instances,
             self._settings.max_instances_per_user,
         )
@@ -195,13 +195,15 @@ class InstanceService:
         Raises:
             PlatformError: RESOURCE_NOT_FOUND, INVALID_STATE, VALIDATION_FAILED, or what its server has ended with.
         """
-        longer = self._life("duration", request.duration, request.duration)
-        ceiling = parse_duration(self._settings.instance_ttl_ceiling)
+        grant = granted(self._settings, Lived.INSTANCE)
+        longer = grant.life("duration", request.duration)
         with self._catalog.transaction() as session:
             instance = instances.get_instance(session, request.instance)
         instance = self._living(instance, by)
         with self._catalog.transaction() as session:
-            return instances.extend_instance(session, instance, longer, ceiling=ceiling, reason=request.reason, by=by)
+            return instances.extend_instance(
+                session, instance, longer, ceiling=grant.ceiling, reason=request.reason, by=by
+            )
 
     def query(self, request: QueryInstance) -> Answer:
         """Ask a running instance, over HTTP; returns the server's answer, and `warnings`, a list of sentences.
@@ -220,7 +222,7 @@ class InstanceService:
         if instance.expired:  # or is it only that nobody told the catalog of its use?
             instance = self._living(instance, by)
         with self._catalog.transaction() as session:
-            instances.stamp_activity(session, instance.id)
+            stamp_use(session, Entity.INSTANCE, instance.id)
         try:
             connection = self._servers.connect(instance.id)
         except PlatformError:
@@ -282,7 +284,7 @@ class InstanceService:
         """The row as it is now, with the use that its server tells of."""
         with self._catalog.transaction() as session:
             if seen.last_activity:
-                instances.stamp_activity(session, instance.id, seen.last_activity)
+                stamp_use(session, Entity.INSTANCE, instance.id, seen.last_activity)
             return instances.get_instance(session, instance.id)
 
     def _living(
@@ -308,19 +310,6 @@ class InstanceService:
         report.touched("mapping", instance.mapping)
         report.touched("instance", instance.id)
         return instance
-
-    def _life(self, field: str, text: str | None, default: str) -> timedelta:
-        try:
-            life = parse_duration(text or default)
-        except ValueError as error:
-            raise PlatformError(ErrorCode.VALIDATION_FAILED, f"{field}: {error}", "e.g. PT4H or P1DT12H") from error
-        if life > parse_duration(self._settings.instance_ttl_ceiling):
-            raise PlatformError(
-                ErrorCode.VALIDATION_FAILED,
-                f"{field} {text} is longer than an instance may live",
-                f"at most {self._settings.instance_ttl_ceiling}",
-            )
-        return life
 
     def _find_or_insert(self, reference: str, request: InstanceRequest, owner: str, by: Attribution) -> InstanceRecord:
         """The instance that a launch is about: in the hands of `owner` if it is to be started, else as it is."""

@@ -24,11 +24,11 @@ from graph_platform.catalog.records import ExportJobRecord, MappingRecord, Snaps
 from graph_platform.catalog.snapshots import SnapshotRequest
 from graph_platform.catalog.states import Entity, SnapshotStatus
 from graph_platform.catalog.transition import Session
-from graph_platform.durations import parse_duration
 from graph_platform.engine.build import BuildResult
 from graph_platform.engine.files import UNCOUNTED
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.failpoints import Failpoint, reached
+from graph_platform.lives import Lived, granted
 from graph_platform.mapping.definition.ddl import ddl
 from graph_platform.mapping.definition.resolved import ResolvedDefinition, export_statement
 from graph_platform.polling import SYSTEM, Clock, Pauses, wait_until
@@ -122,7 +122,7 @@ class SnapshotService:
         with self._catalog.transaction() as session:
             mapping, version = mappings.get_version(session, request.mapping)
         report.touched("mapping", mapping.name)
-        lives = self._lives(request.ttl, request.inactivity_timeout)
+        lives = granted(self._settings, Lived.SNAPSHOT).lives(request.ttl, request.inactivity_timeout)
         claim_storage(self._storage, self._catalog.installation)
         warehouse = self._warehouse.tagged(mapping=mapping.name)
         resolved = prove_again(warehouse, self._settings, mapping, version, data_checks, report)
@@ -136,7 +136,7 @@ class SnapshotService:
             self._storage.url,
             mapping_folder(by.user, mapping.id, version.version),
             self._settings.engine,
-            *lives,
+            lives,
             data_checks,
         )
         while True:
@@ -203,26 +203,6 @@ class SnapshotService:
             jobs = export_jobs.list_jobs(session, snapshot.id)
             events = audit.list_events(session, snapshot.id)
         return SnapshotDetails(**vars(snapshot), exports=tuple(jobs), events=tuple(events))
-
-    def _lives(self, ttl: str | None, inactivity_timeout: str | None) -> tuple[timedelta, timedelta]:
-        ceiling = parse_duration(self._settings.snapshot_ttl_ceiling)
-        lives = []
-        for field, text, default in (
-            ("ttl", ttl, self._settings.snapshot_ttl),
-            ("inactivity_timeout", inactivity_timeout, self._settings.snapshot_inactivity),
-        ):
-            try:
-                life = parse_duration(text or default)
-            except ValueError as error:
-                raise PlatformError(ErrorCode.VALIDATION_FAILED, f"{field}: {error}", "e.g. P3D or PT12H") from error
-            if life > ceiling:
-                raise PlatformError(
-                    ErrorCode.VALIDATION_FAILED,
-                    f"{field} {text} is longer than a snapshot may live",
-                    f"at most {self._settings.snapshot_ttl_ceiling}",
-                )
-            lives.append(life)
-        return lives[0], lives[1]
 
     def _claim(
         self, request: SnapshotRequest, definitions: builtins.list[ExportDefinition], owner: str, by: Attribution

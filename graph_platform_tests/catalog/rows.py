@@ -14,21 +14,22 @@ from graph_platform.catalog.records import InstanceRecord, MappingRecord, Snapsh
 from graph_platform.catalog.snapshots import SnapshotRequest
 from graph_platform.catalog.states import Entity, SnapshotStatus
 from graph_platform.catalog.transition import Session
+from graph_platform.durations import Duration
+from graph_platform.lives import Lives
 from graph_platform.progress import Attribution
 
 BY = Attribution("tester", "run-1")
 LEASE = timedelta(seconds=60)
+LIVES = Lives(Duration(days=7), Duration(days=1))
 DEFINITION = {"description": "", "node_definitions": [{"label": "A"}], "edge_definitions": []}
 
 
 def a_mapping(session: Session, name: str = "flights") -> MappingRecord:
-    return mappings.insert_mapping(
-        session, {"name": name, **DEFINITION}, ttl=None, inactivity_timeout=timedelta(days=1), by=BY
-    )
+    return mappings.insert_mapping(session, {"name": name, **DEFINITION}, lives=Lives(None, Duration(days=1)), by=BY)
 
 
 def a_request(mapping: MappingRecord, name: str | None = None) -> SnapshotRequest:
-    return SnapshotRequest(mapping.id, mapping.version, name, "file:///x", "owner", "ladybug", LEASE, LEASE)
+    return SnapshotRequest(mapping.id, mapping.version, name, "file:///x", "owner", "ladybug", LIVES)
 
 
 def a_pending_snapshot(session: Session, mapping: MappingRecord, *, jobs: int = 2, name: str | None = None) -> str:
@@ -47,7 +48,7 @@ def a_ready_snapshot(session: Session, mapping: MappingRecord) -> SnapshotRecord
 def an_instance_request(
     name: str | None = None, *, everybody: int = 100, one_user: int = 100
 ) -> instances.InstanceRequest:
-    return instances.InstanceRequest(name, "local:", LEASE, LEASE, everybody, one_user)
+    return instances.InstanceRequest(name, "local:", LIVES, everybody, one_user)
 
 
 def a_starting_instance(

@@ -15,7 +15,9 @@ from graph_platform.catalog import audit, export_jobs, instances, mappings, snap
 from graph_platform.catalog.catalog import Catalog
 from graph_platform.catalog.ids import new_id
 from graph_platform.catalog.states import SnapshotStatus
+from graph_platform.durations import Duration
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.lives import Lives
 from graph_platform.processes import owner
 from graph_platform_tests.catalog.rows import (
     BY,
@@ -49,8 +51,7 @@ def test_a_change_made_from_an_old_version_is_refused(catalog: Catalog) -> None:
                 read,
                 {"name": "flights", **DEFINITION, "description": text_},
                 change_description=text_,
-                ttl=None,
-                inactivity_timeout=None,
+                lives=Lives(None, None),
                 by=BY,
             )
 
@@ -211,7 +212,7 @@ def test_an_extension_is_bounded_by_the_ceiling_and_audited(catalog: Catalog) ->
     now = catalog.now()
     with catalog.transaction() as session:
         extended = instances.extend_instance(
-            session, instance, timedelta(days=30), ceiling=timedelta(days=7), reason="a demo", by=BY
+            session, instance, Duration(days=30), ceiling=Duration(days=7), reason="a demo", by=BY
         )
         events = audit.list_events(session, instance.id)
     assert extended.expires_at is not None

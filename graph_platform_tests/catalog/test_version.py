@@ -4,14 +4,12 @@ nothing.
 
 from __future__ import annotations
 
-import secrets
 import threading
-from collections.abc import Iterator
 
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, make_url, select, text
+from sqlalchemy import create_engine, select, text
 
 from graph_platform.catalog import instances, migrations
 from graph_platform.catalog.catalog import Catalog
@@ -24,20 +22,6 @@ from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform_tests.catalog.earlier import insert_instance, make_catalog
 from graph_platform_tests.catalog.rows import BY, LEASE, a_mapping
 from graph_platform_tests.catalog.test_waits import psql
-
-
-@pytest.fixture
-def empty_url(postgres_url: str) -> Iterator[str]:
-    """The URL of a database with nothing in it."""
-    url = make_url(postgres_url)
-    name = f"empty_{secrets.token_hex(6)}"
-    admin = create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    yield url.set(database=name).render_as_string(hide_password=False)
-    with admin.connect() as connection:
-        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
-    admin.dispose()
 
 
 def _set(url: str, version: str, oldest_code: str | None = None) -> None:

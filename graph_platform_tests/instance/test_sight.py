@@ -16,6 +16,7 @@ from sqlalchemy import text
 
 from graph_platform.catalog import instances
 from graph_platform.catalog.records import InstanceRecord
+from graph_platform.durations import parse_duration
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.instance.listing import list_as_seen
 from graph_platform.instance.requests import (
@@ -52,11 +53,12 @@ ROW = InstanceRecord(
     abandoned=False,
     run_id=None,
     error=None,
-    ttl=timedelta(hours=24),
-    inactivity_timeout=timedelta(hours=4),
+    ttl=parse_duration("PT24H"),
+    inactivity_timeout=parse_duration("PT4H"),
     created_at=NOW,
     started_at=NOW,
     expires_at=NOW + timedelta(hours=24),
+    idle_ends_at=NOW + timedelta(hours=4),
     last_activity_at=NOW,
     expired=False,
     expired_at=None,

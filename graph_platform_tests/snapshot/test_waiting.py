@@ -17,7 +17,7 @@ from graph_platform.catalog.states import SnapshotStatus
 from graph_platform.platform import Platform
 from graph_platform.proving.requests import CreateMapping
 from graph_platform.snapshot.requests import CreateSnapshot
-from graph_platform_tests.catalog.rows import LEASE, pass_time
+from graph_platform_tests.catalog.rows import LEASE, LIVES, pass_time
 from graph_platform_tests.simulated_clock import SimulatedClock
 from graph_platform_tests.worlds import BY, Recorder, make_settings, people
 
@@ -36,7 +36,7 @@ def made_elsewhere(platform: Platform) -> Claim:
     with platform.catalog.transaction() as session:
         mapping, version = mappings.get_version(session, "people")
         wanted = SnapshotRequest(
-            mapping.id, version.version, "s", platform.storage.url, "f", platform.settings.engine, LEASE, LEASE
+            mapping.id, version.version, "s", platform.storage.url, "f", platform.settings.engine, LIVES
         )
         identifier = snapshots.insert_snapshot(session, wanted, [ExportDefinition("node", "N", "SELECT 1")], by=BY)
         return snapshots.claim_snapshot(session, identifier, ELSEWHERE, LEASE, by=BY)

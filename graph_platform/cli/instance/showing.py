@@ -38,6 +38,7 @@ def show_instance(instance: str, output: Output) -> None:
             "started_at",
             "last_activity_at",
             "expires_at",
+            "idle_ends_at",
             "expired_at",
         ],
     )
