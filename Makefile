@@ -1,7 +1,7 @@
 # Everything that a fresh clone needs: Python 3.11 or later, make, and a package registry.
 #
 #   make demo    from tables to an answered Cypher query, every step a Dagster run
-#   make test    the tests; make test TESTS=graph_platform_tests/mapping for some of them
+#   make test    the tests, two side by side; TESTS=graph_platform_tests/mapping for some of them, WORKERS=0 for one by one
 #   make lint    style, format and strict types
 #   make fuzz-gate   what the gate in front of the graph engines lets through; COUNT=… and SEED=… as you like
 #   make bench   what is claimed to be fast, as ratios in one run
@@ -13,6 +13,7 @@
 .PHONY: help demo test lint format fuzz-gate bench lock install
 
 export PYTHON
+WORKERS = 2
 PIP = .venv/bin/python -m pip install --disable-pip-version-check
 
 help:
@@ -22,7 +23,7 @@ demo: install
 	@.venv/bin/graph-platform demo
 
 test: install
-	.venv/bin/python -m pytest $(TESTS)
+	.venv/bin/python -m pytest -n $(WORKERS) --dist worksteal $(TESTS)
 
 lint: install
 	.venv/bin/ruff check

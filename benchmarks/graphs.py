@@ -17,7 +17,7 @@ from benchmarks.measure import Outcome, pairs
 from graph_platform.engine.build import BuildRequest
 from graph_platform.engine.load import copy_statement
 from graph_platform.engine.process import build_database
-from graph_platform.runtime.local.runtime import LocalRuntime
+from graph_platform.runtime.local.servers import LocalServers
 from graph_platform.runtime.protocol import Presence
 from graph_platform.runtime.spec import (
     Access,
@@ -110,7 +110,7 @@ def load(folder: Path) -> Outcome:
         subprocess.run([sys.executable, "-c", _BARE_COPY], input=json.dumps(order), text=True, check=True)
 
     def ours() -> None:
-        build_database(_request(folder, root, manifest), timeout_seconds=600)
+        build_database(_request(folder, root, manifest))
 
     ratios, copy, build = pairs(engines_own, ours, 11)
     what = f"the engine's own COPY / ours ({NODES:,} nodes, {EDGES:,} edges)"
@@ -123,13 +123,13 @@ def start(folder: Path) -> Outcome:
     storage = open_storage(f"file://{root}")
     draft = _parquet(root)
     request = _request(folder, root, draft)
-    result = build_database(request, timeout_seconds=600)
+    result = build_database(request)
     key = f"1/database/{result.engine}-{result.storage_version}.db"
     storage.put(request.output, f"{SNAPSHOT}/{key}")
     whole = result.completed(draft, key)
     for name, manifest in (("stored", whole), ("parquet", replace(whole, databases=()))):
         storage.write(f"{SNAPSHOT}/1/{name}/manifest.json", manifest.to_json())
-    runtime = LocalRuntime(folder / "home", "gp-bench")
+    runtime = LocalServers(folder / "home", "gp-bench")
     attempts = itertools.count(1)
 
     def launched(name: str) -> None:

@@ -87,8 +87,7 @@ def _costliest(profile: cProfile.Profile) -> list[str]:
         "_validate_again": "validating again",
         "_claim": "rows of snapshot and jobs",
         "run_exports": "exports and their rows",
-        "build_database": "building the database",
-        "put": "storing the database",
+        "awaited": "building and storing the database",
         "_remove_leftovers": "looking for leftovers",
     }
     found: dict[str, float] = {}

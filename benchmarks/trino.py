@@ -25,8 +25,10 @@ from benchmarks.measure import Outcome, Silent, pairs, seconds
 from graph_platform.catalog import mappings, snapshots
 from graph_platform.catalog.catalog import Catalog
 from graph_platform.catalog.embedded import EmbeddedPostgres
-from graph_platform.catalog.export_jobs import ExportDefinition, JobHolder
+from graph_platform.catalog.export_jobs import ExportDefinition
+from graph_platform.catalog.keeper import Keeper
 from graph_platform.catalog.snapshots import SnapshotRequest
+from graph_platform.lives import Lives
 from graph_platform.mapping.checks.data import DataChecks
 from graph_platform.mapping.definition.model import MappingDefinition
 from graph_platform.mapping.definition.resolved import export_statement
@@ -38,7 +40,6 @@ from graph_platform.proving.requests import CreateMapping
 from graph_platform.proving.validation import validate_on
 from graph_platform.settings import Settings
 from graph_platform.snapshot.export import ExportRun, run_exports
-from graph_platform.snapshot.lease import LeaseKeeper
 from graph_platform.storage.connect import open_storage
 from graph_platform.stored.layout import mapping_folder
 from graph_platform.warehouse.connect import open_warehouse
@@ -234,14 +235,18 @@ def _exported(settings: Settings, catalog: Catalog, warehouse: Warehouse, mappin
     with catalog.transaction() as session:
         kept = mappings.get_mapping(session, mapping.name)
         folder = mapping_folder(BY.user, kept.id, 1)
-        request = SnapshotRequest(kept.id, 1, None, settings.storage, folder, settings.engine, None, None)
+        request = SnapshotRequest(kept.id, 1, None, settings.storage, folder, settings.engine, Lives(None, None))
         identifier = snapshots.insert_snapshot(session, request, definitions, by=BY)
-        attempt = snapshots.claim_snapshot(session, identifier, owner, lease, by=BY)
-    holder = JobHolder(identifier, attempt, owner)
+        claim = snapshots.claim_snapshot(session, identifier, owner, lease, by=BY)
     storage = open_storage(settings.storage)
-    with LeaseKeeper(catalog, holder, lease) as keeper:
+
+    def renew() -> bool:
+        with catalog.transaction() as session:
+            return snapshots.renew_snapshot(session, claim, lease)
+
+    with Keeper(claim, renew, lease) as keeper:
         run = ExportRun(
-            *(catalog, warehouse, storage, holder, lease, settings.export_seconds),
+            *(catalog, warehouse, storage, claim, lease, settings.export_seconds),
             *(f"{folder}/{identifier}", mapping.name, BY, Silent()),
         )
         (job,) = run_exports(run, keeper, settings.export_concurrency)
@@ -277,6 +282,7 @@ def _lines(millions: int) -> str:
 
 _STREAMED = """
 import json, resource, sys
+from graph_platform.lives import Lives
 from graph_platform.settings import Settings
 from graph_platform.warehouse.connect import open_warehouse
 from graph_platform.warehouse.protocol import ExportState

@@ -36,6 +36,7 @@ class ErrorCode(StrEnum):
     OOM_KILLED = "OOM_KILLED"
     UNEXPECTED_TERMINATION = "UNEXPECTED_TERMINATION"
     STARTUP_TIMEOUT = "STARTUP_TIMEOUT"
+    TASK_TIMEOUT = "TASK_TIMEOUT"
     INTERNAL_ERROR = "INTERNAL_ERROR"
 
 
@@ -70,6 +71,7 @@ ERROR_KINDS: Mapping[ErrorCode, ErrorKind] = MappingProxyType(
         ErrorCode.OOM_KILLED: ErrorKind(1, True, "The process was killed for want of memory."),
         ErrorCode.UNEXPECTED_TERMINATION: ErrorKind(1, True, "A process ended without saying why."),
         ErrorCode.STARTUP_TIMEOUT: ErrorKind(1, True, "An instance was not ready within its time limit."),
+        ErrorCode.TASK_TIMEOUT: ErrorKind(1, True, "A task, such as building a database, was ended at its time limit."),
         ErrorCode.INTERNAL_ERROR: ErrorKind(1, False, "A defect of the platform itself."),
     }
 )

@@ -21,7 +21,7 @@ class Failpoint(StrEnum):
     JOB_WRITTEN = "job-written"
     JOB_COMPLETED = "job-completed"
     EXPORTS_COMPLETED = "exports-completed"
-    DATABASE_BUILT = "database-built"
+    BUILD_RUNNING = "build-running"
     DATABASE_STORED = "database-stored"
     MANIFEST_WRITTEN = "manifest-written"
     LEFTOVERS_REMOVED = "leftovers-removed"

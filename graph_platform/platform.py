@@ -13,6 +13,7 @@ from typing import Self
 
 from graph_platform.catalog.catalog import Catalog
 from graph_platform.instance.service import InstanceService
+from graph_platform.polling import SYSTEM, Clock
 from graph_platform.proving.service import MappingService
 from graph_platform.runtime.connect import open_runtime
 from graph_platform.runtime.protocol import Runtime
@@ -28,15 +29,24 @@ class Platform:
     """Everything that a user can do, by noun. A context manager: leaving it closes what was opened."""
 
     def __init__(
-        self, settings: Settings, run_id: str | None = None, tell: Callable[[str], None] | None = None
+        self,
+        settings: Settings,
+        run_id: str | None = None,
+        tell: Callable[[str], None] | None = None,
+        clock: Clock = SYSTEM,
     ) -> None:
         self.settings = settings
+        self._clock = clock
         self._run_id = run_id
         self._tell = tell
 
     @classmethod
     def open(
-        cls, settings: Settings | None = None, run_id: str | None = None, tell: Callable[[str], None] | None = None
+        cls,
+        settings: Settings | None = None,
+        run_id: str | None = None,
+        tell: Callable[[str], None] | None = None,
+        clock: Clock = SYSTEM,
     ) -> Platform:
         """The platform of these settings, or of the environment.
 
@@ -44,8 +54,9 @@ class Platform:
             run_id: the Dagster run in which it is used, which the warehouse shows beside its queries, and the catalog
                 to those who wait for it.
             tell: where a word about a long wait for the catalog goes.
+            clock: what passes while the services wait.
         """
-        return cls(settings or Settings.load(), run_id, tell)
+        return cls(settings or Settings.load(), run_id, tell, clock)
 
     def __enter__(self) -> Self:
         return self
@@ -59,7 +70,7 @@ class Platform:
 
     @cached_property
     def catalog(self) -> Catalog:
-        return Catalog.open(self.settings, run_id=self._run_id, tell=self._tell)
+        return Catalog.open(self.settings, run_id=self._run_id, tell=self._tell, clock=self._clock)
 
     @cached_property
     def warehouse(self) -> Warehouse:
@@ -80,8 +91,15 @@ class Platform:
 
     @cached_property
     def snapshots(self) -> SnapshotService:
-        return SnapshotService(self.settings, lambda: self.catalog, lambda: self.warehouse, lambda: self.storage)
+        return SnapshotService(
+            self.settings,
+            lambda: self.catalog,
+            lambda: self.warehouse,
+            lambda: self.storage,
+            lambda: self.runtime.tasks,
+            self._clock,
+        )
 
     @cached_property
     def instances(self) -> InstanceService:
-        return InstanceService(self.settings, lambda: self.catalog, lambda: self.runtime)
+        return InstanceService(self.settings, lambda: self.catalog, lambda: self.runtime.servers, self._clock)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
+from graph_platform.durations import EXAMPLE, Duration, parse_duration
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.redaction import HIDDEN, concealed, masked, secrets_in
 
@@ -20,9 +22,16 @@ PREFIX = "GRAPH_PLATFORM_"
 
 Shown = TypeVar("Shown")
 
+_HOUR = 3_600_000_000  # microseconds
+
 
 def _setting(default: Any, help_text: str, *, secret: bool = False) -> Any:
     return field(default=default, metadata={"help": help_text, "secret": secret})
+
+
+def _life(default: Duration | None, help_text: str) -> Any:
+    """A setting that is a duration, or nothing where `default` is."""
+    return field(default=default, metadata={"help": f"{help_text} (ISO 8601 duration)", "kind": Duration})
 
 
 def _hidden(help_text: str) -> Any:
@@ -91,6 +100,9 @@ class Settings:
     data_check_seconds: float = _setting(3600.0, "time limit of the check of one definition's data, in seconds")
     export_seconds: float = _setting(3600.0, "time limit of one definition's export, in seconds")
     build_seconds: float = _setting(3600.0, "time limit of building a graph database, in seconds")
+    build_memory_bytes: int = _setting(
+        0, "memory of the process that builds a graph database at most, in bytes; 0: what the machine has"
+    )
     instance_startup_seconds: float = _setting(300.0, "time limit of an instance's start, in seconds")
     instance_stop_seconds: float = _setting(10.0, "grace of an instance between the request to end and its kill")
     query_seconds: float = _setting(60.0, "default and largest time limit of a Cypher query, in seconds")
@@ -106,15 +118,15 @@ class Settings:
     max_instances: int = _setting(100, "running instances of the whole installation at most")
     max_instances_per_user: int = _setting(20, "running instances of one user at most")
 
-    mapping_ttl: str = _setting("", "default life of a mapping (ISO 8601 duration); empty: no end")
-    mapping_inactivity: str = _setting("P30D", "default life of an unused mapping (ISO 8601 duration)")
-    snapshot_ttl: str = _setting("P7D", "default life of a snapshot (ISO 8601 duration)")
-    snapshot_inactivity: str = _setting("P3D", "default life of an unused snapshot (ISO 8601 duration)")
-    instance_ttl: str = _setting("PT24H", "default life of an instance (ISO 8601 duration)")
-    instance_inactivity: str = _setting("PT4H", "default life of an unused instance (ISO 8601 duration)")
-    mapping_ttl_ceiling: str = _setting("P365D", "longest life that a mapping may ask for")
-    snapshot_ttl_ceiling: str = _setting("P30D", "longest life that a snapshot may ask for")
-    instance_ttl_ceiling: str = _setting("P7D", "longest life that an instance may ask for")
+    mapping_ttl: Duration | None = _life(None, "default life of a mapping; empty: no end")
+    mapping_inactivity: Duration = _life(Duration(days=30), "default life of an unused mapping")
+    snapshot_ttl: Duration = _life(Duration(days=7), "default life of a snapshot")
+    snapshot_inactivity: Duration = _life(Duration(days=3), "default life of an unused snapshot")
+    instance_ttl: Duration = _life(Duration(microseconds=24 * _HOUR), "default life of an instance")
+    instance_inactivity: Duration = _life(Duration(microseconds=4 * _HOUR), "default life of an unused instance")
+    mapping_ttl_ceiling: Duration = _life(Duration(days=365), "longest life that a mapping may ask for")
+    snapshot_ttl_ceiling: Duration = _life(Duration(days=30), "longest life that a snapshot may ask for")
+    instance_ttl_ceiling: Duration = _life(Duration(days=7), "longest life that an instance may ask for")
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -127,12 +139,11 @@ class Settings:
             PlatformError: VALIDATION_FAILED, for a value of the wrong type.
         """
         environ = os.environ if environ is None else environ
-        known = {PREFIX + f.name.upper(): f for f in fields(cls)}
         values: dict[str, Any] = {}
-        for variable, spec in known.items():
-            text = environ.get(variable)
-            if text is not None and text.strip():
-                values[spec.name] = _parse(variable, text.strip(), spec.default)
+        for spec in fields(cls):
+            text = environ.get(variable(spec.name), "").strip()
+            if text:
+                values[spec.name] = _parse(variable(spec.name), text, spec)
         home = Path(values.get("home", cls.home)).expanduser().absolute()
         values["home"] = home
         values.setdefault("warehouse", f"duckdb://{home / 'warehouse.duckdb'}")
@@ -142,16 +153,22 @@ class Settings:
 
     def environment(self) -> dict[str, str]:
         """The variables that make another process read these same settings."""
-        return {PREFIX + f.name.upper(): str(getattr(self, f.name)) for f in fields(self) if str(getattr(self, f.name))}
+        values = {variable(f.name): _text(getattr(self, f.name)) for f in fields(self)}
+        return {name: value for name, value in values.items() if value}
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{f.name}={redacted(self, f.name)!r}" for f in fields(self))
         return f"Settings({shown})"
 
 
+def variable(name: str) -> str:
+    """The variable of the environment that a setting is read from."""
+    return PREFIX + name.upper()
+
+
 def redacted(settings: Settings, name: str) -> str:
     """The value of a setting as it may be shown: a secret, or the password inside a URL, is replaced by `***`."""
-    value = str(getattr(settings, name))
+    value = _text(getattr(settings, name))
     metadata = next(spec for spec in fields(settings) if spec.name == name).metadata
     if value and metadata.get("hidden"):
         return HIDDEN
@@ -163,7 +180,7 @@ def known_secrets(environ: Mapping[str, str] | None = None) -> frozenset[str]:
     environ = os.environ if environ is None else environ
     found: set[str] = set()
     for spec in fields(Settings):
-        value = environ.get(PREFIX + spec.name.upper(), "").strip()
+        value = environ.get(variable(spec.name), "").strip()
         if value and spec.metadata.get("hidden"):
             found.add(value)
         elif value and spec.metadata.get("secret"):
@@ -179,21 +196,31 @@ def without_secrets(value: Shown) -> Shown:
     return concealed(value, known_secrets())
 
 
-def _parse(variable: str, text: str, default: Any) -> Any:
-    kind = type(default)
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+_READERS: Mapping[type, tuple[Callable[[str], Any], str]] = MappingProxyType(
+    {
+        int: (int, "a whole number"),
+        float: (float, "a number"),
+        Path: (Path, "a path"),
+        Duration: (parse_duration, "an ISO 8601 duration of up to a century"),
+    }
+)
+"""How a text becomes a value, by the kind of the setting, and what it is where it does not. Others stay texts."""
+
+
+def _parse(name: str, text: str, spec: Field[Any]) -> Any:
+    kind = spec.metadata.get("kind", type(spec.default))
+    read, expected = next((reader for known, reader in _READERS.items() if issubclass(kind, known)), (str, "a text"))
     try:
-        if kind is int:
-            return int(text)
-        if kind is float:
-            return float(text)
+        return read(text)
     except ValueError as error:
-        expected = {int: "a whole number", float: "a number"}[kind]
+        example = EXAMPLE if kind is Duration else f"e.g. {name}={spec.default}"
         raise PlatformError(
-            ErrorCode.VALIDATION_FAILED,
-            f"{variable} is {text!r}, which is not {expected}",
-            f"e.g. {variable}={default}",
+            ErrorCode.VALIDATION_FAILED, f"{name} is {text!r}, which is not {expected}", example
         ) from error
-    return Path(text) if isinstance(default, Path) else text
 
 
 def _login_name() -> str:

@@ -9,6 +9,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,11 @@ from graph_platform.catalog.catalog import Catalog
 from graph_platform.catalog.embedded import EmbeddedPostgres
 from graph_platform_tests.services.buckets import gcs_endpoint, gs_url, s3_endpoint, s3_url
 from graph_platform_tests.services.flights import flights, flights_file, flights_server
-from graph_platform_tests.services.runtimes import runtime, snapshots
+from graph_platform_tests.services.runtimes import elsewhere, runtime, servers, snapshots, tasks
 from graph_platform_tests.services.trino import trino_server
 
 __all__ = [
+    "elsewhere",
     "flights",
     "flights_file",
     "flights_server",
@@ -30,7 +32,9 @@ __all__ = [
     "runtime",
     "s3_endpoint",
     "s3_url",
+    "servers",
     "snapshots",
+    "tasks",
     "trino_server",
 ]
 
@@ -51,10 +55,9 @@ def _template(postgres_url: str) -> str:
     return postgres_url
 
 
-@pytest.fixture
-def catalog_url(_template: str) -> Iterator[str]:
-    """The URL of a migrated database of the test's own."""
-    url = make_url(_template)
+@contextmanager
+def _database(template: str) -> Iterator[str]:
+    url = make_url(template)
     name = f"test_{secrets.token_hex(6)}"
     admin = create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
@@ -66,11 +69,39 @@ def catalog_url(_template: str) -> Iterator[str]:
 
 
 @pytest.fixture
+def catalog_url(_template: str) -> Iterator[str]:
+    """The URL of a migrated database of the test's own."""
+    with _database(_template) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def module_catalog_url(_template: str) -> Iterator[str]:
+    """The URL of a migrated database that the tests of a module share."""
+    with _database(_template) as url:
+        yield url
+
+
+@pytest.fixture
 def catalog(catalog_url: str) -> Iterator[Catalog]:
     """A migrated catalog of the test's own."""
     opened = Catalog(catalog_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def empty_url(postgres_url: str) -> Iterator[str]:
+    """The URL of a database with nothing in it."""
+    url = make_url(postgres_url)
+    name = f"empty_{secrets.token_hex(6)}"
+    admin = create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    yield url.set(database=name).render_as_string(hide_password=False)
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    admin.dispose()
 
 
 @pytest.fixture

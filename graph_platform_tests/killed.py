@@ -8,8 +8,8 @@ standard input and answers each with one.
     {"act": "snapshot", "name": "s1", "kill_after": 0.25}             make it, be killed after so many seconds
     {"act": "snapshot", "name": "s1", "stop_at": "job-claimed"}       make it, be put to sleep there, and tell its pid
     {"act": "continue", "pid": 123}                                   let that one go on, and end
-    {"act": "launch", "name": "s1"}                                   serve it, whole
-    {"act": "suspend", "name": "s1"}                                  and so for `resume` and `terminate`: its instance
+    {"act": "launch", "name": "i1"}                                   serve the mapping's snapshot as instance i1, whole
+    {"act": "suspend", "name": "i1"}                                  and so for `resume` and `terminate`
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ ACTS: dict[str, Callable[[Platform, str], object]] = {
         CreateSnapshot(mapping="people", name=name), BY, Recorder()
     ),
     "launch": lambda platform, name: platform.instances.launch(
-        LaunchInstance(snapshot=name, name=name), BY, Recorder()
+        LaunchInstance(snapshot="people", name=name), BY, Recorder()
     ),
     "suspend": lambda platform, name: platform.instances.suspend(SuspendInstance(instance=name), BY, Recorder()),
     "resume": lambda platform, name: platform.instances.resume(ResumeInstance(instance=name), BY, Recorder()),

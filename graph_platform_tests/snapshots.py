@@ -157,7 +157,7 @@ def make_snapshot(
     manifest = write_snapshot(storage, data or graph_data())
     if engine:
         request = build_request(storage, manifest, engine, folder / "build")
-        result: BuildResult = build_database(request, timeout_seconds=60)
+        result: BuildResult = build_database(request)
         key = f"databases/{engine}-{result.storage_version}.db"
         storage.put(request.output, f"{ATTEMPT}/{key}")
         manifest = result.completed(manifest, key)

@@ -14,7 +14,8 @@ from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.orchestration.assets import remember_asset
 from graph_platform.private import is_own, own_folder
 from graph_platform.proving.schema_cache import SchemaCache
-from graph_platform.runtime.local.runtime import LocalRuntime
+from graph_platform.runtime.local.servers import LocalServers
+from graph_platform.runtime.local.tasks import LocalTasks
 from graph_platform.settings import Settings
 from graph_platform.storage.scratch import scratch_folder
 
@@ -85,7 +86,8 @@ def _scratch(settings: Settings) -> None:
 
 
 PLACES: dict[str, tuple[str, Callable[[Settings], object]]] = {
-    "instances": ("instances", lambda settings: LocalRuntime(settings.home, "x").stop("inst-1", 1, 0)),
+    "instances": ("instances", lambda settings: LocalServers(settings.home, "x").stop("inst-1", 1, 0)),
+    "tasks": ("tasks", lambda settings: LocalTasks(settings.home, "x").stop("task-1", 1)),
     "scratch": ("scratch", _scratch),
     "exports": ("scratch/exports", _scratch),
     "cache": ("cache", lambda settings: SchemaCache.of(settings).known()),

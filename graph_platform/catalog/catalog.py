@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -10,27 +9,35 @@ from functools import cached_property
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, Engine, create_engine, func, make_url, select
+from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from graph_platform.catalog.address import FORM, check_postgres_url
 from graph_platform.catalog.failures import platform_error, silent
+from graph_platform.catalog.intervals import STYLE, adapt
 from graph_platform.catalog.limits import LIMITS, Limits, Work, limits_of, parameters
 from graph_platform.catalog.tables import installation
 from graph_platform.catalog.transition import Session
 from graph_platform.catalog.version import HEAD, QUESTION, CatalogVersion
 from graph_platform.catalog.waits import Watch, application_name
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.polling import SYSTEM, Clock
 from graph_platform.redaction import masked
 from graph_platform.settings import Settings
 
 CATALOG_VARIABLE = "GRAPH_PLATFORM_CATALOG"
 EMBEDDED = "embedded:"
 
+_RECONNECT_SECONDS = 0.25
+
 
 def clock() -> Any:
-    """The one clock, as an SQL expression. Use it in statements instead of `now()`."""
+    """The one clock, as an SQL expression. Use it in statements instead of `now()`.
+
+    It is volatile, so no index is searched with it: who looks for what is due asks for the moment first, and hands it
+    in as a value, which also tells the planner how few rows that are.
+    """
     return func.graph_platform.clock()
 
 
@@ -44,6 +51,7 @@ class Catalog:
         name: what others see of this process in Postgres.
         own: whether it is nobody else's: then it is migrated when that is needed, and not refused.
         tell: where a word about a long wait goes; None for nowhere.
+        clock: what passes while this process waits; what time it is, the catalog says (`now`).
     """
 
     def __init__(
@@ -55,34 +63,43 @@ class Catalog:
         name: str = "graph_platform",
         own: bool = False,
         tell: Callable[[str], None] | None = None,
+        clock: Clock = SYSTEM,
     ) -> None:
+        self._clock = clock
         self._engine = _engine(url, name)
         self._patience_seconds = patience_seconds
         self._limits = limits
         self._own = own
-        self._watch = Watch(self._engine, tell)
+        self._watch = Watch(self._engine, tell, clock)
         self._has_answered = False
 
     @classmethod
     def open(
-        cls, settings: Settings, *, run_id: str | None = None, tell: Callable[[str], None] | None = None
+        cls,
+        settings: Settings,
+        *,
+        run_id: str | None = None,
+        tell: Callable[[str], None] | None = None,
+        clock: Clock = SYSTEM,
     ) -> Catalog:
         """The catalog of the settings, started if it is the embedded one; nothing is asked of it yet.
 
         Args:
             run_id: the Dagster run in which it is used, which those see who wait for it.
             tell: where a word about a long wait goes.
+            clock: what passes while this process waits.
 
         Raises:
             PlatformError: BACKEND_UNREACHABLE, or VALIDATION_FAILED for a URL of another kind.
         """
         return cls(
-            catalog_url(settings),
+            catalog_url(settings, clock),
             settings.catalog_patience_seconds,
             limits=limits_of(settings),
             name=application_name(settings.user, run_id),
             own=settings.catalog == EMBEDDED,
             tell=tell,
+            clock=clock,
         )
 
     def migrate(self) -> tuple[CatalogVersion, CatalogVersion]:
@@ -145,7 +162,7 @@ class Catalog:
     def _transaction(self, work: Work) -> Iterator[tuple[Session, CatalogVersion]]:
         """A transaction with its limits, on a catalog of any version."""
         limits = self._limits[work]
-        deadline = time.monotonic() + (self._patience_seconds if self._has_answered else 0)
+        deadline = self._clock.monotonic() + (self._patience_seconds if self._has_answered else 0)
         opened = stale = False
         while not opened:
             connection = self._connect(deadline)
@@ -174,9 +191,9 @@ class Catalog:
             try:
                 return self._engine.connect()
             except (OperationalError, InterfaceError) as error:
-                if time.monotonic() >= deadline:
+                if self._clock.monotonic() >= deadline:
                     raise platform_error(error, self.where) or error from error
-                time.sleep(0.25)
+                self._clock.sleep(_RECONNECT_SECONDS)
             except PoolTimeoutError as error:
                 raise PlatformError(
                     ErrorCode.CATALOG_BUSY, "all connections of this process to the catalog are in use", "try again"
@@ -202,7 +219,7 @@ class Catalog:
         self._engine.dispose()
 
 
-def catalog_url(settings: Settings) -> str:
+def catalog_url(settings: Settings, clock: Clock = SYSTEM) -> str:
     """The SQLAlchemy URL of the catalog; the embedded server is started for it.
 
     Raises:
@@ -211,7 +228,7 @@ def catalog_url(settings: Settings) -> str:
     if settings.catalog == EMBEDDED:
         from graph_platform.catalog.embedded import EmbeddedPostgres  # noqa: PLC0415 - only this kind needs it
 
-        return EmbeddedPostgres(settings.home).ensure()
+        return EmbeddedPostgres(settings.home, clock).ensure()
     check_postgres_url(settings.catalog, CATALOG_VARIABLE)
     return settings.catalog
 
@@ -223,13 +240,15 @@ def _engine(url: str, name: str) -> Engine:
         raise _wrong_url() from None  # the cause may quote the password
     if parsed.get_backend_name() != "postgresql":
         raise _wrong_url()
-    return create_engine(
+    engine = create_engine(
         parsed.set(drivername="postgresql+psycopg"),
         pool_size=4,
         max_overflow=16,
         use_native_hstore=False,  # which costs a question for each engine
         connect_args={key: value for key, value in _connection(name).items() if key not in parsed.query},
     )
+    event.listen(engine, "connect", lambda driver, _: adapt(driver))
+    return engine
 
 
 def _connection(name: str) -> Mapping[str, Any]:
@@ -255,7 +274,7 @@ def _opened(connection: Connection, work: Work, limits: Limits) -> CatalogVersio
     It is the driver's own call, because SQLAlchemy sends one statement at a time; and it is the first on a connection
     of the pool, so it tells as well whether that still lives.
     """
-    words = ["BEGIN", *(f"SET LOCAL {name} = '{value}'" for name, value in parameters(limits).items())]
+    words = ["BEGIN", *(f"SET LOCAL {name} = '{value}'" for name, value in {**parameters(limits), **STYLE}.items())]
     if work is not Work.MIGRATING:  # who migrates takes the lock that this question would hold
         words.append(QUESTION)
     driver: Any = connection.connection.driver_connection

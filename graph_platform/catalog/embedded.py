@@ -22,9 +22,9 @@ import socket
 import stat
 import subprocess
 import tempfile
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import quote
@@ -32,6 +32,7 @@ from urllib.parse import quote
 from graph_platform.catalog.account import Account, account, user_name
 from graph_platform.catalog.limits import database_limits
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.polling import SYSTEM, Clock, Pauses, wait_until
 from graph_platform.private import private_folder
 
 SUPERUSER = "graph_platform"
@@ -45,7 +46,8 @@ _LONGEST_SOCKET_PATH = 107  # bytes: sun_path of Linux, less the closing zero
 _START_SECONDS = 60.0
 _STOP_SECONDS = 60.0
 _LOCK_SECONDS = 120.0
-_POLL_SECONDS = 0.02
+_LOOKS = Pauses(0.02, 0.02)
+_STILL_ENDING_SECONDS = 0.2
 
 # A laptop's catalog is small. `io_method=sync` and no parallel workers keep the number of processes down; `fsync` and
 # `full_page_writes` keep their defaults, because this is the only copy of the platform's state.
@@ -82,9 +84,11 @@ class EmbeddedPostgres:
 
     Args:
         home: the platform's home; the server lives in its folder `postgres`.
+        clock: what passes while it starts and ends, and while another process is at it.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, clock: Clock = SYSTEM) -> None:
+        self._clock = clock
         self._folder = home / "postgres"
         self.data = self._folder / "data"
         self.log = self._folder / "server.log"
@@ -130,11 +134,8 @@ class EmbeddedPostgres:
                 return False
             os.kill(pid, signal.SIGINT)  # what `pg_ctl stop -m fast` sends
             os.kill(pid, signal.SIGCONT)  # one that was stopped would not hear of it
-            deadline = time.monotonic() + _STOP_SECONDS
-            while self._pid() is not None:
-                if time.monotonic() > deadline:
-                    _fail(f"Postgres (process {pid}) did not end within {_STOP_SECONDS:.0f} s", f"see {self.log}")
-                time.sleep(_POLL_SECONDS)
+            if not self._wait(lambda: self._pid() is None, _STOP_SECONDS):
+                _fail(f"Postgres (process {pid}) did not end within {_STOP_SECONDS:.0f} s", f"see {self.log}")
             return True
 
     def status(self) -> PostgresStatus:
@@ -205,24 +206,20 @@ class EmbeddedPostgres:
                 error,
             )
         try:
-            deadline = time.monotonic() + _LOCK_SECONDS
-            while True:
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > deadline:
-                        holder = os.pread(descriptor, 20, 0).decode(errors="replace") or "another"
-                        _fail(
-                            f"process {holder} has been at Postgres for more than {_LOCK_SECONDS:.0f} s",
-                            f"end it if it hangs; it holds {self._folder / 'lock'}",
-                        )
-                    time.sleep(_POLL_SECONDS)
+            if not self._wait(lambda: _locked(descriptor), _LOCK_SECONDS):
+                holder = os.pread(descriptor, 20, 0).decode(errors="replace") or "another"
+                _fail(
+                    f"process {holder} has been at Postgres for more than {_LOCK_SECONDS:.0f} s",
+                    f"end it if it hangs; it holds {self._folder / 'lock'}",
+                )
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, str(os.getpid()).encode(), 0)
             yield
         finally:
             os.close(descriptor)
+
+    def _wait(self, condition: Callable[[], bool], seconds: float) -> bool:
+        return wait_until(condition, within_seconds=seconds, pauses=_LOOKS, clock=self._clock)
 
     def _check_version(self) -> None:
         try:
@@ -285,27 +282,27 @@ class EmbeddedPostgres:
 
     def _start(self, owner: Account) -> None:
         self._make_socket_folder()
-        deadline = time.monotonic() + _START_SECONDS
+        deadline = self._clock.monotonic() + _START_SECONDS
         while True:
             self._refuse_frozen()
             self._clear_stale_files()
             offset = self.log.stat().st_size if self.log.exists() else 0
             pid = self._spawn(owner)
-            while not self._answers():
-                if not _alive(pid):
-                    break
-                if time.monotonic() > deadline:
-                    _fail(f"Postgres was not ready within {_START_SECONDS:.0f} s", f"see {self.log}")
-                time.sleep(_POLL_SECONDS)
-            else:
+            come = partial(self._has_come_to_something, pid)
+            if not self._wait(come, deadline - self._clock.monotonic()):
+                _fail(f"Postgres was not ready within {_START_SECONDS:.0f} s", f"see {self.log}")
+            if self._answers():
                 return
             with self.log.open("rb") as log:
                 log.seek(offset)
                 output = log.read().decode(errors="replace")
-            if not any(sign in output for sign in _STILL_ENDING) or time.monotonic() > deadline:
+            if not any(sign in output for sign in _STILL_ENDING) or self._clock.monotonic() > deadline:
                 advice = _advice(output) or f"see {self.log}"
                 _fail(f"Postgres did not start: {_last_words(output)}", advice, details={"output": output[-4000:]})
-            time.sleep(0.2)
+            self._clock.sleep(_STILL_ENDING_SECONDS)
+
+    def _has_come_to_something(self, pid: int) -> bool:
+        return self._answers() or not _alive(pid)
 
     def _spawn(self, owner: Account) -> int:
         """Start the server detached: a session of its own, and no child of this process that it would have to reap."""
@@ -372,6 +369,14 @@ def _socket_folder(folder: Path) -> Path:
     digest = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:12]
     # Not the TMPDIR of whoever asks: every process must find the same folder.
     return Path("/tmp") / f"graph-platform-{os.geteuid()}-{digest}"  # noqa: S108  checked for its owner
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _give(folder: Path, owner: Account) -> None:

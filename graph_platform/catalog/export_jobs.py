@@ -1,7 +1,7 @@
-"""Export jobs: one row per definition of a snapshot, claimed with `FOR UPDATE SKIP LOCKED` and held by a lease.
+"""Export jobs: one row per definition of a snapshot, each leased by whoever works on the snapshot.
 
-Every write of a worker names the snapshot's attempt that it works for, and the job's own: what a fenced-off worker
-still writes finds no row.
+Every write of a worker names the claim on the snapshot that it works for, and the job's own attempt: what a fenced-off
+worker still writes finds no row.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, exists, func, select, update
 
-from graph_platform.catalog.catalog import clock
+from graph_platform.catalog import lease as leases
 from graph_platform.catalog.ids import new_id
+from graph_platform.catalog.lease import RELEASED, Claim
 from graph_platform.catalog.records import ExportJobRecord
 from graph_platform.catalog.states import Entity, ExportJobStatus
 from graph_platform.catalog.tables import export_jobs, snapshots
-from graph_platform.catalog.transition import Session, create, note, transition
+from graph_platform.catalog.transition import Session, create, transition
 from graph_platform.progress import Attribution
 
 _HELD = (ExportJobStatus.CLAIMED, ExportJobStatus.SUBMITTED)
-_RELEASED: dict[str, Any] = {"lease_owner": None, "lease_expires_at": None}
 
 
 @dataclass(frozen=True)
@@ -32,15 +32,6 @@ class ExportDefinition:
     kind: str
     name: str
     sql: str
-
-
-@dataclass(frozen=True)
-class JobHolder:
-    """Who works on a snapshot's jobs: the snapshot, the attempt that owns it, and the owner's name."""
-
-    snapshot: str
-    attempt: int
-    owner: str
 
 
 def _record(row: Row[Any]) -> ExportJobRecord:
@@ -110,60 +101,37 @@ def _present(snapshot: str) -> Any:
     )
 
 
-def _still_owned(holder: JobHolder) -> ColumnElement[bool]:
+def _still_owned(holder: Claim) -> ColumnElement[bool]:
     held = snapshots.alias("held")  # an alias: inside `_present` the bare table would be taken for the outer one
-    return exists(
-        select(held.c.id).where(
-            held.c.id == holder.snapshot,
-            held.c.attempt == holder.attempt,
-            held.c.lease_owner == holder.owner,
-            held.c.export_round == export_jobs.c.export_round,
-        )
-    )
+    return exists(select(held.c.id).where(leases.held(holder, held), held.c.export_round == export_jobs.c.export_round))
 
 
-def _mine(holder: JobHolder, job: ExportJobRecord) -> ColumnElement[bool]:
-    return and_(
-        export_jobs.c.id == job.id,
-        export_jobs.c.attempt == job.attempt,
-        export_jobs.c.lease_owner == holder.owner,
-        _still_owned(holder),
-    )
+def _mine(holder: Claim, job: ExportJobRecord) -> ColumnElement[bool]:
+    return and_(leases.held(Claim(Entity.EXPORT_JOB, job.id, job.attempt, holder.owner)), _still_owned(holder))
 
 
-def claim_next(session: Session, holder: JobHolder, lease: timedelta, *, by: Attribution) -> ExportJobRecord | None:
+def claim_next(session: Session, holder: Claim, lease: timedelta, *, by: Attribution) -> ExportJobRecord | None:
     """Take the next pending job, or None if there is none left."""
-    candidate = session.scalar(
-        select(export_jobs.c.id)
-        .where(
-            export_jobs.c.snapshot_id == holder.snapshot,
-            export_jobs.c.status == ExportJobStatus.PENDING,
-            _still_owned(holder),
-        )
-        .order_by(export_jobs.c.ordinal)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    if candidate is None:
-        return None
-    moved = transition(
+    taken = leases.take_next(
         session,
         Entity.EXPORT_JOB,
-        export_jobs.c.id == candidate,
+        and_(export_jobs.c.snapshot_id == holder.id, _still_owned(holder)),
+        holder.owner,
+        lease,
+        order=export_jobs.c.ordinal,
         from_=[ExportJobStatus.PENDING],
         to=ExportJobStatus.CLAIMED,
         by=by,
-        values={"lease_owner": holder.owner, "lease_expires_at": clock() + lease},
     )
-    return _record(moved[0]) if moved else None
+    return _record(taken) if taken else None
 
 
-def submit_job(session: Session, holder: JobHolder, job: ExportJobRecord, query_id: str, *, by: Attribution) -> bool:
+def submit_job(session: Session, holder: Claim, job: ExportJobRecord, query_id: str, *, by: Attribution) -> bool:
     """Note the query's id before the warehouse is asked; False if the job is not the holder's any more."""
     return _move(session, holder, job, ExportJobStatus.SUBMITTED, by, {"query_id": query_id})
 
 
-def remember_query(session: Session, holder: JobHolder, job: ExportJobRecord, state: str) -> bool:
+def remember_query(session: Session, holder: Claim, job: ExportJobRecord, state: str) -> bool:
     """Keep what another process needs to go on with the query; False if the job is not the holder's any more."""
     kept = session.execute(
         update(export_jobs)
@@ -174,29 +142,27 @@ def remember_query(session: Session, holder: JobHolder, job: ExportJobRecord, st
 
 
 def complete_job(
-    session: Session, holder: JobHolder, job: ExportJobRecord, *, rows: int, size: int, seconds: float, by: Attribution
+    session: Session, holder: Claim, job: ExportJobRecord, *, rows: int, size: int, seconds: float, by: Attribution
 ) -> bool:
     """The files are there: rows, bytes and seconds. False if the job is not the holder's any more."""
-    values = {"rows": rows, "bytes": size, "seconds": seconds, **_RELEASED}
+    values = {"rows": rows, "bytes": size, "seconds": seconds, **RELEASED}
     return _move(session, holder, job, ExportJobStatus.COMPLETED, by, values)
 
 
-def fail_job(
-    session: Session, holder: JobHolder, job: ExportJobRecord, error: dict[str, Any], *, by: Attribution
-) -> bool:
+def fail_job(session: Session, holder: Claim, job: ExportJobRecord, error: dict[str, Any], *, by: Attribution) -> bool:
     """The export failed for good. False if the job is not the holder's any more."""
-    return _move(session, holder, job, ExportJobStatus.FAILED, by, {"error": error, **_RELEASED})
+    return _move(session, holder, job, ExportJobStatus.FAILED, by, {"error": error, **RELEASED})
 
 
-def release_job(session: Session, holder: JobHolder, job: ExportJobRecord, reason: str, *, by: Attribution) -> bool:
+def release_job(session: Session, holder: Claim, job: ExportJobRecord, reason: str, *, by: Attribution) -> bool:
     """Back to pending with the next attempt: its query ended without a result. False if it is not the holder's."""
-    values = {"attempt": export_jobs.c.attempt + 1, "query_id": None, "query_state": None, **_RELEASED}
+    values = {"attempt": export_jobs.c.attempt + 1, "query_id": None, "query_state": None, **RELEASED}
     return _move(session, holder, job, ExportJobStatus.PENDING, by, values, reason)
 
 
 def _move(
     session: Session,
-    holder: JobHolder,
+    holder: Claim,
     job: ExportJobRecord,
     to: ExportJobStatus,
     by: Attribution,
@@ -219,15 +185,15 @@ def _move(
     return bool(moved)
 
 
-def left_behind(session: Session, holder: JobHolder) -> list[ExportJobRecord]:
+def left_behind(session: Session, holder: Claim) -> list[ExportJobRecord]:
     """The jobs that an earlier owner of the snapshot claimed or submitted and did not end."""
-    query = _present(holder.snapshot).where(
+    query = _present(holder.id).where(
         export_jobs.c.status.in_(_HELD), export_jobs.c.lease_owner != holder.owner, _still_owned(holder)
     )
     return [_record(row) for row in session.execute(query.order_by(export_jobs.c.ordinal))]
 
 
-def reclaim_job(session: Session, holder: JobHolder, job: ExportJobRecord, *, by: Attribution) -> None:
+def reclaim_job(session: Session, holder: Claim, job: ExportJobRecord, *, by: Attribution) -> None:
     """A job that was left behind is pending again with the next attempt: the warehouse does not know its query."""
     transition(
         session,
@@ -236,7 +202,7 @@ def reclaim_job(session: Session, holder: JobHolder, job: ExportJobRecord, *, by
         from_=list(_HELD),
         to=ExportJobStatus.PENDING,
         by=by,
-        values={"attempt": export_jobs.c.attempt + 1, "query_id": None, "query_state": None, **_RELEASED},
+        values={"attempt": export_jobs.c.attempt + 1, "query_id": None, "query_state": None, **RELEASED},
         reason="its owner is gone, and the warehouse does not know its query",
     )
 
@@ -254,27 +220,32 @@ def cancel_jobs(session: Session, snapshot: str, *, by: Attribution) -> list[Exp
         from_=[ExportJobStatus.PENDING, *_HELD],
         to=ExportJobStatus.CANCELLED,
         by=by,
-        values=_RELEASED,
+        values=RELEASED,
     )
     return [_record(row) for row in moved if row.query_state]
 
 
 def take_over(
-    session: Session, holder: JobHolder, job: ExportJobRecord, lease: timedelta, *, by: Attribution
+    session: Session, holder: Claim, job: ExportJobRecord, lease: timedelta, *, by: Attribution
 ) -> ExportJobRecord | None:
     """Go on with a submitted job of an earlier owner, in place: same attempt, same query, same folder."""
-    taken = session.execute(
-        update(export_jobs)
-        .where(
+    taken = leases.take_over(
+        session,
+        Entity.EXPORT_JOB,
+        and_(
             export_jobs.c.id == job.id,
             export_jobs.c.attempt == job.attempt,
             export_jobs.c.status == ExportJobStatus.SUBMITTED,
             _still_owned(holder),
-        )
-        .values(lease_owner=holder.owner, lease_expires_at=clock() + lease)
-        .returning(*export_jobs.c)
-    ).first()
-    if taken is None:
-        return None
-    note(session, Entity.EXPORT_JOB, job.id, "taken over", by=by, details={"query_id": job.query_id})
-    return _record(taken)
+        ),
+        holder.owner,
+        lease,
+        by=by,
+        in_place=True,
+    )
+    return _record(taken) if taken else None
+
+
+def renew_jobs(session: Session, holder: Claim, lease: timedelta) -> None:
+    """Hold the jobs that the holder works on for another lease."""
+    leases.renew_all(session, Entity.EXPORT_JOB, export_jobs.c.snapshot_id == holder.id, holder.owner, lease)

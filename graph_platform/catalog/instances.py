@@ -1,4 +1,9 @@
-"""Instances: rows in, records out, and the limits on how many there may be."""
+"""Instances: rows in, records out, the limits on how many there may be, and who starts one.
+
+A start is leased: whoever launches or resumes an instance owns its row until the server answers, and an abandoned start
+is gone on with under the next attempt. An end is not: whoever finds it half done does the rest of it, and two that do
+so at once do no harm, since each stop names the attempt that it is for.
+"""
 
 from __future__ import annotations
 
@@ -10,36 +15,37 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    DateTime,
-    Integer,
-    Interval,
     Row,
     Select,
-    Text,
     and_,
     case,
-    cast,
     func,
-    literal,
     select,
     text,
     update,
 )
 from sqlalchemy.exc import IntegrityError
 
+from graph_platform.catalog import lease as leases
 from graph_platform.catalog.catalog import clock
 from graph_platform.catalog.ids import new_id
+from graph_platform.catalog.intervals import after, interval
+from graph_platform.catalog.lease import RELEASED, Claim
 from graph_platform.catalog.records import InstanceRecord, SnapshotRecord
 from graph_platform.catalog.states import Entity, InstanceStatus
 from graph_platform.catalog.tables import instances, mappings, snapshots
 from graph_platform.catalog.transition import Session, create, note, transition
+from graph_platform.catalog.use import server_time
+from graph_platform.durations import Duration
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.lives import Lives
+from graph_platform.processes.owner import known_dead
 from graph_platform.progress import Attribution
 
 _LIMIT_LOCK = 0x67706C69  # serialises the births of instances, so that counting and inserting are one act
 _NOT_COUNTED = (InstanceStatus.FAILED, InstanceStatus.TERMINATED, InstanceStatus.SUSPENDED)
 _NAME_FREE = (InstanceStatus.FAILED, InstanceStatus.STOPPING, InstanceStatus.TERMINATED)
-_STAMP_EVERY = timedelta(minutes=1)
+_STARTING = (InstanceStatus.STARTING, InstanceStatus.RESUMING)
 _NO_ACTIVITY: Mapping[str, str] = MappingProxyType({})
 
 
@@ -49,23 +55,22 @@ class InstanceRequest:
 
     name: str | None
     runtime: str
-    ttl: timedelta
-    inactivity_timeout: timedelta
+    lives: Lives
     max_instances: int
     max_instances_per_user: int
 
 
 def _query(activity: Mapping[str, str] = _NO_ACTIVITY) -> Select[Any]:
-    last = _last_activity(activity)
-    # Only what runs can be used: nothing else is idle.
-    idle_at = case((instances.c.status == InstanceStatus.RUNNING, last + instances.c.inactivity_timeout))
-    over_at = func.least(instances.c.expires_at, idle_at)
+    idle_ends_at = _idle_ends_at(activity)
+    over_at = func.least(instances.c.life_ends_at, idle_ends_at)
     expired_at = case((and_(instances.c.status.not_in(_NAME_FREE), over_at <= clock()), over_at))
     return (
         select(
-            *(column for column in instances.c if column is not instances.c.last_activity_at),
-            last.label("last_activity_at"),
+            *(column for column in instances.c if column.name not in ("last_activity_at", "idle_ends_at")),
+            _last_activity(activity).label("last_activity_at"),
+            idle_ends_at.label("idle_ends_at"),
             expired_at.label("expired_at"),
+            (instances.c.lease_expires_at < clock()).label("lease_over"),
             mappings.c.name.label("mapping"),
             snapshots.c.mapping_version.label("version"),
         )
@@ -87,14 +92,19 @@ def _record(row: Row[Any]) -> InstanceRecord:
         runtime=row.runtime,
         url=row.url,
         owner=row.owner,
+        lease_owner=row.lease_owner,
+        lease_expires_at=row.lease_expires_at,
+        abandoned=row.status in _STARTING
+        and (row.lease_owner is None or row.lease_over or known_dead(row.lease_owner)),
         run_id=row.run_id,
         error=row.error,
         ttl=row.ttl,
         inactivity_timeout=row.inactivity_timeout,
         created_at=row.created_at,
         started_at=row.started_at,
-        expires_at=row.expires_at,
+        expires_at=row.life_ends_at,
         last_activity_at=row.last_activity_at,
+        idle_ends_at=row.idle_ends_at,
         expired=row.expired_at is not None,
         expired_at=row.expired_at,
     )
@@ -103,14 +113,16 @@ def _record(row: Row[Any]) -> InstanceRecord:
 def _last_activity(activity: Mapping[str, str]) -> ColumnElement[Any]:
     if not activity:
         return instances.c.last_activity_at
-    seen = case(*((instances.c.id == identifier, _moment(text)) for identifier, text in activity.items()))
+    seen = case(*((instances.c.id == identifier, server_time(text)) for identifier, text in activity.items()))
     return func.greatest(instances.c.last_activity_at, seen)
 
 
-def _moment(seen: str) -> ColumnElement[Any]:
-    """A server's time, in the platform's: the one clock may have been moved, and no server's is ahead of it."""
-    moved = cast(literal(seen, Text), DateTime(timezone=True)) + (clock() - func.clock_timestamp())
-    return func.least(moved, clock())
+def _idle_ends_at(activity: Mapping[str, str]) -> ColumnElement[Any]:
+    """The column, which knows only of the use that is written."""
+    if not activity:
+        return instances.c.idle_ends_at
+    used = after(_last_activity(activity), instances.c.inactivity_timeout)
+    return case((instances.c.idle_ends_at.is_not(None), used))
 
 
 def list_instances(session: Session, activity: Mapping[str, str] = _NO_ACTIVITY) -> list[InstanceRecord]:
@@ -169,9 +181,15 @@ def lock_births(session: Session) -> None:
 
 
 def insert_instance(
-    session: Session, snapshot: SnapshotRecord, request: InstanceRequest, *, by: Attribution
+    session: Session,
+    snapshot: SnapshotRecord,
+    request: InstanceRequest,
+    owner: str,
+    lease: timedelta,
+    *,
+    by: Attribution,
 ) -> InstanceRecord:
-    """A starting instance, inside the limits. Births are locked from here on.
+    """An instance that `owner` starts, inside the limits. Births are locked from here on.
 
     Raises:
         PlatformError: CONCURRENCY_LIMIT_EXCEEDED, or ALREADY_EXISTS if the name was taken a moment ago.
@@ -192,9 +210,9 @@ def insert_instance(
                     "engine": snapshot.engine,
                     "runtime": request.runtime,
                     "run_id": by.run_id,
-                    "ttl": request.ttl,
-                    "inactivity_timeout": request.inactivity_timeout,
-                    "expires_at": clock() + request.ttl,
+                    **leases.terms(owner, lease),
+                    "ttl": request.lives.ttl,
+                    "inactivity_timeout": request.lives.inactivity_timeout,
                 },
                 status=InstanceStatus.STARTING,
                 by=by,
@@ -225,18 +243,29 @@ def _check_limits(session: Session, request: InstanceRequest, user: str) -> None
             )
 
 
-def mark_running(session: Session, instance: InstanceRecord, url: str, *, by: Attribution) -> bool:
-    """The server answers. False if the instance is no longer starting under this attempt."""
-    moved = transition(
+def take_over_start(
+    session: Session, instance: InstanceRecord, owner: str, lease: timedelta, *, by: Attribution
+) -> InstanceRecord:
+    """Go on with a start that nobody works on any more, under the next attempt.
+
+    Returns:
+        The row as it is now: in the hands of `owner`, or as somebody else has it.
+    """
+    left = and_(leases.abandoned(Entity.INSTANCE, instance), instances.c.status.in_(_STARTING))
+    leases.take_over(session, Entity.INSTANCE, left, owner, lease, by=by, values={"run_id": by.run_id})
+    return get_instance(session, instance.id)
+
+
+def mark_running(session: Session, claim: Claim, url: str, *, by: Attribution) -> bool:
+    """The server answers. False if the start is in other hands, or over."""
+    return leases.finish(
         session,
-        Entity.INSTANCE,
-        _attempt_of(instance),
-        from_=[InstanceStatus.STARTING, InstanceStatus.RESUMING],
+        claim,
+        from_=_STARTING,
         to=InstanceStatus.RUNNING,
         by=by,
         values={"url": url, "started_at": clock(), "last_activity_at": clock(), "error": None},
     )
-    return bool(moved)
 
 
 def mark_failed(
@@ -255,7 +284,7 @@ def mark_failed(
         from_=from_,
         to=InstanceStatus.FAILED,
         by=by,
-        values={"error": dict(error), "url": None},
+        values={**RELEASED, "error": dict(error), "url": None},
         reason=error.get("message"),
     )
     return bool(moved)
@@ -295,22 +324,29 @@ def end_suspension(session: Session, instance: InstanceRecord, *, by: Attributio
     return bool(moved)
 
 
-def begin_resumption(session: Session, instance: InstanceRecord, *, by: Attribution) -> InstanceRecord:
-    """A suspended instance is being resumed under the next attempt; a running one is returned as it is.
+def begin_resumption(
+    session: Session, instance: InstanceRecord, owner: str, lease: timedelta, *, by: Attribution
+) -> InstanceRecord:
+    """A suspended instance is being resumed by `owner` under the next attempt, and so is one whose start nobody works
+    on any more; a running one is returned as it is, and one that somebody else starts.
 
     Raises:
         PlatformError: INVALID_STATE, also if somebody has resumed and suspended it since `instance` was read.
     """
-    transition(
+    taken = leases.take(
         session,
         Entity.INSTANCE,
         _attempt_of(instance),
+        owner,
+        lease,
         from_=[InstanceStatus.SUSPENDED],
         to=InstanceStatus.RESUMING,
         by=by,
         values={"attempt": instances.c.attempt + 1, "run_id": by.run_id},
     )
-    return _expect(session, instance, [InstanceStatus.RESUMING, InstanceStatus.RUNNING], "resumed")
+    if taken is None and instance.abandoned:
+        take_over_start(session, instance, owner, lease, by=by)
+    return _expect(session, instance, [*_STARTING, InstanceStatus.RUNNING], "resumed")
 
 
 def begin_termination(session: Session, instance: InstanceRecord, *, by: Attribution, reason: str) -> InstanceRecord:
@@ -334,7 +370,7 @@ def begin_termination(session: Session, instance: InstanceRecord, *, by: Attribu
         ],
         to=InstanceStatus.STOPPING,
         by=by,
-        values={"url": None},
+        values={**RELEASED, "url": None},
         reason=reason,
     )
     return get_instance(session, instance.id)
@@ -356,8 +392,8 @@ def end_termination(session: Session, instance: InstanceRecord, *, by: Attributi
 def extend_instance(
     session: Session,
     instance: InstanceRecord,
-    by_duration: timedelta,
-    ceiling: timedelta,
+    by_duration: Duration,
+    ceiling: Duration,
     reason: str,
     *,
     by: Attribution,
@@ -367,6 +403,10 @@ def extend_instance(
     Raises:
         PlatformError: INVALID_STATE for an instance that is at its end.
     """
+    ends_at = func.least(
+        after(func.greatest(instances.c.life_ends_at, clock()), interval(by_duration)),
+        after(clock(), interval(ceiling)),
+    )
     extended = session.execute(
         update(instances)
         .where(
@@ -374,12 +414,10 @@ def extend_instance(
             instances.c.status.not_in([InstanceStatus.FAILED, InstanceStatus.STOPPING, InstanceStatus.TERMINATED]),
         )
         .values(
-            expires_at=func.least(
-                func.greatest(instances.c.expires_at, clock()) + by_duration, clock() + literal(ceiling)
-            ),
+            extended=instances.c.extended + (ends_at - instances.c.life_ends_at),
             last_activity_at=clock(),
         )
-        .returning(instances.c.expires_at)
+        .returning(instances.c.life_ends_at)
     ).first()
     if extended is None:
         raise PlatformError(
@@ -393,34 +431,9 @@ def extend_instance(
         instance.id,
         "extended",
         by=by,
-        details={"expires_at": extended.expires_at.isoformat(), "reason": reason},
+        details={"expires_at": extended.life_ends_at.isoformat(), "reason": reason},
     )
     return get_instance(session, instance.id)
-
-
-def stamp_activity(session: Session, identifier: str, seen: str | None = None) -> None:
-    """Note when a running instance was last used, at most once a minute; it never goes back.
-
-    Nobody is waited for: a row that somebody else holds is stamped the next time.
-
-    Args:
-        seen: the server's own ISO 8601 time of its last query; None: it is used now.
-    """
-    moment = clock() if seen is None else _moment(seen)
-    # A life so short that a minute matters is stamped as often as it needs.
-    tenth = instances.c.inactivity_timeout.op("/", return_type=Interval())(literal(10, Integer))
-    pause = func.least(literal(_STAMP_EVERY), tenth)
-    due = (
-        select(instances.c.id)
-        .where(
-            instances.c.id == identifier,
-            instances.c.status == InstanceStatus.RUNNING,
-            instances.c.last_activity_at + pause < moment,
-        )
-        .with_for_update(skip_locked=True)
-        .scalar_subquery()
-    )
-    session.execute(update(instances).where(instances.c.id == due).values(last_activity_at=moment))
 
 
 def _attempt_of(instance: InstanceRecord) -> ColumnElement[bool]:
@@ -439,8 +452,7 @@ def _expect(session: Session, instance: InstanceRecord, states: list[InstanceSta
             f"{instance.attempt} was to be {verb}",
             "somebody else was at work on it; do it again if it is still wanted",
         )
-    raise PlatformError(
-        ErrorCode.INVALID_STATE,
-        f"instance {current.id} is {current.status}: it can't be {verb}",
-        (current.error or {}).get("hint"),
-    )
+    hint = (current.error or {}).get("hint")
+    if current.abandoned:
+        hint = f"the run that started it is gone: `graph-platform instance resume {current.id}` goes on with it"
+    raise PlatformError(ErrorCode.INVALID_STATE, f"instance {current.id} is {current.status}: it can't be {verb}", hint)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Row, Select, String, and_, func, insert, select, update
@@ -15,7 +14,9 @@ from graph_platform.catalog.records import MappingRecord, MappingVersion
 from graph_platform.catalog.states import Entity, MappingStatus
 from graph_platform.catalog.tables import mapping_versions, mappings, snapshots
 from graph_platform.catalog.transition import Session, create, note, transition
+from graph_platform.catalog.use import hold_for_use
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.lives import Lives
 from graph_platform.progress import Attribution
 
 _LIVING = MappingStatus.ACTIVE
@@ -52,6 +53,8 @@ def _record(row: Row[Any]) -> MappingRecord:
         created_at=row.created_at,
         updated_at=row.updated_at,
         last_used_at=row.last_used_at,
+        expires_at=row.life_ends_at,
+        idle_ends_at=row.idle_ends_at,
     )
 
 
@@ -133,8 +136,7 @@ def insert_mapping(
     session: Session,
     definition: Mapping[str, Any],
     *,
-    ttl: timedelta | None,
-    inactivity_timeout: timedelta | None,
+    lives: Lives,
     by: Attribution,
     columns: Sequence[Mapping[str, Any]] = (),
 ) -> MappingRecord:
@@ -157,8 +159,8 @@ def insert_mapping(
                     "name": name,
                     "owner": by.user,
                     "current_version": 1,
-                    "ttl": ttl,
-                    "inactivity_timeout": inactivity_timeout,
+                    "ttl": lives.ttl,
+                    "inactivity_timeout": lives.inactivity_timeout,
                 },
                 status=MappingStatus.ACTIVE,
                 by=by,
@@ -179,8 +181,7 @@ def insert_version(
     definition: Mapping[str, Any],
     *,
     change_description: str,
-    ttl: timedelta | None,
-    inactivity_timeout: timedelta | None,
+    lives: Lives,
     by: Attribution,
     columns: Sequence[Mapping[str, Any]] = (),
 ) -> MappingRecord:
@@ -204,8 +205,8 @@ def insert_version(
             current_version=version,
             updated_at=clock(),
             last_used_at=clock(),
-            ttl=ttl,
-            inactivity_timeout=inactivity_timeout,
+            ttl=lives.ttl,
+            inactivity_timeout=lives.inactivity_timeout,
         )
     )
     if changed.rowcount != 1:
@@ -274,10 +275,5 @@ def use_mapping(session: Session, mapping_id: str) -> None:
     Raises:
         PlatformError: INVALID_STATE if it is not active any more.
     """
-    used = session.execute(
-        update(mappings)
-        .where(mappings.c.id == mapping_id, mappings.c.status == MappingStatus.ACTIVE)
-        .values(last_used_at=clock())
-    )
-    if used.rowcount != 1:
+    if not hold_for_use(session, Entity.MAPPING, mapping_id):
         raise PlatformError(ErrorCode.INVALID_STATE, f"mapping {mapping_id} is not active any more")

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields, is_dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from graph_platform.durations import format_duration
+from graph_platform.durations import Duration
 
 
 def _ready(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
-    if isinstance(value, timedelta):
-        return format_duration(value)
+    if isinstance(value, Duration):
+        return str(value)
     if isinstance(value, Record):
         return value.document()
     if isinstance(value, tuple):
@@ -58,7 +58,9 @@ class MappingVersion(VersionLine):
 
 @dataclass(frozen=True)
 class MappingRecord(Record):
-    """A mapping with its current version."""
+    """A mapping with its current version. `expires_at` is when its life ends, `idle_ends_at` when it ends if it is not
+    used again.
+    """
 
     id: str
     name: str
@@ -68,16 +70,18 @@ class MappingRecord(Record):
     nodes: int
     edges: int
     owner: str
-    ttl: timedelta | None
-    inactivity_timeout: timedelta | None
+    ttl: Duration | None
+    inactivity_timeout: Duration | None
     created_at: datetime
     updated_at: datetime
     last_used_at: datetime
+    expires_at: datetime | None
+    idle_ends_at: datetime | None
 
 
 @dataclass(frozen=True)
 class SnapshotRecord(Record):
-    """A snapshot; rows and bytes are those of its completed exports, added up."""
+    """A snapshot; rows and bytes are those of its completed exports, added up. Its life begins when it is ready."""
 
     id: str
     name: str | None
@@ -101,11 +105,13 @@ class SnapshotRecord(Record):
     lease_expires_at: datetime | None
     run_id: str | None
     error: dict[str, Any] | None
-    ttl: timedelta | None
-    inactivity_timeout: timedelta | None
+    ttl: Duration | None
+    inactivity_timeout: Duration | None
     created_at: datetime
     ready_at: datetime | None
     last_used_at: datetime
+    expires_at: datetime | None
+    idle_ends_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -128,7 +134,11 @@ class ExportJobRecord(Record):
 
 @dataclass(frozen=True)
 class InstanceRecord(Record):
-    """An instance. `expired_at` is when its life or its idleness ended, None while neither has."""
+    """An instance. `expires_at` is when its life ends, `idle_ends_at` when it ends if it is not used again, None unless
+    it runs; `expired_at` is when either ended, None while neither has.
+
+    While it starts, `lease_owner` is who starts it; `abandoned` says that nobody does so any more.
+    """
 
     id: str
     name: str | None
@@ -141,14 +151,18 @@ class InstanceRecord(Record):
     runtime: str
     url: str | None
     owner: str
+    lease_owner: str | None
+    lease_expires_at: datetime | None
+    abandoned: bool
     run_id: str | None
     error: dict[str, Any] | None
-    ttl: timedelta | None
-    inactivity_timeout: timedelta | None
+    ttl: Duration | None
+    inactivity_timeout: Duration | None
     created_at: datetime
     started_at: datetime | None
     expires_at: datetime | None
     last_activity_at: datetime
+    idle_ends_at: datetime | None
     expired: bool
     expired_at: datetime | None
 

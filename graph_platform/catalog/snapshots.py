@@ -7,23 +7,25 @@ jobs were laid out anew: a retry after a failure begins a round of its own, sinc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, select, update
+from sqlalchemy import Row, Select, and_, func, select
 
 from graph_platform.catalog import export_jobs as jobs
-from graph_platform.catalog.catalog import clock
+from graph_platform.catalog import lease as leases
 from graph_platform.catalog.ids import new_id
+from graph_platform.catalog.lease import RELEASED, Claim
 from graph_platform.catalog.mappings import get_version
 from graph_platform.catalog.records import ExportJobRecord, SnapshotRecord
 from graph_platform.catalog.states import Entity, ExportJobStatus, InstanceStatus, SnapshotStatus
 from graph_platform.catalog.tables import export_jobs, instances, mappings, snapshots
-from graph_platform.catalog.transition import Session, create, note, transition
+from graph_platform.catalog.transition import Session, create, transition
+from graph_platform.catalog.use import hold_for_use
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.processes.owner import known_dead
+from graph_platform.lives import Lives
 from graph_platform.progress import Attribution
 
 _GONE = (SnapshotStatus.CANCELLED, SnapshotStatus.DELETING, SnapshotStatus.DELETED)
@@ -39,8 +41,7 @@ class SnapshotRequest:
     storage_url: str
     folder: str
     engine: str
-    ttl: timedelta | None
-    inactivity_timeout: timedelta | None
+    lives: Lives
     data_checks: str = "trusted"
 
 
@@ -92,6 +93,8 @@ def _record(row: Row[Any]) -> SnapshotRecord:
         created_at=row.created_at,
         ready_at=row.ready_at,
         last_used_at=row.last_used_at,
+        expires_at=row.life_ends_at,
+        idle_ends_at=row.idle_ends_at,
     )
 
 
@@ -169,8 +172,8 @@ def insert_snapshot(
             "folder": f"{request.folder}/{identifier}",
             "engine": request.engine,
             "data_checks": request.data_checks,
-            "ttl": request.ttl,
-            "inactivity_timeout": request.inactivity_timeout,
+            "ttl": request.lives.ttl,
+            "inactivity_timeout": request.lives.inactivity_timeout,
         },
         status=SnapshotStatus.PENDING,
         by=by,
@@ -203,10 +206,7 @@ def is_abandoned(session: Session, snapshot: SnapshotRecord) -> bool:
     """Whether nobody works on a pending or creating snapshot: its lease is over, or its owner is seen to be dead."""
     if snapshot.status == SnapshotStatus.PENDING:
         return True  # created and claimed in one transaction: who left it pending is gone
-    if snapshot.status != SnapshotStatus.CREATING or snapshot.lease_owner is None:
-        return False
-    stale = session.scalar(select(snapshots.c.lease_expires_at < clock()).where(snapshots.c.id == snapshot.id))
-    return bool(stale) or known_dead(snapshot.lease_owner)
+    return snapshot.status == SnapshotStatus.CREATING and leases.is_abandoned(session, Entity.SNAPSHOT, snapshot)
 
 
 def retry_snapshot(
@@ -246,84 +246,56 @@ def claim_snapshot(
     *,
     by: Attribution,
     data_checks: str | None = None,
-) -> int:
-    """Make `owner` the one who works on a pending or abandoned snapshot, and return its attempt number.
+) -> Claim:
+    """Make `owner` the one who works on a pending or abandoned snapshot.
 
     The caller has locked the row and looked at it (`find_unfinished`, `insert_snapshot`).
 
     Args:
         data_checks: how the owner checked the data, which is what counts from now on; None for no change.
     """
-    held = {"lease_owner": owner, "lease_expires_at": clock() + lease, "run_id": by.run_id}
-    if data_checks is not None:
-        held["data_checks"] = data_checks
-    moved = transition(
+    values = {"run_id": by.run_id, **({} if data_checks is None else {"data_checks": data_checks})}
+    this = snapshots.c.id == identifier
+    taken = leases.take(
         session,
         Entity.SNAPSHOT,
-        snapshots.c.id == identifier,
+        this,
+        owner,
+        lease,
         from_=[SnapshotStatus.PENDING],
         to=SnapshotStatus.CREATING,
         by=by,
-        values=held,
+        values=values,
     )
-    if moved:
-        return int(moved[0].attempt)
-    attempt = session.execute(
-        update(snapshots)
-        .where(snapshots.c.id == identifier, snapshots.c.status == SnapshotStatus.CREATING)
-        .values(attempt=snapshots.c.attempt + 1, **held)
-        .returning(snapshots.c.attempt)
-    ).scalar_one()
-    note(session, Entity.SNAPSHOT, identifier, "taken over", by=by, details={"attempt": attempt, "owner": owner})
-    return int(attempt)
+    if taken is None:
+        left = and_(this, snapshots.c.status == SnapshotStatus.CREATING)
+        taken = leases.take_over(session, Entity.SNAPSHOT, left, owner, lease, by=by, values=values)
+    if taken is None:
+        raise ValueError(f"snapshot {identifier} is neither pending nor being made")
+    return leases.claim_of(Entity.SNAPSHOT, taken)
 
 
-def owned(identifier: str, attempt: int) -> ColumnElement[bool]:
-    """The guard of every write of an owner: the snapshot is still in that attempt's hands."""
-    return and_(snapshots.c.id == identifier, snapshots.c.attempt == attempt)
-
-
-def renew_lease(session: Session, identifier: str, attempt: int, lease: timedelta) -> bool:
+def renew_snapshot(session: Session, claim: Claim, lease: timedelta) -> bool:
     """Hold the snapshot and its jobs for another lease; False if another attempt has it."""
-    renewed = session.execute(
-        update(snapshots)
-        .where(owned(identifier, attempt), snapshots.c.status == SnapshotStatus.CREATING)
-        .values(lease_expires_at=clock() + lease)
-        .returning(snapshots.c.lease_owner)
-    ).first()
-    if renewed is None:
+    if not leases.renew(session, claim, lease):
         return False
-    session.execute(
-        update(export_jobs)
-        .where(export_jobs.c.snapshot_id == identifier, export_jobs.c.lease_owner == renewed.lease_owner)
-        .values(lease_expires_at=clock() + lease)
-    )
+    jobs.renew_jobs(session, claim, lease)
     return True
 
 
 def finish_snapshot(
     session: Session,
-    identifier: str,
-    attempt: int,
+    claim: Claim,
     *,
     to: SnapshotStatus,
     by: Attribution,
-    values: dict[str, Any] | None = None,
+    values: Mapping[str, Any] | None = None,
     reason: str | None = None,
 ) -> bool:
     """End the attempt: ready, failed or cancelled. False if another attempt has the snapshot by now."""
-    released: dict[str, Any] = {"lease_owner": None, "lease_expires_at": None}
-    moved = transition(
-        session,
-        Entity.SNAPSHOT,
-        owned(identifier, attempt),
-        from_=[SnapshotStatus.CREATING],
-        to=to,
-        by=by,
-        values={**released, **(values or {})},
-        reason=reason,
+    return leases.finish(
+        session, claim, from_=[SnapshotStatus.CREATING], to=to, by=by, values=values or {}, reason=reason
     )
-    return bool(moved)
 
 
 def begin_deletion(session: Session, snapshot: SnapshotRecord, *, by: Attribution) -> list[ExportJobRecord]:
@@ -359,7 +331,7 @@ def begin_deletion(session: Session, snapshot: SnapshotRecord, *, by: Attributio
             from_=[SnapshotStatus.PENDING, SnapshotStatus.CREATING],
             to=SnapshotStatus.CANCELLED,
             by=by,
-            values={"lease_owner": None, "lease_expires_at": None, "attempt": snapshots.c.attempt + 1},
+            values={**RELEASED, "attempt": snapshots.c.attempt + 1},
             reason="nobody works on it, and it is to be deleted",
         )
         left = jobs.cancel_jobs(session, snapshot.id, by=by)
@@ -401,13 +373,9 @@ def use_snapshot(session: Session, identifier: str) -> SnapshotRecord:
     Raises:
         PlatformError: INVALID_STATE if it is not ready.
     """
-    session.execute(
-        update(snapshots)
-        .where(snapshots.c.id == identifier, snapshots.c.status == SnapshotStatus.READY)
-        .values(last_used_at=clock())
-    )
+    held = hold_for_use(session, Entity.SNAPSHOT, identifier)
     record = find_snapshot(session, identifier)
-    if record is None or record.status != SnapshotStatus.READY:
+    if record is None or not held:
         status = record.status if record else "unknown"
         raise PlatformError(
             ErrorCode.INVALID_STATE,

@@ -6,11 +6,14 @@ status is one compare-and-set statement, and a list must start fast.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import (
     BigInteger,
     Column,
     DateTime,
     Double,
+    FetchedValue,
     ForeignKey,
     ForeignKeyConstraint,
     Identity,
@@ -23,6 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from graph_platform.catalog.intervals import Lasting
 from graph_platform.catalog.states import Entity
 
 SCHEMA = "graph_platform"
@@ -30,6 +34,15 @@ SCHEMA = "graph_platform"
 metadata = MetaData(schema=SCHEMA)
 
 _MOMENT = DateTime(timezone=True)
+
+
+def _deadlines() -> tuple[Column[datetime], Column[datetime]]:
+    """When a life and an idleness end. Postgres fills them, from the columns that they depend on, and nobody else can.
+
+    NULL where nothing ends: no TTL, not ready yet, or in a state in which it can't be used, and so not be idle.
+    """
+    return Column("life_ends_at", _MOMENT, FetchedValue()), Column("idle_ends_at", _MOMENT, FetchedValue())
+
 
 installation = Table(
     "installation",
@@ -48,11 +61,12 @@ mappings = Table(
     Column("status", Text, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("current_version", Integer, nullable=False),
-    Column("ttl", Interval),
-    Column("inactivity_timeout", Interval),
+    Column("ttl", Lasting),
+    Column("inactivity_timeout", Lasting),
     Column("created_at", _MOMENT, nullable=False),
     Column("updated_at", _MOMENT, nullable=False),
     Column("last_used_at", _MOMENT, nullable=False),
+    *_deadlines(),
 )
 
 mapping_versions = Table(
@@ -90,11 +104,12 @@ snapshots = Table(
     Column("lease_expires_at", _MOMENT),
     Column("run_id", Text),
     Column("error", JSONB),
-    Column("ttl", Interval),
-    Column("inactivity_timeout", Interval),
+    Column("ttl", Lasting),
+    Column("inactivity_timeout", Lasting),
     Column("created_at", _MOMENT, nullable=False),
     Column("ready_at", _MOMENT),
     Column("last_used_at", _MOMENT, nullable=False),
+    *_deadlines(),
     ForeignKeyConstraint(
         ["mapping_id", "mapping_version"],
         ["graph_platform.mapping_versions.mapping_id", "graph_platform.mapping_versions.version"],
@@ -137,14 +152,17 @@ instances = Table(
     Column("engine", Text, nullable=False),
     Column("runtime", Text, nullable=False),
     Column("url", Text),
+    Column("lease_owner", Text),
+    Column("lease_expires_at", _MOMENT),
     Column("run_id", Text),
     Column("error", JSONB),
-    Column("ttl", Interval),
-    Column("inactivity_timeout", Interval),
+    Column("ttl", Lasting),
+    Column("inactivity_timeout", Lasting),
     Column("created_at", _MOMENT, nullable=False),
     Column("started_at", _MOMENT),
-    Column("expires_at", _MOMENT),
+    Column("extended", Interval, nullable=False),
     Column("last_activity_at", _MOMENT, nullable=False),
+    *_deadlines(),
 )
 
 status_transitions = Table(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, Row, Text, cast, insert, literal, null, select, update
+from sqlalchemy import CTE, ColumnElement, Connection, Integer, Row, Text, cast, insert, literal, null, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 
 from graph_platform.catalog.states import CREATION, TRANSITIONS, Entity
@@ -137,7 +137,7 @@ def create(session: Session, entity: Entity, values: Mapping[str, Any], *, statu
 def note(
     session: Session, entity: Entity, identifier: str, action: str, *, by: Attribution, details: Mapping[str, Any]
 ) -> None:
-    """Append an audit event that is not a transition: an extension, a lease taken over, a new version."""
+    """Append an audit event that is not a transition: an extension, a new version."""
     session.execute(
         insert(audit_events).values(
             entity=str(entity),
@@ -147,4 +147,28 @@ def note(
             run_id=by.run_id,
             details=dict(details),
         )
+    )
+
+
+def noted(entity: Entity, changed: CTE, action: str, *, by: Attribution, details: Mapping[str, Any]) -> CTE:
+    """Like `note`, of every row that a statement changes, as a part of that statement.
+
+    Args:
+        changed: the rows as they are now, with `id` and `attempt`.
+    """
+    return (
+        insert(audit_events)
+        .from_select(
+            ["entity", "entity_id", "action", "attempt", "actor", "run_id", "details"],
+            select(
+                literal(str(entity)),
+                changed.c.id,
+                literal(action),
+                changed.c.attempt,
+                literal(by.user),
+                cast(literal(by.run_id), Text),
+                literal(dict(details), JSONB),
+            ),
+        )
+        .cte("event")
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from graph_platform.catalog.limits import Limits
+from graph_platform.polling import SYSTEM, Clock
 
 _PRODUCT = "graph_platform"
 _NAME_BYTES = 63  # of an application_name; Postgres cuts what is longer
@@ -94,10 +94,11 @@ class Wait:
         driver: its connection, psycopg's own.
     """
 
-    def __init__(self, driver: Any, limits: Limits) -> None:
+    def __init__(self, driver: Any, limits: Limits, clock: Clock = SYSTEM) -> None:
         self.pid: int = driver.info.backend_pid
         self.limits = limits
-        self.began = self._heard = time.monotonic()
+        self._clock = clock
+        self.began = self._heard = clock.monotonic()
         self.holders: Sequence[Holder] = ()
         self.told = False
         self.unanswered = False
@@ -106,17 +107,17 @@ class Wait:
     @property
     def due(self) -> bool:
         """Whether it has lasted for so long that somebody should look."""
-        return time.monotonic() - self.began >= self.limits.patience
+        return self._clock.monotonic() - self.began >= self.limits.patience
 
     @property
     def silence(self) -> float:
         """For how long the server has been owing an answer, in seconds; 0 if it owes none."""
         asked = self._driver.pgconn.transaction_status == psycopg.pq.TransactionStatus.ACTIVE
-        return time.monotonic() - self._heard if asked else 0.0
+        return self._clock.monotonic() - self._heard if asked else 0.0
 
     def answered(self) -> None:
         """A statement is over."""
-        self._heard = time.monotonic()
+        self._heard = self._clock.monotonic()
 
     def give_up(self) -> None:
         """Wake whoever waits for the server's answer, as if the connection had been lost.
@@ -134,10 +135,12 @@ class Watch:
 
     Args:
         tell: where a word about a wait goes, once for each transaction; None for nowhere.
+        clock: how long a transaction has lasted. The thread's own pace is real: it is beside those who wait.
     """
 
-    def __init__(self, engine: Engine, tell: Callable[[str], None] | None) -> None:
+    def __init__(self, engine: Engine, tell: Callable[[str], None] | None, clock: Clock = SYSTEM) -> None:
         self._engine = engine
+        self._clock = clock
         self._tell = tell
         self._waits: set[Wait] = set()
         self._lock = threading.Lock()
@@ -149,7 +152,7 @@ class Watch:
     @contextmanager
     def over(self, connection: Connection, limits: Limits) -> Iterator[Wait]:
         """Watch a connection's transaction for as long as the block lasts."""
-        wait = Wait(connection.connection.driver_connection, limits)
+        wait = Wait(connection.connection.driver_connection, limits, self._clock)
         known = connection.info
         known[_WAIT] = wait
         with self._lock:

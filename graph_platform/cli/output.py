@@ -32,6 +32,8 @@ STATUS_STYLES: Mapping[str, str] = {
     "suspended": "yellow",
     "running, expired": "yellow",
     "suspended, expired": "yellow",
+    "starting, abandoned": "yellow",
+    "resuming, abandoned": "yellow",
     "deleted": "dim",
     "terminated": "dim",
 }
@@ -122,9 +124,11 @@ def _plain(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def instance_status(status: str, expired: bool) -> str:
-    """An instance's state as a person reads it: one past its time is not simply running."""
-    return f"{status}, expired" if expired else status
+def instance_status(status: str, *, expired: bool = False, abandoned: bool = False) -> str:
+    """An instance's state as a person reads it: one past its time is not simply running, and one whose run is gone is
+    not simply starting.
+    """
+    return f"{status}, abandoned" if abandoned else f"{status}, expired" if expired else status
 
 
 def size(count: int | None) -> str:

@@ -1,7 +1,8 @@
-"""The program that builds a snapshot's graph database: `python -m graph_platform.engine.build`, run by `process.py`.
+"""Builds a snapshot's graph database, in a process of its own: native code can crash or be killed for memory.
 
-A request comes as one line of JSON on standard input; lines of progress and at last one result or error go to standard
-output. A process of its own, because native code can crash or be killed for memory. It ends when its parent does.
+That process is a task's (`graph_platform.tasks`), or the program here, `python -m graph_platform.engine.build`, which
+`process.py` runs for a server: a request comes as one line of JSON on standard input; lines of progress and at last one
+result or error go to standard output. It ends when its parent does.
 """
 
 from __future__ import annotations
@@ -118,16 +119,12 @@ class BuildProgress:
     of: int
 
 
-def build(request: BuildRequest, out: TextIO) -> BuildResult:
-    """Build the database in this process, and write progress to `out`.
+def build(request: BuildRequest, progress: Progress) -> BuildResult:
+    """Build the database in this process.
 
     Raises:
         PlatformError: SNAPSHOT_FETCH_ERROR, SCHEMA_CREATE_ERROR, DATA_LOAD_ERROR, STORAGE_ERROR, DATABASE_ERROR.
     """
-
-    def progress(phase: str, table: str | None, done: int, of: int) -> None:
-        line = {"event": "progress", "phase": phase, "table": table, "done": done, "of": of}
-        print(json.dumps(line), file=out, flush=True)
 
     _remove_database(request.output)
     private_folder(request.output.parent)
@@ -253,8 +250,12 @@ def main() -> int:
     out = sys.stdout
     request = BuildRequest.from_json(sys.stdin.readline())
     _end_with_parent(sys.stdin)
+
+    def progress(phase: str, table: str | None, done: int, of: int) -> None:
+        print(json.dumps({"event": "progress", **asdict(BuildProgress(phase, table, done, of))}), file=out, flush=True)
+
     try:
-        line: dict[str, Any] = {"event": "result", **asdict(build(request, out))}
+        line: dict[str, Any] = {"event": "result", **asdict(build(request, progress))}
     except PlatformError as error:
         line = {"event": "error", "error": error.document()}
     except OSError as error:

@@ -15,7 +15,7 @@ from graph_platform.catalog.states import InstanceStatus
 from graph_platform.errors import PlatformError
 from graph_platform.instance.sight import all_are_here, as_seen, death, is_idle
 from graph_platform.runtime.connect import open_runtime
-from graph_platform.runtime.protocol import Observation, Presence, Runtime
+from graph_platform.runtime.protocol import Observation, Presence, Servers
 from graph_platform.settings import Settings
 
 
@@ -40,10 +40,10 @@ def list_as_seen(settings: Settings, catalog: Catalog) -> Listing:
         return Listing(records)
     tells = all_are_here(settings)
     try:
-        runtime = open_runtime(settings, catalog.installation)
-        listed = {seen.instance: seen for seen in runtime.list()}
+        servers = open_runtime(settings, catalog.installation).servers
+        listed = {seen.instance: seen for seen in servers.list()}
         looks = {each.id: listed.get(each.id) or Observation(each.id, 0, Presence.ABSENT) for each in here}
-        used = _used(here, looks, runtime)
+        used = _used(here, looks, servers)
     except PlatformError as error:
         return Listing(records, error)
     if used or any(death(each, looks[each.id], absence_tells=tells) for each in here):
@@ -59,8 +59,8 @@ def list_as_seen(settings: Settings, catalog: Catalog) -> Listing:
     )
 
 
-def _used(here: Sequence[InstanceRecord], looks: dict[str, Observation], runtime: Runtime) -> dict[str, str]:
+def _used(here: Sequence[InstanceRecord], looks: dict[str, Observation], servers: Servers) -> dict[str, str]:
     """By id, when those that look idle were used last, as their servers say."""
     idle = [each.id for each in here if is_idle(each) and looks[each.id].presence != Presence.ENDED]
-    found = {identifier: runtime.observe(identifier).last_activity for identifier in idle}
+    found = {identifier: servers.observe(identifier).last_activity for identifier in idle}
     return {identifier: seen for identifier, seen in found.items() if seen}

@@ -4,6 +4,10 @@ The row comes first and goes last: a server without a row would be an orphan, a 
 mended by whoever acts on it next. Starting and stopping are both repeatable, so a run killed in between is gone on
 with.
 
+A start is leased, since it may take long: whoever wants an instance that another run starts waits for that, and goes
+on with it under the next attempt once that run is dead or its lease is over. An end is not: whoever finds one half
+done does the rest.
+
 A run may also sleep between any two steps, and wake when others have gone on with the instance. So each start, each
 stop and each change of the row that follows carries the attempt it is for, as the row had it when it changed; and who
 started a server and finds that the row moved on ends it again.
@@ -13,20 +17,23 @@ from __future__ import annotations
 
 import builtins
 import shlex
-import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, cast
 
 import httpx
 
-from graph_platform.catalog import audit, instances, snapshots
+from graph_platform.catalog import audit, instances, lease, snapshots
 from graph_platform.catalog.catalog import Catalog
+from graph_platform.catalog.ids import new_id
 from graph_platform.catalog.instances import InstanceRequest
+from graph_platform.catalog.keeper import Keeper
+from graph_platform.catalog.lease import Claim
 from graph_platform.catalog.limits import Work
 from graph_platform.catalog.records import InstanceRecord, SnapshotRecord
-from graph_platform.catalog.states import InstanceStatus
-from graph_platform.durations import parse_duration
+from graph_platform.catalog.states import Entity, InstanceStatus
+from graph_platform.catalog.use import stamp_use
 from graph_platform.engine.parameters import check_question
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.failpoints import Failpoint, reached
@@ -41,8 +48,11 @@ from graph_platform.instance.requests import (
 )
 from graph_platform.instance.results import Answer, InstanceDetails
 from graph_platform.instance.sight import all_are_here, as_seen, death, expiry_warning, vanished
+from graph_platform.lives import Lived, granted
+from graph_platform.polling import SYSTEM, Clock, Pauses, wait_until
+from graph_platform.processes.owner import purpose, this_process
 from graph_platform.progress import Attribution, Reporter
-from graph_platform.runtime.protocol import Observation, Presence, Runtime
+from graph_platform.runtime.protocol import Observation, Presence, Servers
 from graph_platform.runtime.spec import (
     Access,
     DatabaseSpec,
@@ -54,47 +64,56 @@ from graph_platform.runtime.spec import (
 )
 from graph_platform.settings import Settings
 
-_FIRST_LOOK_SECONDS = 0.05
-_LONGEST_LOOK_SECONDS = 2.0
+_AT_A_START = Pauses(0.05, 2.0, 1.3)
+_AT_ANOTHERS_START = Pauses(0.1, 2.0)
 _STARTING = (InstanceStatus.STARTING, InstanceStatus.RESUMING)
 
 
 class InstanceService:
-    """Instances of one catalog and runtime."""
+    """Instances of one catalog and runtime's servers."""
 
-    def __init__(self, settings: Settings, catalog: Callable[[], Catalog], runtime: Callable[[], Runtime]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        catalog: Callable[[], Catalog],
+        servers: Callable[[], Servers],
+        clock: Clock = SYSTEM,
+    ) -> None:
         self._settings = settings
         self._open_catalog = catalog
-        self._open_runtime = runtime
+        self._open_servers = servers
+        self._clock = clock
+        self._lease = timedelta(seconds=settings.lease_seconds)
 
     @property
     def _catalog(self) -> Catalog:
         return self._open_catalog()
 
     @property
-    def _runtime(self) -> Runtime:
-        return self._open_runtime()
+    def _servers(self) -> Servers:
+        return self._open_servers()
 
     def launch(self, request: LaunchInstance, by: Attribution, report: Reporter) -> InstanceRecord:
         """Serve a snapshot, and return when it answers.
 
-        With a name it is repeatable: the living instance of that name is returned, gone on with or resumed.
+        With a name it is repeatable: the living instance of that name is returned, gone on with or resumed; one that
+        another run starts is waited for.
 
         Raises:
             PlatformError: RESOURCE_NOT_FOUND, INVALID_STATE, ALREADY_EXISTS, CONCURRENCY_LIMIT_EXCEEDED, or the code
                 with which the start failed.
         """
-        _ = self._runtime  # one that there is not is refused before its URL is written anywhere
+        _ = self._servers  # one that there is not is refused before its URL is written anywhere
         wanted = InstanceRequest(
             request.name,
             self._settings.runtime,
-            self._life("ttl", request.ttl, self._settings.instance_ttl),
-            self._life("inactivity_timeout", request.inactivity_timeout, self._settings.instance_inactivity),
+            granted(self._settings, Lived.INSTANCE).lives(request.ttl, request.inactivity_timeout),
             self._settings.max_instances,
             self._settings.max_instances_per_user,
         )
+        owner = _owner(by)
         while True:
-            instance = self._find_or_insert(request.snapshot, wanted, by)
+            instance = self._find_or_insert(request.snapshot, wanted, owner, by)
             report.touched("mapping", instance.mapping)
             report.touched("snapshot", instance.snapshot_id)
             report.touched("instance", instance.id)
@@ -113,7 +132,9 @@ class InstanceService:
                 return instance
             if instance.status in (InstanceStatus.SUSPENDED, InstanceStatus.SUSPENDING):
                 return self.resume(ResumeInstance(instance=instance.id), by, report)
-            return self._start(instance, by, report)
+            if instance.lease_owner == owner:
+                return self._start_kept(instance, by, report)
+            self._wait_for_another(instance, report)
 
     def suspend(self, request: SuspendInstance, by: Attribution, report: Reporter) -> InstanceRecord:
         """End the server and keep the instance: it can be resumed. Again does nothing twice.
@@ -128,22 +149,28 @@ class InstanceService:
         return self._end_suspension(suspending, by)
 
     def resume(self, request: ResumeInstance, by: Attribution, report: Reporter) -> InstanceRecord:
-        """Serve a suspended instance again; a running one is returned as it is.
+        """Serve a suspended instance again; a running one is returned as it is, one that another run starts is waited
+        for, and one whose start was abandoned is gone on with.
 
         Raises:
             PlatformError: RESOURCE_NOT_FOUND, INVALID_STATE, or the code with which the start failed or its server
                 ended.
         """
-        instance = self._living(self._get(request.instance, report), by)
-        if instance.status == InstanceStatus.SUSPENDING:
-            instance = self._end_suspension(instance, by)
-        reached(Failpoint.INSTANCE_FOUND)
-        with self._catalog.transaction() as session:
-            instance = instances.begin_resumption(session, instance, by=by)
-        if instance.status == InstanceStatus.RUNNING:
-            return instance
-        reached(Failpoint.INSTANCE_RESUMING)
-        return self._start(instance, by, report)
+        owner = _owner(by)
+        instance = self._get(request.instance, report)
+        while True:
+            instance = self._living(instance, by)
+            if instance.status == InstanceStatus.SUSPENDING:
+                instance = self._end_suspension(instance, by)
+            reached(Failpoint.INSTANCE_FOUND)
+            with self._catalog.transaction() as session:
+                instance = instances.begin_resumption(session, instance, owner, self._lease, by=by)
+            if instance.status == InstanceStatus.RUNNING:
+                return instance
+            if instance.lease_owner == owner:
+                reached(Failpoint.INSTANCE_RESUMING)
+                return self._start_kept(instance, by, report)
+            instance = self._wait_for_another(instance, report)
 
     def terminate(self, request: TerminateInstance, by: Attribution, report: Reporter) -> InstanceRecord:
         """End an instance for good, whatever it does. Again does nothing twice, and asks the runtime all the same.
@@ -168,13 +195,15 @@ class InstanceService:
         Raises:
             PlatformError: RESOURCE_NOT_FOUND, INVALID_STATE, VALIDATION_FAILED, or what its server has ended with.
         """
-        longer = self._life("duration", request.duration, request.duration)
-        ceiling = parse_duration(self._settings.instance_ttl_ceiling)
+        grant = granted(self._settings, Lived.INSTANCE)
+        longer = grant.life("duration", request.duration)
         with self._catalog.transaction() as session:
             instance = instances.get_instance(session, request.instance)
         instance = self._living(instance, by)
         with self._catalog.transaction() as session:
-            return instances.extend_instance(session, instance, longer, ceiling=ceiling, reason=request.reason, by=by)
+            return instances.extend_instance(
+                session, instance, longer, ceiling=grant.ceiling, reason=request.reason, by=by
+            )
 
     def query(self, request: QueryInstance) -> Answer:
         """Ask a running instance, over HTTP; returns the server's answer, and `warnings`, a list of sentences.
@@ -193,9 +222,9 @@ class InstanceService:
         if instance.expired:  # or is it only that nobody told the catalog of its use?
             instance = self._living(instance, by)
         with self._catalog.transaction() as session:
-            instances.stamp_activity(session, instance.id)
+            stamp_use(session, Entity.INSTANCE, instance.id)
         try:
-            connection = self._runtime.connect(instance.id)
+            connection = self._servers.connect(instance.id)
         except PlatformError:
             _refuse_unless_running(self._living(instance, by))
             raise
@@ -245,7 +274,7 @@ class InstanceService:
             instance = instances.get_instance(session, reference)
         if instance.status == InstanceStatus.TERMINATED or instance.runtime != self._settings.runtime:
             return instance, None
-        seen = self._runtime.observe(instance.id)
+        seen = self._servers.observe(instance.id)
         current = self._stamped(instance, seen)
         if (current.status, current.attempt) == (instance.status, instance.attempt):
             current = as_seen(current, seen, absence_tells=all_are_here(self._settings))
@@ -255,7 +284,7 @@ class InstanceService:
         """The row as it is now, with the use that its server tells of."""
         with self._catalog.transaction() as session:
             if seen.last_activity:
-                instances.stamp_activity(session, instance.id, seen.last_activity)
+                stamp_use(session, Entity.INSTANCE, instance.id, seen.last_activity)
             return instances.get_instance(session, instance.id)
 
     def _living(
@@ -268,7 +297,7 @@ class InstanceService:
         """
         if instance.status != InstanceStatus.RUNNING or instance.runtime != self._settings.runtime:
             return instance
-        seen = self._runtime.observe(instance.id)
+        seen = self._servers.observe(instance.id)
         tells = all_are_here(self._settings) if absence_tells is None else absence_tells
         lost = death(instance, seen, absence_tells=tells)
         if lost and self._fail(instance, lost, [InstanceStatus.RUNNING], by):
@@ -282,26 +311,16 @@ class InstanceService:
         report.touched("instance", instance.id)
         return instance
 
-    def _life(self, field: str, text: str | None, default: str) -> timedelta:
-        try:
-            life = parse_duration(text or default)
-        except ValueError as error:
-            raise PlatformError(ErrorCode.VALIDATION_FAILED, f"{field}: {error}", "e.g. PT4H or P1DT12H") from error
-        if life > parse_duration(self._settings.instance_ttl_ceiling):
-            raise PlatformError(
-                ErrorCode.VALIDATION_FAILED,
-                f"{field} {text} is longer than an instance may live",
-                f"at most {self._settings.instance_ttl_ceiling}",
-            )
-        return life
-
-    def _find_or_insert(self, reference: str, request: InstanceRequest, by: Attribution) -> InstanceRecord:
+    def _find_or_insert(self, reference: str, request: InstanceRequest, owner: str, by: Attribution) -> InstanceRecord:
+        """The instance that a launch is about: in the hands of `owner` if it is to be started, else as it is."""
         with self._catalog.transaction() as session:
             instances.lock_births(session)
             snapshot = snapshots.use_snapshot(session, snapshots.get_snapshot(session, reference).id)
             living = instances.find_named(session, request.name) if request.name else None
             if living is None:
-                return instances.insert_instance(session, snapshot, request, by=by)
+                return instances.insert_instance(session, snapshot, request, owner, self._lease, by=by)
+            if living.snapshot_id == snapshot.id and living.abandoned:
+                return instances.take_over_start(session, living, owner, self._lease, by=by)
         if living.snapshot_id != snapshot.id:
             raise PlatformError(
                 ErrorCode.ALREADY_EXISTS,
@@ -310,24 +329,43 @@ class InstanceService:
             )
         return living
 
-    def _start(self, instance: InstanceRecord, by: Attribution, report: Reporter) -> InstanceRecord:
+    def _start_kept(self, instance: InstanceRecord, by: Attribution, report: Reporter) -> InstanceRecord:
+        """Start an instance that is in our hands, and hold it meanwhile. If that ends in any other way than with what
+        became of it (Ctrl-C, a catalog that went away), the next goes on with it at once.
+        """
+        claim = lease.claim_of(Entity.INSTANCE, instance)
+        try:
+            with Keeper(claim, lambda: self._renew(claim), self._lease) as keeper:
+                return self._start(instance, claim, keeper, by, report)
+        except BaseException:
+            with suppress(PlatformError), self._catalog.transaction() as session:
+                lease.release(session, claim, by=by)
+            raise
+
+    def _renew(self, claim: Claim) -> bool:
+        with self._catalog.transaction() as session:
+            return lease.renew(session, claim, self._lease)
+
+    def _start(
+        self, instance: InstanceRecord, claim: Claim, keeper: Keeper, by: Attribution, report: Reporter
+    ) -> InstanceRecord:
         with self._catalog.transaction() as session:
             snapshot = snapshots.use_snapshot(session, instance.snapshot_id)
         spec = self._spec(instance, snapshot)
         try:
-            self._runtime.start(spec)
+            self._servers.start(spec)
             reached(Failpoint.INSTANCE_STARTED)
-            self._wait(instance, report)
-            url = self._runtime.connect(instance.id).url
+            self._wait(instance, keeper, report)
+            url = self._servers.connect(instance.id).url
         except PlatformError as error:
             if self._fail(instance, error, _STARTING, by):
                 raise
-            return self._after_all(instance, by, error)
+            return self._after_all(instance, by, report, error)
         reached(Failpoint.INSTANCE_ANSWERED)
         with self._catalog.transaction() as session:
-            if instances.mark_running(session, instance, url, by=by):
+            if instances.mark_running(session, claim, url, by=by):
                 return instances.get_instance(session, instance.id)
-        return self._after_all(instance, by, None)
+        return self._after_all(instance, by, report, None)
 
     def _spec(self, instance: InstanceRecord, snapshot: SnapshotRecord) -> ServerSpec:
         stored = StoredSnapshot(snapshot.storage_url, snapshot.folder, snapshot.manifest_key or "")
@@ -349,10 +387,12 @@ class InstanceService:
             ),
         )
 
-    def _after_all(self, instance: InstanceRecord, by: Attribution, error: PlatformError | None) -> InstanceRecord:
+    def _after_all(
+        self, instance: InstanceRecord, by: Attribution, report: Reporter, error: PlatformError | None
+    ) -> InstanceRecord:
         """What became of an instance whose row moved on while it was started here.
 
-        Another run may have brought it up, which is as good. Otherwise what was started here is ended.
+        Another run may have brought it up, or be about to, which is as good. Otherwise what was started here is ended.
 
         Args:
             error: why this start failed, None if it did not.
@@ -361,6 +401,8 @@ class InstanceService:
             current = instances.get_instance(session, instance.id)
         if current.attempt != instance.attempt or current.status != InstanceStatus.RUNNING:
             self._stop(instance)
+        if current.status in _STARTING and not current.abandoned:
+            current = self._wait_for_another(current, report)
         if current.status == InstanceStatus.RUNNING:
             return self._living(current, by)
         raise PlatformError(
@@ -369,11 +411,27 @@ class InstanceService:
             f"`graph-platform instance show {instance.id}` tells who did it",
         ) from error
 
-    def _wait(self, instance: InstanceRecord, report: Reporter) -> None:
-        deadline = time.monotonic() + self._settings.instance_startup_seconds
-        pause, told = _FIRST_LOOK_SECONDS, ""
-        while True:
-            seen = self._runtime.observe(instance.id)
+    def _wait_for_another(self, instance: InstanceRecord, report: Reporter) -> InstanceRecord:
+        """Until the run that starts it has done so, or is seen not to; the row as it is then."""
+        run = purpose(instance.lease_owner) if instance.lease_owner else "of another process"
+        report.progress(f"instance {instance.id} is being started by run {run}: waiting for it")
+        current = instance
+
+        def is_over() -> bool:
+            nonlocal current
+            with self._catalog.transaction() as session:
+                current = instances.get_instance(session, instance.id)
+            return current.status not in _STARTING or current.abandoned
+
+        wait_until(is_over, within_seconds=None, pauses=_AT_ANOTHERS_START, clock=self._clock)
+        return current
+
+    def _wait(self, instance: InstanceRecord, keeper: Keeper, report: Reporter) -> None:
+        deadline = self._clock.monotonic() + self._settings.instance_startup_seconds
+        told = ""
+        for pause in _AT_A_START:
+            keeper.check()
+            seen = self._servers.observe(instance.id)
             if seen.presence == Presence.READY and seen.attempt == instance.attempt:
                 return
             if seen.presence == Presence.ENDED and seen.failure:
@@ -383,15 +441,14 @@ class InstanceService:
             if seen.phase and seen.phase != told:
                 told = seen.phase
                 report.progress(f"instance {instance.id}: {seen.phase}")
-            if time.monotonic() > deadline:
+            if self._clock.monotonic() > deadline:
                 raise PlatformError(
                     ErrorCode.STARTUP_TIMEOUT,
                     f"instance {instance.id} was not ready after {self._settings.instance_startup_seconds:g} s "
                     f"(phase: {seen.phase or 'none yet'})",
                     "raise GRAPH_PLATFORM_INSTANCE_STARTUP_SECONDS, or look at the instance's log",
                 )
-            time.sleep(pause)
-            pause = min(pause * 1.3, _LONGEST_LOOK_SECONDS)
+            self._clock.sleep(pause)
 
     def _end_suspension(self, suspending: InstanceRecord, by: Attribution) -> InstanceRecord:
         """End the server of the attempt that is being suspended; if the row has moved on, it is left as it is."""
@@ -414,7 +471,12 @@ class InstanceService:
         return failed
 
     def _stop(self, instance: InstanceRecord) -> None:
-        self._runtime.stop(instance.id, instance.attempt, self._settings.instance_stop_seconds)
+        self._servers.stop(instance.id, instance.attempt, self._settings.instance_stop_seconds)
+
+
+def _owner(by: Attribution) -> str:
+    """A name for one operation of this process, which no other has."""
+    return this_process(by.run_id or new_id("run"))
 
 
 def _refuse_unless_running(instance: InstanceRecord) -> None:
@@ -422,7 +484,7 @@ def _refuse_unless_running(instance: InstanceRecord) -> None:
         return
     error = instance.error or {}
     said = f": {error['message']}" if error.get("message") else ""
-    verb = "resume" if instance.status == InstanceStatus.SUSPENDED else "show"
+    verb = "resume" if instance.status == InstanceStatus.SUSPENDED or instance.abandoned else "show"
     called = instance.name or instance.id
     raise PlatformError(
         ErrorCode.INVALID_STATE,

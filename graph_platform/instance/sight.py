@@ -11,7 +11,6 @@ from dataclasses import replace
 
 from graph_platform.catalog.records import InstanceRecord
 from graph_platform.catalog.states import InstanceStatus
-from graph_platform.durations import format_duration
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.runtime.protocol import Observation, Presence
 from graph_platform.settings import Settings
@@ -84,6 +83,6 @@ def expiry_warning(instance: InstanceRecord) -> str:
     since = f"{instance.expired_at:%Y-%m-%d %H:%M:%S %Z}" if instance.expired_at else "an unknown time"
     what = f"instance {instance.name or instance.id} expired at {since}"
     if is_idle(instance) and instance.inactivity_timeout is not None:
-        what += f", unused for {format_duration(instance.inactivity_timeout)}"
+        what += f", unused for {instance.inactivity_timeout}"
     called = shlex.quote(instance.name or instance.id)
     return f"{what}, and may be ended at any time: `graph-platform instance extend {called} PT4H --reason …` keeps it"

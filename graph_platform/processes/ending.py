@@ -57,12 +57,14 @@ class Ending:
 
 
 def ending(status: int, log_tail: str = "", peak_bytes: int | None = None) -> Ending:
-    """How a process ended that nobody here told to.
+    """How a process ended that nobody here told to. SIGALRM is a time limit that it had set itself.
 
     Args:
         status: its exit status, or the negative number of the signal.
     """
-    if -status in _FROM_OUTSIDE:
+    if status == -signal.SIGALRM:
+        cause = Cause.TIME
+    elif -status in _FROM_OUTSIDE:
         cause = Cause.KILLED
     elif status == OUT_OF_MEMORY_STATUS or _wanted_memory(status, log_tail):
         cause = Cause.MEMORY

@@ -12,8 +12,6 @@ import socket
 from functools import cache
 from pathlib import Path
 
-import psutil
-
 from graph_platform.processes.identity import process_identity
 
 
@@ -24,6 +22,8 @@ def _machine() -> str:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         namespace = Path("/proc/self/ns/pid").readlink().name
     except OSError:
+        import psutil  # noqa: PLC0415  not on Linux, where a list comes faster without it
+
         boot, namespace = str(psutil.boot_time()), ""
     return f"{socket.gethostname()}+{boot}+{namespace}"
 

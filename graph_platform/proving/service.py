@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 from graph_platform.catalog import audit, mappings
@@ -12,8 +11,8 @@ from graph_platform.catalog.catalog import Catalog
 from graph_platform.catalog.limits import Work
 from graph_platform.catalog.records import MappingRecord, VersionLine
 from graph_platform.catalog.transition import Session
-from graph_platform.durations import parse_duration
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.lives import Lived, Lives, granted
 from graph_platform.mapping.change.diff import change_lines
 from graph_platform.mapping.change.drift import drift, recorded_columns
 from graph_platform.mapping.checks.data import DataChecks
@@ -77,7 +76,9 @@ class MappingService:
             columns = self._prove(definition, report, request.data_checks)
             try:
                 with self._catalog.transaction() as session:
-                    return mappings.insert_mapping(session, document, **_lives(definition), by=by, columns=columns)
+                    return mappings.insert_mapping(
+                        session, document, lives=self._lives(definition), by=by, columns=columns
+                    )
             except PlatformError as error:
                 # Somebody else kept one of this name meanwhile; of two that keep the same at once, both have it.
                 with self._catalog.transaction() as session:
@@ -109,7 +110,7 @@ class MappingService:
                     existing,
                     document,
                     change_description=request.change_description,
-                    **_lives(definition),
+                    lives=self._lives(definition),
                     by=by,
                     columns=columns,
                 )
@@ -205,6 +206,10 @@ class MappingService:
         columns = sum(len(relation.columns) for relation in found)
         return {"schema": request.schema_name, "relations": len(found), "columns": columns}
 
+    def _lives(self, definition: MappingDefinition) -> Lives:
+        """A mapping's own lives, and where it has none the defaults of the day on which this version is kept."""
+        return granted(self._settings, Lived.MAPPING).lives(definition.ttl, definition.inactivity_timeout)
+
     def _validated(
         self, definition: MappingDefinition, report: Reporter, mode: DataChecks, *, kept: bool = False
     ) -> ValidationReport:
@@ -238,11 +243,3 @@ def _same(session: Session, document: dict[str, Any]) -> MappingRecord | None:
         return None
     existing, version = mappings.get_version(session, document["name"])
     return existing if version.definition == document else None
-
-
-def _lives(definition: MappingDefinition) -> dict[str, timedelta | None]:
-    """A mapping's own lives; None where it leaves them to the settings of the day."""
-    return {
-        "ttl": parse_duration(definition.ttl) if definition.ttl else None,
-        "inactivity_timeout": parse_duration(definition.inactivity_timeout) if definition.inactivity_timeout else None,
-    }

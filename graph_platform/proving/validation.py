@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from graph_platform.durations import parse_duration
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.lives import Lived, granted
 from graph_platform.mapping.change.drift import missing_table, queries_by_name
 from graph_platform.mapping.checks.data import DataChecks
 from graph_platform.mapping.checks.problems import ProblemCode
@@ -31,18 +31,18 @@ def validate_on(
     known: Sequence[Relation] = (),
     kept: bool = False,
 ) -> Validation:
-    """Validate a mapping against this warehouse, with the bound and the ceilings of the settings.
+    """Validate a mapping against this warehouse, with the bound and the ceiling of the settings.
 
     Args:
         mode: how much of the data is looked at, once the mapping itself holds.
         known: tables that may have been meant where one does not exist and the warehouse itself has no idea.
-
         kept: whether it is a version that was kept; how long it may live was settled then.
 
     Raises:
-        PlatformError: BACKEND_UNREACHABLE, when the warehouse did not answer; QUERY_TIMEOUT of a description.
+        PlatformError: BACKEND_UNREACHABLE, when the warehouse did not answer; QUERY_TIMEOUT of a description;
+            VALIDATION_FAILED for settings that contradict each other.
     """
-    longest = parse_duration(settings.mapping_ttl_ceiling)
+    grant = None if kept else granted(settings, Lived.MAPPING)
 
     def tell(done: int, of: int, name: str) -> None:
         if of >= _TOLD_FROM:
@@ -53,7 +53,7 @@ def validate_on(
         warehouse.describe,
         review=warehouse.review,
         concurrency=settings.validation_concurrency,
-        ceilings={} if kept else {"ttl": longest, "inactivity_timeout": longest},
+        grant=grant,
         progress=tell,
     )
     if not validation.report.valid:

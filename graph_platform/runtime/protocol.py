@@ -1,17 +1,20 @@
-"""What the platform asks of the place where instances run.
+"""What the platform asks of the place where its servers and tasks run.
 
-An adapter is done when it passes `graph_platform_tests/runtime/test_conformance.py`. An adapter touches only what
-carries its own installation id.
+An adapter is done when it passes `graph_platform_tests/runtime/test_conformance.py` and `test_task_conformance.py`. It
+touches only what carries its own installation id.
+
+Both kinds have ids and attempts, by the same rules: an attempt that was started again changes nothing; a later one
+ends the earlier; a `stop` closes it and every earlier one for good, whether or not anything ran.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
-from graph_platform.runtime.spec import ServerSpec
+from graph_platform.runtime.spec import ServerSpec, TaskSpec
 
 
 class Presence(StrEnum):
@@ -52,8 +55,43 @@ class Connection:
         return f"Connection(url={self.url!r})"
 
 
-class Runtime(Protocol):
-    """A place where instances run. Every method raises BACKEND_UNREACHABLE if the place does not answer."""
+class TaskPresence(StrEnum):
+    """What the runtime sees of a task."""
+
+    ABSENT = "absent"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class TaskStep:
+    """A step that a task told of: the phase, the thing in work or None, and how many of how many are done."""
+
+    phase: str
+    subject: str | None
+    done: int
+    of: int
+
+
+@dataclass(frozen=True)
+class TaskObservation:
+    """One look at a task: all its steps so far, in order; its result once it is done; once it failed, the document of
+    a `PlatformError`.
+    """
+
+    task: str
+    attempt: int
+    presence: TaskPresence
+    steps: tuple[TaskStep, ...] = ()
+    result: Mapping[str, Any] | None = None
+    failure: dict[str, object] | None = None
+
+
+class Servers(Protocol):
+    """Servers of instances. Every method raises BACKEND_UNREACHABLE if the place does not answer, PERMISSION_DENIED
+    for what is another installation's, and VALIDATION_FAILED for what is not an id.
+    """
 
     def start(self, spec: ServerSpec) -> None:
         """Start the server and return at once. The same instance and attempt again changes nothing.
@@ -80,7 +118,8 @@ class Runtime(Protocol):
         """End the server of this attempt or an earlier one, and remove what it had on the runtime.
 
         A later attempt's server is left alone: whoever slept before a stop must not end what was started meanwhile.
-        Absent already counts as ended, and from now on no start of these attempts succeeds.
+        Absent already counts as ended, and from now on no start of these attempts succeeds. What `OwnFile` databases
+        hold stays.
         """
         ...
 
@@ -89,4 +128,46 @@ class Runtime(Protocol):
 
         Each is ALIVE or ENDED (with its failure), or STARTING or READY where the runtime knows that by itself.
         """
+        ...
+
+
+class Tasks(Protocol):
+    """Programs that run once. Errors are those of `Servers`.
+
+    A task outlives whoever started it, and ends at the latest at its time limit, whether or not anybody looks. What
+    it told and made stays to be looked at until it is stopped.
+    """
+
+    def start(self, spec: TaskSpec) -> None:
+        """Start the task and return at once; as `Servers.start` does."""
+        ...
+
+    def observe(self, task: str) -> TaskObservation:
+        """Look at one task; ABSENT if there is none.
+
+        Raises:
+            PlatformError: what storage raises, where it is done and its result cannot be read now.
+        """
+        ...
+
+    def stop(self, task: str, up_to_attempt: int) -> None:
+        """End the task of this attempt or an earlier one at once; as `Servers.stop` does. Its result stays."""
+        ...
+
+    def list(self) -> Sequence[TaskObservation]:
+        """Every task of this installation that the runtime has, without steps and results."""
+        ...
+
+
+class Runtime(Protocol):
+    """A place where servers and tasks run. Ids of the two have nothing to do with each other."""
+
+    @property
+    def servers(self) -> Servers:
+        """Its servers."""
+        ...
+
+    @property
+    def tasks(self) -> Tasks:
+        """Its tasks."""
         ...

@@ -83,6 +83,8 @@ class DatabaseSpec:
             raise _invalid(f"{self.name!r} is not a database's name: at most 128 letters, digits, `_` and `-`")
         if isinstance(self.source, StoredSnapshot) and self.access is not Access.READ:
             raise _invalid(f"database {self.name} is a snapshot's, and a snapshot is only read")
+        if isinstance(self.source, OwnFile) and self.source.create and self.access is not Access.WRITE:
+            raise _invalid(f"database {self.name} is only read, so it cannot be made")
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,40 @@ class ServerSpec:
         return next(database for database in self.databases if database.name == self.serves.id)
 
 
+@dataclass(frozen=True)
+class StoredObject:
+    """An object in storage."""
+
+    storage_url: str
+    key: str
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """A program that is run once, to its end, in a process of its own. What it works on and makes lies in storage.
+
+    Args:
+        program: the module whose `run` it is (`graph_platform.tasks`).
+        doing: what it does, to follow "the process": "building the database".
+        order: what it is to do, JSON-ready and small: what is large lies in storage, and this says where.
+        result: where it writes its result, a JSON object of any size.
+        seconds: its time limit, which it keeps itself.
+        seconds_hint: what to do where that was too short.
+        memory_bytes: memory that it may hold at most; 0 for what the place has.
+    """
+
+    installation: str
+    task: str
+    attempt: int
+    program: str
+    doing: str
+    order: Mapping[str, Any]
+    result: StoredObject
+    seconds: float
+    seconds_hint: str
+    memory_bytes: int
+
+
 def spec_document(spec: Any) -> dict[str, Any]:
     """A spec as JSON-ready data."""
     return asdict(spec)
@@ -152,10 +188,19 @@ def read_spec(kind: type[Spec], path: Path) -> Spec:
     except (OSError, ValueError) as error:
         raise _invalid(f"{path} is not there or is not JSON") from error
     try:
-        spec: Spec = _read(kind, document, "it")
+        return from_document(kind, document)
     except PlatformError as error:
         raise _invalid(f"{path} is no {kind.__name__}: {error.message}") from error
-    return spec
+
+
+def from_document(kind: type[Spec], document: Any) -> Spec:
+    """The dataclass that `spec_document` described, every field of it there and of its type.
+
+    Raises:
+        PlatformError: VALIDATION_FAILED, with the place.
+    """
+    found: Spec = _read(kind, document, "it")
+    return found
 
 
 def _read(kind: Any, value: Any, at: str) -> Any:

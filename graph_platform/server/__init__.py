@@ -1,4 +1,4 @@
-"""The program that an instance is: it opens one snapshot's database read-only and answers Cypher over HTTP.
+"""The program that an instance is: it opens the databases of its spec and answers Cypher over HTTP.
 
 Not here: who starts and ends it (`graph_platform.runtime`). Its start counts, so it imports little: no pydantic, no
 SQLAlchemy, no Dagster.

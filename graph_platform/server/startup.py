@@ -1,13 +1,15 @@
-"""From a snapshot in storage to a database file of this machine: the stored one if it is right, else loaded again.
+"""From a database of the spec to a file on this machine that its engine can open, without opening it here.
 
-The stored file is used where it is when storage is on this machine, and copied otherwise; either way its checksum is
-compared before the engine sees it, because a damaged file can crash the process.
+A snapshot's stored file is used where it is when storage is on this machine, and copied otherwise; either way its
+checksum is compared before the engine sees it, because a damaged file can crash the process. Where it is missing,
+damaged or of another storage version, the Parquet files are loaded again, in a process of its own. No engine is
+imported here: that costs a server's start, and is for the process that runs it.
 """
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from graph_platform.engine.build import BuildProgress, BuildRequest
@@ -15,62 +17,84 @@ from graph_platform.engine.files import file_sha256
 from graph_platform.engine.process import build_database
 from graph_platform.engine.protocol import EngineVersion
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.runtime.spec import DatabaseSpec, ServerSpec, StoredSnapshot
+from graph_platform.private import own_folder
+from graph_platform.runtime.spec import DatabaseSpec, OwnFile, ServerSpec, StoredSnapshot
 from graph_platform.storage.connect import open_storage
 from graph_platform.storage.protocol import Storage
 from graph_platform.stored.manifest import Manifest, ManifestDatabase
 
-_LOADING_SECONDS = 24 * 3600.0
-
 Report = Callable[[str, float], None]
 """Told the phase and how much of it is done, 0 to 1."""
 
+Log = Callable[[str], None]
+"""Told a sentence."""
+
+FILE_NAME = "graph.db"
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where a server keeps files: `work` goes with it, and `data`, where `OwnFile` databases are, outlives it."""
+
+    work: Path
+    data: Path
+
 
 def prepared(
-    spec: ServerSpec,
-    database: DatabaseSpec,
-    version: EngineVersion,
-    folder: Path,
-    report: Report,
-    log: Callable[[str], None],
+    spec: ServerSpec, database: DatabaseSpec, version: EngineVersion, folders: Folders, report: Report, log: Log
 ) -> Path:
-    """A database as a file of this machine.
+    """The file of one of the spec's databases, as its engine can open it; a new one of `OwnFile` is for it to make.
+
+    It may take a while, and may be called for different databases at once.
 
     Args:
-        database: one of the spec's.
         version: of the engine that is to open it.
-        folder: the instance's own folder, for what has to be copied or loaded.
-        log: told in a sentence when the stored file could not be used, and why.
+        log: told when a stored file could not be used, and why.
 
     Raises:
-        PlatformError: SNAPSHOT_FETCH_ERROR, SCHEMA_CREATE_ERROR, DATA_LOAD_ERROR, DATABASE_ERROR, STORAGE_ERROR.
+        PlatformError: SNAPSHOT_FETCH_ERROR, SCHEMA_CREATE_ERROR, DATA_LOAD_ERROR, DATABASE_ERROR, STORAGE_ERROR,
+            and how a process that loaded it ended.
     """
-    report("fetching", 0.0)
     source = database.source
-    if not isinstance(source, StoredSnapshot):
-        raise PlatformError(ErrorCode.DATABASE_ERROR, f"{database.name} does not come from a snapshot")
-    storage = open_storage(source.storage_url)
+    if isinstance(source, OwnFile):
+        return _own_file(database.name, source, folders.data)
+    report("fetching", 0.0)
+    storage, folder = open_storage(source.storage_url), folders.work / database.name
     manifest = _manifest(storage, source, database.name)
     stored = _stored_database(manifest, version)
     path = _fetched(storage, source.folder, stored, folder, log) if stored else None
     if path is not None:
         return path
     if not stored:
-        log(f"the snapshot has no database of {version.name} {version.storage_version}: loading again")
-    return _loaded(spec, source.folder, storage, manifest, folder, report)
+        log(f"{database.name} has no database of {version.name} {version.storage_version}: loading again")
+    return _loaded(spec, source, manifest, folder, report)
 
 
-def _manifest(storage: Storage, spec: StoredSnapshot, name: str) -> Manifest:
+def _own_file(name: str, source: OwnFile, data: Path) -> Path:
+    path = data / name / FILE_NAME
+    if source.create:
+        own_folder(data)
+        own_folder(data / name)
+    elif not path.is_file():
+        raise PlatformError(
+            ErrorCode.DATABASE_ERROR,
+            f"database {name} is gone: there is no {path}",
+            "nothing was made in its place; bring the folder back, or restore a backup",
+        )
+    return path
+
+
+def _manifest(storage: Storage, source: StoredSnapshot, name: str) -> Manifest:
     try:
-        return Manifest.from_json(storage.read(spec.manifest_key))
+        return Manifest.from_json(storage.read(source.manifest_key))
     except ValueError as error:
-        raise PlatformError(ErrorCode.SNAPSHOT_FETCH_ERROR, f"{spec.manifest_key} cannot be read: {error}") from error
+        raise PlatformError(ErrorCode.SNAPSHOT_FETCH_ERROR, f"{source.manifest_key} cannot be read: {error}") from error
     except PlatformError as error:
         if error.code is not ErrorCode.RESOURCE_NOT_FOUND:
             raise
         raise PlatformError(
             ErrorCode.SNAPSHOT_FETCH_ERROR,
-            f"snapshot {name} has no manifest at {spec.manifest_key}",
+            f"snapshot {name} has no manifest at {source.manifest_key}",
             "it was deleted, or never finished: launch another snapshot",
         ) from error
 
@@ -86,13 +110,11 @@ def _stored_database(manifest: Manifest, version: EngineVersion) -> ManifestData
     )
 
 
-def _fetched(
-    storage: Storage, stored_in: str, stored: ManifestDatabase, folder: Path, log: Callable[[str], None]
-) -> Path | None:
+def _fetched(storage: Storage, stored_in: str, stored: ManifestDatabase, folder: Path, log: Log) -> Path | None:
     key = f"{stored_in}/{stored.key}"
     path = storage.local_path(key)
     if path is None:
-        path = folder / "graph.db"
+        path = own_folder(folder) / FILE_NAME
         try:
             storage.fetch(key, path)
         except PlatformError as error:
@@ -106,22 +128,19 @@ def _fetched(
     return None
 
 
-def _loaded(
-    spec: ServerSpec, stored_in: str, storage: Storage, manifest: Manifest, folder: Path, report: Report
-) -> Path:
-    path = folder / "loaded.db"
-    for leftover in folder.glob("loaded.db*"):
-        leftover.unlink()
-    limits, scratch = spec.limits, folder / "parquet"
-    request = BuildRequest(
-        spec.engine, storage.url, stored_in, manifest, path, scratch, limits.pool_bytes, limits.threads
-    )
-
+def _loaded(spec: ServerSpec, source: StoredSnapshot, manifest: Manifest, folder: Path, report: Report) -> Path:
     def progress(step: BuildProgress) -> None:
         report(step.phase, step.done / max(step.of, 1))
 
-    try:
-        build_database(request, timeout_seconds=_LOADING_SECONDS, on_progress=progress)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    return path
+    request = BuildRequest(
+        engine=spec.engine,
+        storage_url=source.storage_url,
+        folder=source.folder,
+        manifest=manifest,
+        output=own_folder(folder) / FILE_NAME,
+        scratch=folder,
+        memory_bytes=spec.limits.pool_bytes,
+        threads=spec.limits.threads,
+    )
+    build_database(request, progress)
+    return request.output

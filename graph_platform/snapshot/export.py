@@ -6,7 +6,6 @@ it does not. The data never passes through here.
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -16,13 +15,14 @@ from datetime import timedelta
 
 from graph_platform.catalog import export_jobs
 from graph_platform.catalog.catalog import Catalog
-from graph_platform.catalog.export_jobs import JobHolder
+from graph_platform.catalog.keeper import Keeper
+from graph_platform.catalog.lease import Claim, fenced_off
 from graph_platform.catalog.records import ExportJobRecord
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.failpoints import Failpoint, reached
+from graph_platform.polling import SYSTEM, Clock, Pauses, wait_until
 from graph_platform.progress import Attribution, DefinitionExported, Reporter
 from graph_platform.relational import Refusal
-from graph_platform.snapshot.lease import LeaseKeeper, fenced_off
 from graph_platform.storage.protocol import Storage
 from graph_platform.stored.layout import export_folder, kind_folder
 from graph_platform.warehouse.protocol import ExportState, Warehouse
@@ -38,17 +38,18 @@ class ExportRun:
     catalog: Catalog
     warehouse: Warehouse
     storage: Storage
-    holder: JobHolder
+    holder: Claim
     lease: timedelta
     limit_seconds: float
     folder: str
     mapping: str
     by: Attribution
     report: Reporter
+    clock: Clock = SYSTEM
     tries: Counter[str] = field(default_factory=Counter)
 
 
-def run_exports(run: ExportRun, keeper: LeaseKeeper, concurrency: int) -> Sequence[ExportJobRecord]:
+def run_exports(run: ExportRun, keeper: Keeper, concurrency: int) -> Sequence[ExportJobRecord]:
     """Complete every job of the snapshot, and return them in the mapping's order.
 
     Raises:
@@ -68,7 +69,7 @@ def run_exports(run: ExportRun, keeper: LeaseKeeper, concurrency: int) -> Sequen
     if failures:
         raise next((error for error in failures if isinstance(error, PlatformError)), failures[0])
     with run.catalog.transaction() as session:
-        return export_jobs.list_jobs(session, run.holder.snapshot)
+        return export_jobs.list_jobs(session, run.holder.id)
 
 
 def _adopt(run: ExportRun) -> list[ExportJobRecord]:
@@ -105,7 +106,7 @@ def _remember(run: ExportRun, job: ExportJobRecord) -> Callable[[str], None]:
 class _Lane:
     """One worker: ends the jobs it was given, then claims pending ones until there are none."""
 
-    def __init__(self, run: ExportRun, keeper: LeaseKeeper, adopted: Sequence[ExportJobRecord]) -> None:
+    def __init__(self, run: ExportRun, keeper: Keeper, adopted: Sequence[ExportJobRecord]) -> None:
         self._run = run
         self._keeper = keeper
         self._adopted = list(adopted)
@@ -113,7 +114,7 @@ class _Lane:
 
     def work(self) -> None:
         for job in self._adopted:
-            self._follow(job, time.monotonic())
+            self._follow(job, self._run.clock.monotonic())
         while (claimed := self._claim()) is not None:
             reached(Failpoint.JOB_CLAIMED)
             self._submit_and_follow(claimed)
@@ -127,7 +128,7 @@ class _Lane:
 
     def _submit_and_follow(self, job: ExportJobRecord) -> None:
         run = self._run
-        started = time.monotonic()
+        started = run.clock.monotonic()
         query_id = f"{job.id}-{job.attempt}"
         with run.catalog.transaction() as session:
             if not export_jobs.submit_job(session, run.holder, job, query_id, by=run.by):
@@ -155,7 +156,7 @@ class _Lane:
                 self._retry_or_fail(job, error)
                 return
             if progress.state == ExportState.FINISHED:
-                self._complete(job, progress.rows or 0, time.monotonic() - started)
+                self._complete(job, progress.rows or 0, run.clock.monotonic() - started)
                 return
             if progress.state != ExportState.RUNNING:
                 cause = progress.error or "the warehouse no longer knows the query"
@@ -167,7 +168,7 @@ class _Lane:
                 run.warehouse.cancel_export(query_id)
                 self._keeper.check()
                 return
-            if time.monotonic() - started > run.limit_seconds:
+            if run.clock.monotonic() - started > run.limit_seconds:
                 run.warehouse.cancel_export(query_id)
                 limit = f"it took longer than {run.limit_seconds:g} s (GRAPH_PLATFORM_EXPORT_SECONDS)"
                 self._fail(job, _export_failed(job, limit, run.storage.url, lost=False))
@@ -182,7 +183,7 @@ class _Lane:
                 raise fenced_off(run.holder)
         reached(Failpoint.JOB_COMPLETED)
         run.report.exported(
-            DefinitionExported(run.mapping, kind_folder(job.kind), job.name, run.holder.snapshot, rows, size, seconds)
+            DefinitionExported(run.mapping, kind_folder(job.kind), job.name, run.holder.id, rows, size, seconds)
         )
 
     def _end_query(self, query_id: str, error: PlatformError) -> None:
@@ -198,9 +199,12 @@ class _Lane:
         if error.code != ErrorCode.BACKEND_UNREACHABLE or tries >= len(_PAUSES_SECONDS):
             self._fail(job, error)
         run.report.progress(f"{job.name}: {error.message}; trying again in {_PAUSES_SECONDS[tries]:g} s")
-        until = time.monotonic() + _PAUSES_SECONDS[tries]
-        while time.monotonic() < until and not self.stopped and not self._keeper.lost:
-            time.sleep(min(_POLL_SECONDS, max(0.0, until - time.monotonic())))
+        wait_until(
+            lambda: self.stopped or self._keeper.lost,
+            within_seconds=_PAUSES_SECONDS[tries],
+            pauses=Pauses(_POLL_SECONDS, _POLL_SECONDS),
+            clock=run.clock,
+        )
         with run.catalog.transaction() as session:
             if not export_jobs.release_job(session, run.holder, job, error.message, by=run.by):
                 raise fenced_off(run.holder)

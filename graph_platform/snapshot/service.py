@@ -7,46 +7,46 @@ again by whoever takes the row over. What nobody refers to any more is removed b
 from __future__ import annotations
 
 import builtins
-import shutil
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from graph_platform.catalog import audit, export_jobs, mappings, snapshots
 from graph_platform.catalog.catalog import Catalog, clock
-from graph_platform.catalog.export_jobs import ExportDefinition, JobHolder
+from graph_platform.catalog.export_jobs import ExportDefinition
 from graph_platform.catalog.ids import new_id
+from graph_platform.catalog.keeper import Keeper
+from graph_platform.catalog.lease import Claim, claim_of, fenced_off
 from graph_platform.catalog.limits import Work
 from graph_platform.catalog.records import ExportJobRecord, MappingRecord, SnapshotRecord
 from graph_platform.catalog.snapshots import SnapshotRequest
-from graph_platform.catalog.states import SnapshotStatus
+from graph_platform.catalog.states import Entity, SnapshotStatus
 from graph_platform.catalog.transition import Session
-from graph_platform.durations import parse_duration
-from graph_platform.engine.build import BuildProgress, BuildRequest
+from graph_platform.engine.build import BuildResult
 from graph_platform.engine.files import UNCOUNTED
-from graph_platform.engine.process import build_database
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.failpoints import Failpoint, reached
+from graph_platform.lives import Lived, granted
 from graph_platform.mapping.definition.ddl import ddl
 from graph_platform.mapping.definition.resolved import ResolvedDefinition, export_statement
-from graph_platform.private import own_folder
+from graph_platform.polling import SYSTEM, Clock, Pauses, wait_until
 from graph_platform.processes.owner import purpose, this_process
 from graph_platform.progress import Attribution, Reporter
 from graph_platform.proving.proof import prove_again
 from graph_platform.proving.validation import data_checks_mode
+from graph_platform.runtime.awaited import awaited
+from graph_platform.runtime.protocol import Tasks, TaskStep
+from graph_platform.runtime.spec import StoredObject, TaskSpec, from_document, spec_document
 from graph_platform.settings import Settings
 from graph_platform.snapshot.export import ExportRun, run_exports
-from graph_platform.snapshot.lease import LeaseKeeper, fenced_off
 from graph_platform.snapshot.leftovers import remove_attempts, remove_superseded
 from graph_platform.snapshot.requests import CreateSnapshot, DeleteSnapshot
 from graph_platform.snapshot.results import SnapshotDetails
 from graph_platform.storage.connect import open_storage
 from graph_platform.storage.protocol import Storage
-from graph_platform.stored.layout import database_key, export_folder, manifest_key, mapping_folder
+from graph_platform.stored.layout import database_folder, database_key, export_folder, manifest_key, mapping_folder
 from graph_platform.stored.manifest import (
     Manifest,
     ManifestColumn,
@@ -54,25 +54,26 @@ from graph_platform.stored.manifest import (
     ManifestTable,
 )
 from graph_platform.stored.mark import claim_storage
+from graph_platform.tasks.build import PROGRAM, BuildOrder
 from graph_platform.warehouse.protocol import Warehouse
 
-_WAIT_SECONDS = 0.5
+_AT_ANOTHERS_SNAPSHOT = Pauses(0.5, 0.5)
 
 
 @dataclass(frozen=True)
-class _Claim:
-    """A snapshot with our attempt number, None where it is not ours to work on; the jobs of a dead owner that are not
+class _Found:
+    """A snapshot with our claim on it, None where it is not ours to work on; the jobs of a dead owner that are not
     gone on with though their query may still run; and the storage where it was begun, where that is another one.
     """
 
     snapshot: SnapshotRecord
-    attempt: int | None = None
+    claim: Claim | None = None
     left: Sequence[ExportJobRecord] = ()
     elsewhere: str | None = None
 
 
 class SnapshotService:
-    """Snapshots of one catalog, warehouse and storage."""
+    """Snapshots of one catalog, warehouse, storage and runtime."""
 
     def __init__(
         self,
@@ -80,11 +81,15 @@ class SnapshotService:
         catalog: Callable[[], Catalog],
         warehouse: Callable[[], Warehouse],
         storage: Callable[[], Storage],
+        tasks: Callable[[], Tasks],
+        clock: Clock = SYSTEM,
     ) -> None:
         self._settings = settings
+        self._clock = clock
         self._open_catalog = catalog
         self._open_warehouse = warehouse
         self._open_storage = storage
+        self._open_tasks = tasks
         self._lease = timedelta(seconds=settings.lease_seconds)
 
     @property
@@ -98,6 +103,10 @@ class SnapshotService:
     @property
     def _storage(self) -> Storage:
         return self._open_storage()
+
+    @property
+    def _tasks(self) -> Tasks:
+        return self._open_tasks()
 
     def create(self, request: CreateSnapshot, by: Attribution, report: Reporter) -> SnapshotRecord:
         """Freeze a mapping version, or go on with a snapshot of it that nobody works on any more.
@@ -113,7 +122,7 @@ class SnapshotService:
         with self._catalog.transaction() as session:
             mapping, version = mappings.get_version(session, request.mapping)
         report.touched("mapping", mapping.name)
-        lives = self._lives(request.ttl, request.inactivity_timeout)
+        lives = granted(self._settings, Lived.SNAPSHOT).lives(request.ttl, request.inactivity_timeout)
         claim_storage(self._storage, self._catalog.installation)
         warehouse = self._warehouse.tagged(mapping=mapping.name)
         resolved = prove_again(warehouse, self._settings, mapping, version, data_checks, report)
@@ -127,14 +136,14 @@ class SnapshotService:
             self._storage.url,
             mapping_folder(by.user, mapping.id, version.version),
             self._settings.engine,
-            *lives,
+            lives,
             data_checks,
         )
         while True:
-            claim = self._claim(wanted, definitions, owner, by)
-            snapshot = claim.snapshot
+            found = self._claim(wanted, definitions, owner, by)
+            snapshot = found.snapshot
             report.touched("snapshot", snapshot.id)
-            if claim.attempt is not None:
+            if found.claim is not None:
                 break
             if snapshot.status == SnapshotStatus.READY:
                 _require_manifest(snapshot)
@@ -146,8 +155,8 @@ class SnapshotService:
             if snapshot.status == SnapshotStatus.READY:
                 return snapshot
         reached(Failpoint.SNAPSHOT_CLAIMED)
-        self._clear(claim)
-        return self._make(snapshot, JobHolder(snapshot.id, claim.attempt, owner), mapping, resolved, by, report)
+        self._clear(found)
+        return self._make(snapshot, found.claim, mapping, resolved, by, report)
 
     def delete(self, request: DeleteSnapshot, by: Attribution) -> SnapshotRecord:
         """Delete a snapshot that no instance uses, with its files; again does nothing twice.
@@ -164,6 +173,7 @@ class SnapshotService:
         claim_storage(storage, self._catalog.installation)
         self._end_queries(left)
         self._forget_exports(snapshot)
+        self._tasks.stop(_build_task(snapshot), snapshot.attempt)  # one that nobody could end would write into it again
         storage.delete(snapshot.folder)
         with self._catalog.transaction() as session:
             snapshots.end_deletion(session, snapshot.id, by=by)
@@ -194,29 +204,9 @@ class SnapshotService:
             events = audit.list_events(session, snapshot.id)
         return SnapshotDetails(**vars(snapshot), exports=tuple(jobs), events=tuple(events))
 
-    def _lives(self, ttl: str | None, inactivity_timeout: str | None) -> tuple[timedelta, timedelta]:
-        ceiling = parse_duration(self._settings.snapshot_ttl_ceiling)
-        lives = []
-        for field, text, default in (
-            ("ttl", ttl, self._settings.snapshot_ttl),
-            ("inactivity_timeout", inactivity_timeout, self._settings.snapshot_inactivity),
-        ):
-            try:
-                life = parse_duration(text or default)
-            except ValueError as error:
-                raise PlatformError(ErrorCode.VALIDATION_FAILED, f"{field}: {error}", "e.g. P3D or PT12H") from error
-            if life > ceiling:
-                raise PlatformError(
-                    ErrorCode.VALIDATION_FAILED,
-                    f"{field} {text} is longer than a snapshot may live",
-                    f"at most {self._settings.snapshot_ttl_ceiling}",
-                )
-            lives.append(life)
-        return lives[0], lives[1]
-
     def _claim(
         self, request: SnapshotRequest, definitions: builtins.list[ExportDefinition], owner: str, by: Attribution
-    ) -> _Claim:
+    ) -> _Found:
         with self._catalog.transaction() as session:
             mappings.use_mapping(session, request.mapping_id)
             found = snapshots.find_unfinished(session, request.mapping_id, request.version, request.name)
@@ -226,16 +216,16 @@ class SnapshotService:
             else:
                 identifier = found.id
                 if found.status not in (SnapshotStatus.FAILED, SnapshotStatus.PENDING, SnapshotStatus.CREATING):
-                    return _Claim(found)
+                    return _Found(found)
                 if found.status != SnapshotStatus.FAILED and not snapshots.is_abandoned(session, found):
-                    return _Claim(found)
+                    return _Found(found)
                 left = self._renew_round(session, found, definitions, by)
-            attempt = snapshots.claim_snapshot(
+            claim = snapshots.claim_snapshot(
                 session, identifier, owner, self._lease, by=by, data_checks=request.data_checks
             )
             snapshot = snapshots.get_snapshot(session, identifier)
             moved = found is not None and found.storage_url != snapshot.storage_url
-            return _Claim(snapshot, attempt, left, found.storage_url if found and moved else None)
+            return _Found(snapshot, claim, left, found.storage_url if found and moved else None)
 
     def _renew_round(
         self, session: Session, found: SnapshotRecord, definitions: builtins.list[ExportDefinition], by: Attribution
@@ -256,8 +246,7 @@ class SnapshotService:
                 return left
             snapshots.finish_snapshot(
                 session,
-                found.id,
-                found.attempt,
+                claim_of(Entity.SNAPSHOT, found),
                 to=SnapshotStatus.FAILED,
                 by=by,
                 reason="its owner is gone, and the warehouse's schema or the storage is another by now",
@@ -266,26 +255,32 @@ class SnapshotService:
         snapshots.retry_snapshot(session, found, self._storage.url, definitions, by=by)
         return left
 
-    def _clear(self, claim: _Claim) -> None:
+    def _clear(self, found: _Found) -> None:
         """Away with what a dead owner left that is not gone on with."""
-        self._end_queries(claim.left)
-        if claim.elsewhere is not None:
+        if found.claim and found.claim.attempt > 1:  # its build may still run, and would write what nobody removes
+            self._tasks.stop(_build_task(found.snapshot), found.claim.attempt - 1)
+        self._end_queries(found.left)
+        if found.elsewhere is not None:
             with suppress(PlatformError):  # the old storage is away; a failed attempt has removed its files itself
-                open_storage(claim.elsewhere).delete(claim.snapshot.folder)
+                open_storage(found.elsewhere).delete(found.snapshot.folder)
 
     def _wait(self, snapshot: SnapshotRecord) -> SnapshotRecord:
         """Until it is not being made any more, or nobody makes it."""
-        while True:
-            time.sleep(_WAIT_SECONDS)
+        current = snapshot
+
+        def is_over() -> bool:
+            nonlocal current
             with self._catalog.transaction() as session:
                 current = snapshots.get_snapshot(session, snapshot.id)
-                if current.status != SnapshotStatus.CREATING or snapshots.is_abandoned(session, current):
-                    return current
+                return current.status != SnapshotStatus.CREATING or snapshots.is_abandoned(session, current)
+
+        wait_until(is_over, within_seconds=None, pauses=_AT_ANOTHERS_SNAPSHOT, clock=self._clock)
+        return current
 
     def _make(
         self,
         snapshot: SnapshotRecord,
-        holder: JobHolder,
+        claim: Claim,
         mapping: MappingRecord,
         resolved: tuple[ResolvedDefinition, ...],
         by: Attribution,
@@ -294,25 +289,26 @@ class SnapshotService:
         if self._warehouse.export_warning:
             report.progress(f"warning: {self._warehouse.export_warning}")
         try:
-            with LeaseKeeper(self._catalog, holder, self._lease) as keeper:
+            with Keeper(claim, lambda: self._renew(claim), self._lease) as keeper:
                 run = ExportRun(
                     self._catalog,
                     self._warehouse.tagged(mapping=mapping.name, snapshot=snapshot.id),
                     self._storage,
-                    holder,
+                    claim,
                     self._lease,
                     self._settings.export_seconds,
                     snapshot.folder,
                     mapping.name,
                     by,
                     report,
+                    self._clock,
                 )
                 jobs = run_exports(run, keeper, self._settings.export_concurrency)
                 reached(Failpoint.EXPORTS_COMPLETED)
-                draft = self._draft(snapshot, holder.attempt, mapping, resolved, jobs)
+                draft = self._draft(snapshot, claim.attempt, mapping, resolved, jobs)
                 manifest = self._build(snapshot, draft, report)
                 keeper.confirm()
-                key = manifest_key(snapshot.folder, holder.attempt)
+                key = manifest_key(snapshot.folder, claim.attempt)
                 self._storage.write(key, manifest.to_json())
                 reached(Failpoint.MANIFEST_WRITTEN)
                 keeper.confirm()
@@ -327,19 +323,21 @@ class SnapshotService:
                         "ready_at": clock(),
                         "last_used_at": clock(),
                     }
-                    if not snapshots.finish_snapshot(
-                        session, snapshot.id, holder.attempt, to=SnapshotStatus.READY, by=by, values=values
-                    ):
-                        raise fenced_off(holder)
+                    if not snapshots.finish_snapshot(session, claim, to=SnapshotStatus.READY, by=by, values=values):
+                        raise fenced_off(claim)
                 reached(Failpoint.SNAPSHOT_READY)
         except Exception as error:
-            self._give_up(snapshot, holder, SnapshotStatus.FAILED, error, by)
+            self._give_up(snapshot, claim, SnapshotStatus.FAILED, error, by)
             raise
         except BaseException as error:  # the run is being ended from outside: Ctrl-C, or Dagster's termination
-            self._give_up(snapshot, holder, SnapshotStatus.CANCELLED, error, by)
+            self._give_up(snapshot, claim, SnapshotStatus.CANCELLED, error, by)
             raise
         with self._catalog.transaction() as session:
             return snapshots.get_snapshot(session, snapshot.id)
+
+    def _renew(self, claim: Claim) -> bool:
+        with self._catalog.transaction() as session:
+            return snapshots.renew_snapshot(session, claim, self._lease)
 
     def _draft(
         self,
@@ -390,43 +388,36 @@ class SnapshotService:
         )
 
     def _build(self, snapshot: SnapshotRecord, draft: Manifest, report: Reporter) -> Manifest:
-        """Build the database in a process of its own, store it, and return the whole manifest."""
-        self._clear_scratch(snapshot, draft.attempt)
-        scratch = self._scratch() / f"{snapshot.id}-{draft.attempt}"
-        scratch.mkdir(mode=0o700)
-        try:
-            request = BuildRequest(
-                engine=snapshot.engine,
-                storage_url=self._storage.url,
-                folder=snapshot.folder,
-                manifest=draft,
-                output=scratch / "graph.db",
-                scratch=scratch,
-                memory_bytes=self._settings.engine_memory_bytes,
-                threads=self._settings.engine_threads,
-            )
-            result = build_database(
-                request,
-                timeout_seconds=self._settings.build_seconds,
-                on_progress=lambda step: _tell(report, step),
-            )
-            memory = f", built with {result.peak_bytes / 1e6:,.0f} MB of memory" if result.peak_bytes else ""
-            report.progress(f"database: {result.bytes / 1e6:,.1f} MB{memory}")
-            reached(Failpoint.DATABASE_BUILT)
-            key = database_key(draft.attempt, snapshot.engine, result.storage_version)
-            self._storage.put(scratch / "graph.db", f"{snapshot.folder}/{key}")
-            reached(Failpoint.DATABASE_STORED)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-        return result.completed(draft, key)
-
-    def _scratch(self) -> Path:
-        return own_folder(self._settings.home / "scratch")
-
-    def _clear_scratch(self, snapshot: SnapshotRecord, attempt: int) -> None:
-        """What builds of this snapshot up to this attempt left on this machine."""
-        for number in range(1, attempt + 1):
-            shutil.rmtree(self._scratch() / f"{snapshot.id}-{number}", ignore_errors=True)
+        """Have a task build the database and store it, and return the whole manifest."""
+        folder = f"{snapshot.folder}/{database_folder(draft.attempt)}"
+        order = BuildOrder(
+            snapshot.engine,
+            self._storage.url,
+            snapshot.folder,
+            f"{folder}/draft.json",
+            self._settings.engine_memory_bytes,
+            self._settings.engine_threads,
+        )
+        self._storage.write(order.draft, draft.to_json())
+        spec = TaskSpec(
+            installation=self._catalog.installation,
+            task=_build_task(snapshot),
+            attempt=draft.attempt,
+            program=PROGRAM,
+            doing="building the database",
+            order=spec_document(order),
+            result=StoredObject(self._storage.url, f"{folder}/result.json"),
+            seconds=self._settings.build_seconds,
+            seconds_hint="raise GRAPH_PLATFORM_BUILD_SECONDS",
+            memory_bytes=self._settings.build_memory_bytes,
+        )
+        result = from_document(
+            BuildResult, awaited(self._tasks, spec, lambda step: _tell(report, step), clock=self._clock)
+        )
+        memory = f", built with {result.peak_bytes / 1e6:,.0f} MB of memory" if result.peak_bytes else ""
+        report.progress(f"database: {result.bytes / 1e6:,.1f} MB{memory}")
+        reached(Failpoint.DATABASE_STORED)
+        return result.completed(draft, database_key(draft.attempt, snapshot.engine, result.storage_version))
 
     def _end_queries(self, left: Sequence[ExportJobRecord]) -> None:
         """End what a dead owner's queries still write: nobody will ask for it, and nothing would remove it."""
@@ -443,7 +434,7 @@ class SnapshotService:
         self._warehouse.tagged(snapshot=snapshot.id).forget_exports([f"{job}-" for job in jobs])
 
     def _give_up(
-        self, snapshot: SnapshotRecord, holder: JobHolder, to: SnapshotStatus, error: BaseException, by: Attribution
+        self, snapshot: SnapshotRecord, claim: Claim, to: SnapshotStatus, error: BaseException, by: Attribution
     ) -> None:
         """End the attempt with its error, then remove its files. A fenced-off attempt removes nothing: its successor
         may go on with them, and removes what is left over.
@@ -458,8 +449,7 @@ class SnapshotService:
         with self._catalog.transaction() as session:
             ended = snapshots.finish_snapshot(
                 session,
-                snapshot.id,
-                holder.attempt,
+                claim,
                 to=to,
                 by=by,
                 values={"error": document},
@@ -470,8 +460,7 @@ class SnapshotService:
             last_round = export_jobs.last_attempt(session, snapshot.id) if ended else 0
         if ended:
             reached(Failpoint.SNAPSHOT_GIVEN_UP)
-            self._clear_scratch(snapshot, holder.attempt)
-            remove_attempts(self._storage, snapshot.folder, holder.attempt, last_round)
+            remove_attempts(self._storage, snapshot.folder, claim.attempt, last_round)
 
 
 def _require_manifest(snapshot: SnapshotRecord) -> None:
@@ -487,14 +476,19 @@ def _require_manifest(snapshot: SnapshotRecord) -> None:
         ) from error
 
 
-def _tell(report: Reporter, step: BuildProgress) -> None:
+def _build_task(snapshot: SnapshotRecord) -> str:
+    return f"build-{snapshot.id}"
+
+
+def _tell(report: Reporter, step: TaskStep) -> None:
     line = _told(step)
     if line:
         report.progress(line)
+    reached(Failpoint.BUILD_RUNNING)
 
 
-def _told(step: BuildProgress) -> str | None:
+def _told(step: TaskStep) -> str | None:
     """A line for a person, where a definition begins or ends a phase; a count per file would drown it."""
-    if step.table:
-        return f"database: {step.phase} {step.table} ({step.done + 1} of {step.of})"
+    if step.subject:
+        return f"database: {step.phase} {step.subject} ({step.done + 1} of {step.of})"
     return f"database: {step.phase}" if step.done == 0 and step.phase != "loading" else None

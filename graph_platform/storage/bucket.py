@@ -152,6 +152,11 @@ class BucketStorage:
         with _file_errors(source), source.open("rb") as file, self._errors(key):
             self._bucket.upload(file, name)
 
+    def take(self, source: Path, key: str) -> None:
+        """Upload the file, then remove it."""
+        self.put(source, key)
+        source.unlink()
+
     def fetch(self, key: str, destination: Path) -> None:
         """Copy the object to a file, under another name until it is whole."""
         name = self._name(key)

@@ -88,6 +88,16 @@ class FileStorage:
         with _storage_errors(source, str(source)), source.open("rb") as content, self._writing(key) as file:
             shutil.copyfileobj(content, file, 1 << 20)
 
+    def take(self, source: Path, key: str) -> None:
+        """Make the file the object, by renaming it; a copy where it is on another file system, or is a link."""
+        path = self._path(key)
+        with _storage_errors(source, str(source)), source.open("rb") as content:
+            os.fchmod(content.fileno(), FILE_MODE)
+            os.fsync(content.fileno())
+        if source.is_symlink() or not self._renamed(source, path, key):
+            self.put(source, key)
+            source.unlink()
+
     def fetch(self, key: str, destination: Path) -> None:
         """Copy the object to a file: by the kernel (`sendfile`), under another name until it is whole."""
         path = self._path(key)
@@ -130,6 +140,22 @@ class FileStorage:
             )
         return path
 
+    def _renamed(self, source: Path, path: Path, key: str) -> bool:
+        with _storage_errors(path, key):
+            for _ in range(CREATE_ATTEMPTS):
+                with contextlib.suppress(FileNotFoundError):  # a deletion pruned the folder meanwhile
+                    self._make_folders(path.parent)
+                    try:
+                        source.rename(path)
+                    except OSError as error:
+                        if error.errno != errno.EXDEV:
+                            raise
+                        return False
+                    with contextlib.suppress(FileNotFoundError):  # deleted again already
+                        _sync_folder(path.parent)
+                    return True
+            raise _pruned(path.parent)
+
     @contextlib.contextmanager
     def _writing(self, key: str) -> Iterator[IO[bytes]]:
         path = self._path(key)
@@ -154,7 +180,7 @@ class FileStorage:
                     os.fchmod(file.fileno(), FILE_MODE)
                     return file
                 file.close()  # removed between its making and its locking
-        raise OSError(errno.EBUSY, "the folder is removed again and again while it is written to", str(partial.parent))
+        raise _pruned(partial.parent)
 
     def _make_folders(self, folder: Path) -> None:
         missing = []
@@ -180,6 +206,10 @@ class FileStorage:
             except OSError:  # not empty, or gone already: either way nothing is left to prune above it
                 if folder.exists():
                     return
+
+
+def _pruned(folder: Path) -> OSError:
+    return OSError(errno.EBUSY, "the folder is removed again and again while it is written to", str(folder))
 
 
 @contextlib.contextmanager
@@ -253,7 +283,7 @@ def _remove(path: Path) -> int:
     if path.is_symlink() or not path.is_dir():
         try:
             path.unlink()
-        except FileNotFoundError:
+        except (FileNotFoundError, IsADirectoryError):  # absent when it was looked at; a writer came since
             return 0
         return 1
     removed = 0

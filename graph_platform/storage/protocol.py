@@ -55,6 +55,10 @@ class Storage(Protocol):
         """Keep a file as an object, with the promise of `write`."""
         ...
 
+    def take(self, source: Path, key: str) -> None:
+        """As `put`, and the file is gone afterwards: it becomes the object where it can, without a copy."""
+        ...
+
     def fetch(self, key: str, destination: Path) -> None:
         """Copy an object to a file, replacing it; the file is whole or absent."""
         ...

@@ -5,28 +5,31 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import text
+
 from graph_platform.catalog import export_jobs, instances, mappings, snapshots
-from graph_platform.catalog.catalog import clock
+from graph_platform.catalog.catalog import Catalog, clock
 from graph_platform.catalog.export_jobs import ExportDefinition
-from graph_platform.catalog.records import MappingRecord, SnapshotRecord
+from graph_platform.catalog.records import InstanceRecord, MappingRecord, SnapshotRecord
 from graph_platform.catalog.snapshots import SnapshotRequest
 from graph_platform.catalog.states import Entity, SnapshotStatus
 from graph_platform.catalog.transition import Session
+from graph_platform.durations import Duration
+from graph_platform.lives import Lives
 from graph_platform.progress import Attribution
 
 BY = Attribution("tester", "run-1")
 LEASE = timedelta(seconds=60)
+LIVES = Lives(Duration(days=7), Duration(days=1))
 DEFINITION = {"description": "", "node_definitions": [{"label": "A"}], "edge_definitions": []}
 
 
 def a_mapping(session: Session, name: str = "flights") -> MappingRecord:
-    return mappings.insert_mapping(
-        session, {"name": name, **DEFINITION}, ttl=None, inactivity_timeout=timedelta(days=1), by=BY
-    )
+    return mappings.insert_mapping(session, {"name": name, **DEFINITION}, lives=Lives(None, Duration(days=1)), by=BY)
 
 
 def a_request(mapping: MappingRecord, name: str | None = None) -> SnapshotRequest:
-    return SnapshotRequest(mapping.id, mapping.version, name, "file:///x", "owner", "ladybug", LEASE, LEASE)
+    return SnapshotRequest(mapping.id, mapping.version, name, "file:///x", "owner", "ladybug", LIVES)
 
 
 def a_pending_snapshot(session: Session, mapping: MappingRecord, *, jobs: int = 2, name: str | None = None) -> str:
@@ -36,16 +39,22 @@ def a_pending_snapshot(session: Session, mapping: MappingRecord, *, jobs: int = 
 
 def a_ready_snapshot(session: Session, mapping: MappingRecord) -> SnapshotRecord:
     identifier = a_pending_snapshot(session, mapping, jobs=0)
-    attempt = snapshots.claim_snapshot(session, identifier, "owner", LEASE, by=BY)
+    claim = snapshots.claim_snapshot(session, identifier, "owner", LEASE, by=BY)
     values = {"manifest_key": "k", "ready_at": clock()}
-    assert snapshots.finish_snapshot(session, identifier, attempt, to=SnapshotStatus.READY, by=BY, values=values)
+    assert snapshots.finish_snapshot(session, claim, to=SnapshotStatus.READY, by=BY, values=values)
     return snapshots.get_snapshot(session, identifier)
 
 
 def an_instance_request(
     name: str | None = None, *, everybody: int = 100, one_user: int = 100
 ) -> instances.InstanceRequest:
-    return instances.InstanceRequest(name, "local:", LEASE, LEASE, everybody, one_user)
+    return instances.InstanceRequest(name, "local:", LIVES, everybody, one_user)
+
+
+def a_starting_instance(
+    session: Session, snapshot: SnapshotRecord, request: instances.InstanceRequest | None = None, owner: str = "owner"
+) -> InstanceRecord:
+    return instances.insert_instance(session, snapshot, request or an_instance_request(), owner, LEASE, by=BY)
 
 
 def values_for(entity: Entity, status: str) -> dict[str, Any]:
@@ -58,16 +67,26 @@ def values_for(entity: Entity, status: str) -> dict[str, Any]:
     if entity == Entity.EXPORT_JOB:
         done = {"rows": 1, "bytes": 1} if status == "completed" else {}
         return {**(held if status in ("claimed", "submitted") else free), "query_id": "q", **done}
-    if entity == Entity.INSTANCE and status == "running":
-        return {"url": "http://127.0.0.1:1", "started_at": clock()}
+    if entity == Entity.INSTANCE:
+        running = {"url": "http://127.0.0.1:1", "started_at": clock()} if status == "running" else {}
+        return {**(held if status in ("starting", "resuming") else free), **running}
     return {}
+
+
+def pass_time(catalog: Catalog, seconds: float) -> None:
+    """Move the one clock."""
+    with catalog.transaction() as session:
+        session.execute(
+            text("UPDATE graph_platform.installation SET clock_offset = clock_offset + make_interval(secs => :s)"),
+            {"s": seconds},
+        )
 
 
 def rows_of_every_entity(session: Session, mapping: MappingRecord) -> list[tuple[Entity, str]]:
     """A mapping, a snapshot with two export jobs, and an instance, each just born."""
     snapshot = a_pending_snapshot(session, mapping)
     ready = a_ready_snapshot(session, mapping)
-    instance = instances.insert_instance(session, ready, an_instance_request(), by=BY)
+    instance = a_starting_instance(session, ready)
     jobs = export_jobs.list_jobs(session, snapshot)
     return [
         (Entity.MAPPING, mapping.id),

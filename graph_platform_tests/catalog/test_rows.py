@@ -10,14 +10,14 @@ from datetime import timedelta
 from threading import Barrier
 
 import pytest
-from sqlalchemy import text
 
 from graph_platform.catalog import audit, export_jobs, instances, mappings, snapshots
 from graph_platform.catalog.catalog import Catalog
-from graph_platform.catalog.export_jobs import JobHolder
 from graph_platform.catalog.ids import new_id
 from graph_platform.catalog.states import SnapshotStatus
+from graph_platform.durations import Duration
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.lives import Lives
 from graph_platform.processes import owner
 from graph_platform_tests.catalog.rows import (
     BY,
@@ -26,16 +26,10 @@ from graph_platform_tests.catalog.rows import (
     a_mapping,
     a_pending_snapshot,
     a_ready_snapshot,
+    a_starting_instance,
     an_instance_request,
+    pass_time,
 )
-
-
-def _pass_time(catalog: Catalog, seconds: int) -> None:
-    with catalog.transaction() as session:
-        session.execute(
-            text("UPDATE graph_platform.installation SET clock_offset = clock_offset + make_interval(secs => :s)"),
-            {"s": seconds},
-        )
 
 
 def test_a_name_is_unique_among_those_that_live_and_free_again_afterwards(catalog: Catalog) -> None:
@@ -57,8 +51,7 @@ def test_a_change_made_from_an_old_version_is_refused(catalog: Catalog) -> None:
                 read,
                 {"name": "flights", **DEFINITION, "description": text_},
                 change_description=text_,
-                ttl=None,
-                inactivity_timeout=None,
+                lives=Lives(None, None),
                 by=BY,
             )
 
@@ -88,8 +81,7 @@ def test_a_mapping_with_snapshots_is_not_deleted_and_the_error_lists_them(catalo
 def test_two_workers_share_the_jobs_and_none_is_done_twice(catalog: Catalog) -> None:
     with catalog.transaction() as session:
         identifier = a_pending_snapshot(session, a_mapping(session), jobs=20)
-        attempt = snapshots.claim_snapshot(session, identifier, "owner", LEASE, by=BY)
-    holder = JobHolder(identifier, attempt, "owner")
+        holder = snapshots.claim_snapshot(session, identifier, "owner", LEASE, by=BY)
     together = Barrier(2)
 
     def work(_: int) -> list[str]:
@@ -117,24 +109,24 @@ def test_two_workers_share_the_jobs_and_none_is_done_twice(catalog: Catalog) -> 
 def test_a_fenced_off_attempt_changes_nothing(catalog: Catalog) -> None:
     with catalog.transaction() as session:
         identifier = a_pending_snapshot(session, a_mapping(session))
-        first = JobHolder(identifier, snapshots.claim_snapshot(session, identifier, "one", LEASE, by=BY), "one")
+        first = snapshots.claim_snapshot(session, identifier, "one", LEASE, by=BY)
         job = export_jobs.claim_next(session, first, LEASE, by=BY)
         assert job is not None
         assert export_jobs.submit_job(session, first, job, "q", by=BY)
-    _pass_time(catalog, 120)
+    pass_time(catalog, 120)
     with catalog.transaction() as session:
         found = snapshots.find_snapshot(session, identifier)
         assert found is not None
         assert snapshots.is_abandoned(session, found)
-        second = JobHolder(identifier, snapshots.claim_snapshot(session, identifier, "two", LEASE, by=BY), "two")
+        second = snapshots.claim_snapshot(session, identifier, "two", LEASE, by=BY)
         assert second.attempt == first.attempt + 1
         (left,) = export_jobs.left_behind(session, second)
         export_jobs.reclaim_job(session, second, left, by=BY)
     with catalog.transaction() as session:
-        assert not snapshots.renew_lease(session, identifier, first.attempt, LEASE)
+        assert not snapshots.renew_snapshot(session, first, LEASE)
         assert not export_jobs.complete_job(session, first, job, rows=1, size=1, seconds=0.1, by=BY)
         assert export_jobs.claim_next(session, first, LEASE, by=BY) is None
-        assert not snapshots.finish_snapshot(session, identifier, first.attempt, to=SnapshotStatus.FAILED, by=BY)
+        assert not snapshots.finish_snapshot(session, first, to=SnapshotStatus.FAILED, by=BY)
         again = export_jobs.claim_next(session, second, LEASE, by=BY)
         assert again is not None
         assert (again.id, again.attempt) == (job.id, job.attempt + 1)
@@ -144,13 +136,13 @@ def test_a_fenced_off_attempt_changes_nothing(catalog: Catalog) -> None:
 def test_a_submitted_job_is_taken_over_in_place_with_its_query(catalog: Catalog) -> None:
     with catalog.transaction() as session:
         identifier = a_pending_snapshot(session, a_mapping(session))
-        first = JobHolder(identifier, snapshots.claim_snapshot(session, identifier, "one", LEASE, by=BY), "one")
+        first = snapshots.claim_snapshot(session, identifier, "one", LEASE, by=BY)
         job = export_jobs.claim_next(session, first, LEASE, by=BY)
         assert job is not None
         assert export_jobs.submit_job(session, first, job, "query-7", by=BY)
-    _pass_time(catalog, 120)
+    pass_time(catalog, 120)
     with catalog.transaction() as session:
-        second = JobHolder(identifier, snapshots.claim_snapshot(session, identifier, "two", LEASE, by=BY), "two")
+        second = snapshots.claim_snapshot(session, identifier, "two", LEASE, by=BY)
         (left,) = export_jobs.left_behind(session, second)
         taken = export_jobs.take_over(session, second, left, LEASE, by=BY)
         assert taken is not None
@@ -183,8 +175,8 @@ def test_a_failed_snapshot_is_retried_in_a_round_of_its_own(catalog: Catalog) ->
     definitions = [export_jobs.ExportDefinition("node", "N", "SELECT 2")]
     with catalog.transaction() as session:
         identifier = a_pending_snapshot(session, a_mapping(session), jobs=1)
-        attempt = snapshots.claim_snapshot(session, identifier, "one", LEASE, by=BY)
-        snapshots.finish_snapshot(session, identifier, attempt, to=SnapshotStatus.FAILED, by=BY, values={"error": {}})
+        claim = snapshots.claim_snapshot(session, identifier, "one", LEASE, by=BY)
+        snapshots.finish_snapshot(session, claim, to=SnapshotStatus.FAILED, by=BY, values={"error": {}})
         export_jobs.cancel_jobs(session, identifier, by=BY)
         failed = snapshots.find_snapshot(session, identifier)
         assert failed is not None
@@ -202,7 +194,7 @@ def test_limits_hold_when_many_launch_at_once(catalog: Catalog) -> None:
         together.wait()
         try:
             with catalog.transaction() as session:
-                instances.insert_instance(session, snapshot, an_instance_request(one_user=3), by=BY)
+                a_starting_instance(session, snapshot, an_instance_request(one_user=3))
         except PlatformError as error:
             return error.code
         return None
@@ -216,11 +208,11 @@ def test_limits_hold_when_many_launch_at_once(catalog: Catalog) -> None:
 def test_an_extension_is_bounded_by_the_ceiling_and_audited(catalog: Catalog) -> None:
     with catalog.transaction() as session:
         snapshot = a_ready_snapshot(session, a_mapping(session))
-        instance = instances.insert_instance(session, snapshot, an_instance_request(), by=BY)
+        instance = a_starting_instance(session, snapshot)
     now = catalog.now()
     with catalog.transaction() as session:
         extended = instances.extend_instance(
-            session, instance, timedelta(days=30), ceiling=timedelta(days=7), reason="a demo", by=BY
+            session, instance, Duration(days=30), ceiling=Duration(days=7), reason="a demo", by=BY
         )
         events = audit.list_events(session, instance.id)
     assert extended.expires_at is not None
@@ -232,7 +224,7 @@ def test_an_extension_is_bounded_by_the_ceiling_and_audited(catalog: Catalog) ->
 
 def test_the_clock_can_be_moved_and_everything_follows_it(catalog: Catalog) -> None:
     before = catalog.now()
-    _pass_time(catalog, 86_400)
+    pass_time(catalog, 86_400)
     assert timedelta(days=1) <= catalog.now() - before < timedelta(days=1, minutes=1)
     with catalog.transaction() as session:
         assert a_mapping(session).created_at > before + timedelta(hours=23)

@@ -4,37 +4,24 @@ nothing.
 
 from __future__ import annotations
 
-import secrets
 import threading
-from collections.abc import Iterator
 
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, make_url, select, text
+from sqlalchemy import create_engine, select, text
 
-from graph_platform.catalog import migrations
+from graph_platform.catalog import instances, migrations
 from graph_platform.catalog.catalog import Catalog
+from graph_platform.catalog.lease import claim_of
 from graph_platform.catalog.limits import LIMITS, Limits, Work
+from graph_platform.catalog.states import Entity
 from graph_platform.catalog.tables import installation
 from graph_platform.catalog.version import HEAD, CatalogVersion, Fitness
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform_tests.catalog.rows import a_mapping
+from graph_platform_tests.catalog.earlier import insert_instance, make_catalog
+from graph_platform_tests.catalog.rows import BY, LEASE, a_mapping
 from graph_platform_tests.catalog.test_waits import psql
-
-
-@pytest.fixture
-def empty_url(postgres_url: str) -> Iterator[str]:
-    """The URL of a database with nothing in it."""
-    url = make_url(postgres_url)
-    name = f"empty_{secrets.token_hex(6)}"
-    admin = create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    yield url.set(database=name).render_as_string(hide_password=False)
-    with admin.connect() as connection:
-        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
-    admin.dispose()
 
 
 def _set(url: str, version: str, oldest_code: str | None = None) -> None:
@@ -68,11 +55,12 @@ _COLUMNS = """
     WHERE table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY 1, 2
 """
 
+NEXT = f"{int(HEAD) + 1:04}"
 UNFIT = {
     "older": ("0000", None),
-    "newer": ("0002", "0002"),
-    "newer than newer": ("0417", "0003"),
-    "newer without a word of who may use it": ("0002", None),
+    "newer": (NEXT, NEXT),
+    "newer than newer": ("0417", NEXT),
+    "newer without a word of who may use it": (NEXT, None),
 }
 
 
@@ -113,19 +101,19 @@ def test_an_empty_database_that_is_nobody_elses_is_made_a_catalog_when_it_is_fir
 
 
 def test_a_newer_catalog_that_is_nobody_elses_is_refused_as_well(catalog_url: str) -> None:
-    _set(catalog_url, "0002", "0002")
+    _set(catalog_url, NEXT, NEXT)
     own = Catalog(catalog_url, own=True)
-    with pytest.raises(PlatformError, match="0002"):
+    with pytest.raises(PlatformError, match=NEXT):
         own.now()
     own.close()
 
 
 def test_a_newer_catalog_that_still_lets_this_code_work_is_worked_with(catalog: Catalog, catalog_url: str) -> None:
-    _set(catalog_url, "0005", HEAD)
+    _set(catalog_url, "0500", HEAD)
     with catalog.transaction() as session:
         a_mapping(session)
     assert catalog.version().fitness is Fitness.NEWER_USABLE
-    assert catalog.migrate() == (CatalogVersion("0005", HEAD), CatalogVersion("0005", HEAD))
+    assert catalog.migrate() == (CatalogVersion("0500", HEAD), CatalogVersion("0500", HEAD))
 
 
 def test_a_newer_catalog_is_not_migrated_back(catalog: Catalog, catalog_url: str) -> None:
@@ -205,10 +193,32 @@ def test_whoever_comes_while_somebody_migrates_waits_and_then_finds_the_new_vers
         connection.execute(text("LOCK TABLE graph_platform.alembic_version IN ACCESS EXCLUSIVE MODE"))
         visitor.start()
         came.wait()
-        connection.execute(text("UPDATE graph_platform.alembic_version SET version_num = '0002'"))
+        connection.execute(text("UPDATE graph_platform.alembic_version SET version_num = :next"), {"next": NEXT})
     visitor.join()
     migrating.dispose()
-    assert "0002" in said[0]
+    assert NEXT in said[0]
+
+
+def test_instances_of_a_catalog_without_leases_are_kept_and_a_start_among_them_is_anybodys(empty_url: str) -> None:
+    make_catalog(empty_url, "0001")
+    states = ("starting", "running", "suspending", "suspended", "resuming", "failed", "stopping")
+    for status in states:
+        insert_instance(empty_url, f"inst-{status}", status)
+    catalog = Catalog(empty_url)
+    with pytest.raises(PlatformError, match="0001"):
+        catalog.now()
+    assert catalog.migrate() == (CatalogVersion("0001", "0001"), CatalogVersion(HEAD, HEAD))
+    with catalog.transaction() as session:
+        found = {each.id: each for each in instances.list_instances(session)}
+    assert {each.status for each in found.values()} == set(states)
+    assert {each.status for each in found.values() if each.abandoned} == {"starting", "resuming"}
+    with catalog.transaction() as session:
+        taken = instances.begin_resumption(session, found["inst-starting"], "me", LEASE, by=BY)
+        assert (taken.status, taken.attempt, taken.lease_owner) == ("starting", 2, "me")
+        assert instances.mark_running(session, claim_of(Entity.INSTANCE, taken), "http://127.0.0.1:2", by=BY)
+        ended = instances.begin_termination(session, found["inst-resuming"], by=BY, reason="a test")
+        assert instances.end_termination(session, ended, by=BY)
+    catalog.close()
 
 
 def test_every_migration_says_which_oldest_code_may_still_use_what_it_made(catalog: Catalog) -> None:

@@ -23,7 +23,7 @@ from graph_platform.catalog.transition import Session
 from graph_platform.catalog.waits import application_name
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.settings import Settings
-from graph_platform_tests.catalog.rows import BY, a_mapping, a_ready_snapshot, an_instance_request
+from graph_platform_tests.catalog.rows import a_mapping, a_ready_snapshot, a_starting_instance, an_instance_request
 from graph_platform_tests.waiting import until
 
 
@@ -76,7 +76,7 @@ def test_a_launch_behind_a_process_that_sleeps_says_who_it_is_and_gets_through_o
         snapshot = a_ready_snapshot(session, a_mapping(session))
     with a_catalog(catalog_url) as (waiting, words), a_sleeper(catalog_url, idle=6) as sleeper:
         with waiting.transaction() as session:
-            instance = instances.insert_instance(session, snapshot, an_instance_request("ours"), by=BY)
+            instance = a_starting_instance(session, snapshot, an_instance_request("ours"))
         assert instance.status == "starting"
         (word,) = words
         assert f"graph_platform sleeper@{os.uname().nodename.partition('.')[0][:14]} pid {sleeper.pid}" in word

@@ -20,7 +20,7 @@ from graph_platform.engine.build import BuildProgress, BuildRequest
 from graph_platform.engine.connect import load_engine
 from graph_platform.engine.files import file_sha256
 from graph_platform.engine.load import copy_statement
-from graph_platform.engine.process import build_database, termination
+from graph_platform.engine.process import build_database
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.processes.identity import process_identity
 from graph_platform.storage.connect import open_storage
@@ -44,7 +44,7 @@ def storage(tmp_path: Path) -> Storage:
 
 
 def build(request: BuildRequest, **options: Any) -> Any:
-    return build_database(request, timeout_seconds=30, **options)
+    return build_database(request, **options)
 
 
 def refused(request: BuildRequest) -> PlatformError:
@@ -240,15 +240,6 @@ def test_a_build_that_is_killed_has_a_code(
         assert "Segmentation fault" in error.value.message
 
 
-def test_a_build_over_its_time_limit_is_stopped(storage: Storage, tmp_path: Path) -> None:
-    request = build_request(storage, write_snapshot(storage, graph_data()), "ladybug", tmp_path)
-    with pytest.raises(PlatformError) as error:
-        build_database(request, timeout_seconds=0.01)
-    assert error.value.code is ErrorCode.DATABASE_ERROR
-    assert "GRAPH_PLATFORM_BUILD_SECONDS" in str(error.value.hint)
-    assert children() == []
-
-
 def test_what_the_caller_raises_ends_the_build(storage: Storage, tmp_path: Path) -> None:
     request = build_request(storage, write_snapshot(storage, graph_data()), "ladybug", tmp_path)
 
@@ -286,7 +277,7 @@ def test_a_build_dies_with_its_parent(storage: Storage, tmp_path: Path) -> None:
         "process.subprocess.Popen = note\n"
         "def die(step):  # a child that is stopped notices nothing itself: the kernel has to end it\n"
         "    os.kill(int(Path(sys.argv[1]).read_text()), 19); os.kill(os.getpid(), 9)\n"
-        "process.build_database(BuildRequest.from_json(sys.stdin.read()), timeout_seconds=30, on_progress=die)"
+        "process.build_database(BuildRequest.from_json(sys.stdin.read()), on_progress=die)"
     )
     command = [sys.executable, "-c", program, str(pid_file)]
     done = subprocess.run(command, check=False, input=request.to_json(), text=True)
@@ -323,16 +314,3 @@ def test_a_column_that_copy_cannot_cast_is_converted_on_the_way(engine_name: str
     result = database.query("MATCH (i:Item) RETURN i.prices ORDER BY i.id", timeout_seconds=5, row_limit=5)
     assert result.rows == (({"a": Decimal("1.50"), "b": None},), (None,))
     database.close()
-
-
-def test_a_killed_process_may_be_tried_again() -> None:
-    error = termination(-signal.SIGKILL, "", "building the database")
-    assert error.hint
-    assert "trying again is enough" in error.hint
-
-
-def test_native_code_that_ends_itself_for_want_of_memory_is_told_as_that() -> None:
-    log = "terminate called after throwing an instance of 'std::bad_alloc'\n  what():  std::bad_alloc\n"
-    error = termination(-signal.SIGABRT, log + "Fatal Python error: Aborted", "serving inst-1")
-    assert error.code is ErrorCode.OOM_KILLED and "end of its memory" in error.message
-    assert termination(-signal.SIGABRT, "Fatal Python error: Aborted", "x").code is ErrorCode.UNEXPECTED_TERMINATION

@@ -1,8 +1,8 @@
 """A run that falls asleep between two steps of an instance's life, and wakes when others have gone on with it.
 
 Whatever they did: at the end one server runs for a row that says running, none for any other, and what the row says of
-the server is true. Most runs here are threads of this process, each with a platform of its own, that wait at a named
-point; a few are processes that are really stopped.
+the server is true. The runs here are threads of this process, each with a platform of its own, that wait at a named
+point and renew no lease meanwhile; `test_kill` has processes that are really stopped.
 """
 
 from __future__ import annotations
@@ -12,22 +12,17 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
-import httpx
-import psutil
 import pytest
 
-from graph_platform.catalog import instances
-from graph_platform.catalog.catalog import Catalog
-from graph_platform.catalog.embedded import EmbeddedPostgres
+from graph_platform.catalog.keeper import Keeper
 from graph_platform.catalog.records import InstanceRecord
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.failpoints import Failpoint
 from graph_platform.instance import service
 from graph_platform.instance.requests import (
     LaunchInstance,
-    QueryInstance,
     ResumeInstance,
     SuspendInstance,
     TerminateInstance,
@@ -37,7 +32,8 @@ from graph_platform.proving.requests import CreateMapping
 from graph_platform.runtime.protocol import Presence
 from graph_platform.settings import Settings
 from graph_platform.snapshot.requests import CreateSnapshot
-from graph_platform_tests.killing import Killing
+from graph_platform_tests.catalog.rows import pass_time
+from graph_platform_tests.instance.agreement import agreed, rows, servers
 from graph_platform_tests.waiting import until
 from graph_platform_tests.worlds import BY, Recorder, make_settings, people
 
@@ -47,7 +43,8 @@ STOPPING, STOPPED = Failpoint.INSTANCE_STOPPING, Failpoint.INSTANCE_STOPPED
 OTHERS = ("launch", "suspend", "resume", "terminate")
 
 # Who sleeps where, and what the instance is at the end when another has launched, suspended, resumed or terminated it
-# meanwhile. An operation that sleeps before its first change of the row still does what it was asked for.
+# meanwhile. An operation that sleeps before its first change of the row still does what it was asked for. Whoever wants
+# what the sleeper starts waits for it, since its lease is not over.
 PAIRS: dict[tuple[str, Failpoint], tuple[str, str, str, str]] = {
     ("launch", INSERTED): ("running", "running", "running", "terminated"),
     ("launch", STARTED): ("running", "running", "running", "terminated"),
@@ -63,6 +60,7 @@ PAIRS: dict[tuple[str, Failpoint], tuple[str, str, str, str]] = {
     ("terminate", STOPPING): ("terminated", "terminated", "terminated", "terminated"),
     ("terminate", STOPPED): ("terminated", "terminated", "terminated", "terminated"),
 }
+# Those who sleep through several acts sleep past their lease as well.
 REQUESTS = {"suspend": SuspendInstance, "resume": ResumeInstance, "terminate": TerminateInstance}
 LONGER: list[tuple[str, Failpoint, tuple[str, ...], str]] = [
     ("launch", INSERTED, ("launch", "suspend"), "suspended"),
@@ -92,41 +90,32 @@ class World:
     platform: Platform
     pool: ThreadPoolExecutor
 
-    def act(self, platform: Platform, act: str, reference: str) -> InstanceRecord:
+    def act(self, platform: Platform, act: str, reference: str, report: Recorder | None = None) -> InstanceRecord:
         """One operation, on the instance of that name or id."""
+        report = report or Recorder()
         if act == "launch":
-            return platform.instances.launch(LaunchInstance(snapshot="s", name=reference), BY, Recorder())
-        record: InstanceRecord = getattr(platform.instances, act)(REQUESTS[act](instance=reference), BY, Recorder())
+            return platform.instances.launch(LaunchInstance(snapshot="s", name=reference), BY, report)
+        record: InstanceRecord = getattr(platform.instances, act)(REQUESTS[act](instance=reference), BY, report)
         return record
 
-    def act_alone(self, act: str, reference: str) -> InstanceRecord:
+    def act_alone(self, act: str, reference: str, report: Recorder | None = None) -> InstanceRecord:
         with Platform.open(self.settings) as own:
-            return self.act(own, act, reference)
-
-    def rows(self, name: str) -> list[InstanceRecord]:
-        """What the catalog says of the instances of that name that are not terminated, whatever runs."""
-        with self.platform.catalog.transaction() as session:
-            return [each for each in instances.list_instances(session) if each.name == name]
+            return self.act(own, act, reference, report)
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    home = tmp_path_factory.mktemp("home of sleepers")
-    postgres = EmbeddedPostgres(tmp_path_factory.mktemp("catalog of sleepers"))
-    url = postgres.ensure()
-    Catalog(url).migrate()
-    settings = make_settings(home, url, instance_stop_seconds=3)
-    with Platform.open(settings) as platform, ThreadPoolExecutor(1) as pool:
+def world(tmp_path_factory: pytest.TempPathFactory, module_catalog_url: str) -> Iterator[World]:
+    settings = make_settings(tmp_path_factory.mktemp("home of sleepers"), module_catalog_url, instance_stop_seconds=3)
+    with Platform.open(settings) as platform, ThreadPoolExecutor(2) as pool:
         platform.mappings.create(CreateMapping(mapping=people()), BY, Recorder())
         platform.snapshots.create(CreateSnapshot(mapping="people", name="s"), BY, Recorder())
         yield World(settings, platform, pool)
         for left in platform.instances.list():
             platform.instances.terminate(TerminateInstance(instance=left.id), BY, Recorder())
-    postgres.stop()
 
 
 class Sleeper:
-    """A run in a thread of its own that waits at a named point until it is woken."""
+    """A run in a thread of its own that waits at a named point until it is woken, and renews no lease."""
 
     def __init__(self, world: World, monkeypatch: pytest.MonkeyPatch, act: str, name: str, point: Failpoint) -> None:
         self._asleep, self._wake = threading.Event(), threading.Event()
@@ -142,6 +131,7 @@ class Sleeper:
 
         self._thread = 0
         monkeypatch.setattr(service, "reached", reached)
+        monkeypatch.setattr(service, "Keeper", partial(Keeper, wait=lambda ended, _: ended.wait()))
         self._run: Future[InstanceRecord] = world.pool.submit(run)
         until(lambda: self._asleep.is_set() or self._run.done(), "it did not come to its point")
         assert self._asleep.is_set(), self._run.exception()
@@ -155,69 +145,51 @@ class Sleeper:
         return error
 
 
-def servers(settings: Settings) -> dict[str, list[int]]:
-    """The processes that serve an instance of this home, by the instance's id."""
-    found: dict[str, list[int]] = {}
-    for process in psutil.process_iter(["cmdline", "name"]):
-        command = process.info["cmdline"] or [""]
-        if "graph_platform.server" in command and process.info["name"] != "sh":
-            spec = Path(command[-1])
-            if spec.is_relative_to(settings.home):
-                found.setdefault(spec.parent.name, []).append(process.pid)
-    return found
-
-
-def check(world: World, *ids: str) -> dict[str, str]:
-    """One server for each row that says running, as the row says, none for any other; returns the states."""
-    running, states = servers(world.settings), {}
-    for identifier in ids:
-        with world.platform.catalog.transaction() as session:
-            row = instances.get_instance(session, identifier)
-        seen = world.platform.runtime.observe(identifier)
-        states[identifier] = row.status
-        if row.status == "running":
-            assert len(running[identifier]) == 1
-            assert (seen.presence, seen.attempt) == (Presence.READY, row.attempt)
-            way = world.platform.runtime.connect(identifier)
-            assert way.url == row.url
-            status = httpx.get(f"{way.url}/status", headers={"Authorization": f"Bearer {way.token}"}, timeout=30).json()
-            assert (status["instance"], status["attempt"], status["phase"]) == (identifier, row.attempt, "ready")
-        else:
-            assert row.status in ("suspended", "terminated", "failed")
-            assert row.url is None
-            assert identifier not in running
-            assert seen.presence is Presence.ABSENT
-    return states
-
-
 def others_while_asleep(
-    world: World, monkeypatch: pytest.MonkeyPatch, act: str, point: Failpoint, others: tuple[str, ...]
+    world: World, monkeypatch: pytest.MonkeyPatch, act: str, point: Failpoint, others: tuple[str, ...], overslept: bool
 ) -> tuple[str, dict[str, str]]:
-    """Put one to sleep, let the others do theirs, wake it, check; the instance's id and the states of all."""
+    """Put one to sleep, let the others do theirs, wake it, check; the instance's id and the states of all.
+
+    It is woken before, if one of the others waits for it, which happens only while its lease is not over.
+    """
     name = f"mine-{os.urandom(4).hex()}"
     if act != "launch":
         world.act(world.platform, "launch", name)
     if act == "resume":
         world.act(world.platform, "suspend", name)
     sleeper = Sleeper(world, monkeypatch, act, name, point)
-    (row,) = world.rows(name)
-    ids = {row.id}
+    (row,) = rows(world.platform, name)
+    if overslept:
+        pass_time(world.platform.catalog, world.settings.lease_seconds + 1)
+    ids, waited = {row.id}, False
     for other in others:
-        try:
-            made = world.act(world.platform, other, name if other == "launch" else row.id)
-        except PlatformError as refused:  # what cannot be done to it as it is
+        report = Recorder()
+        doing = world.pool.submit(world.act_alone, other, name if other == "launch" else row.id, report)
+        until(lambda doing=doing, report=report: doing.done() or _is_waiting(report), f"{other} hangs")  # type: ignore[misc]
+        if not doing.done():
+            waited = True
+            sleeper.wake()
+        refused = doing.exception(120)
+        if refused is None:
+            ids.add(doing.result().id)
+        else:  # what cannot be done to it as it is
+            assert isinstance(refused, PlatformError), refused
             assert refused.code == ErrorCode.INVALID_STATE, refused
-        else:
-            ids.add(made.id)
     woken = sleeper.wake()
     assert isinstance(woken, InstanceRecord) or woken.code == ErrorCode.INVALID_STATE, woken
-    states = check(world, *ids)
+    starts = act in ("launch", "resume") and point is not FOUND
+    assert waited == (starts and not overslept and others[0] in ("launch", "resume"))
+    states = agreed(world.platform, *ids)
     if isinstance(woken, InstanceRecord):
         assert woken.status == states[woken.id]
     for identifier in ids:
         world.platform.instances.terminate(TerminateInstance(instance=identifier), BY, Recorder())
-    check(world, *ids)
+    agreed(world.platform, *ids)
     return row.id, states
+
+
+def _is_waiting(report: Recorder) -> bool:
+    return any("waiting for it" in line for line in report.lines)
 
 
 @pytest.mark.parametrize("other", OTHERS)
@@ -225,7 +197,7 @@ def others_while_asleep(
 def test_whoever_sleeps_while_another_acts_leaves_what_runs_and_what_is_said_in_agreement(
     world: World, monkeypatch: pytest.MonkeyPatch, act: str, point: Failpoint, other: str
 ) -> None:
-    identifier, states = others_while_asleep(world, monkeypatch, act, point, (other,))
+    identifier, states = others_while_asleep(world, monkeypatch, act, point, (other,), overslept=False)
     assert states[identifier] == PAIRS[act, point][OTHERS.index(other)]
 
 
@@ -233,7 +205,7 @@ def test_whoever_sleeps_while_another_acts_leaves_what_runs_and_what_is_said_in_
 def test_whoever_sleeps_through_several_acts_of_others_changes_nothing_of_the_last(
     world: World, monkeypatch: pytest.MonkeyPatch, act: str, point: Failpoint, others: tuple[str, ...], end: str
 ) -> None:
-    identifier, states = others_while_asleep(world, monkeypatch, act, point, others)
+    identifier, states = others_while_asleep(world, monkeypatch, act, point, others, overslept=True)
     assert states[identifier] == end
     if others[-1] == "launch":
         assert "running" in states.values()
@@ -243,73 +215,22 @@ def test_who_fails_a_dead_instance_and_sleeps_ends_nothing_of_its_successor(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lost = world.act(world.platform, "launch", "mortal")
-    (pid,) = servers(world.settings)[lost.id]
-    psutil.Process(pid).kill()
-    until(lambda: world.platform.runtime.observe(lost.id).presence is Presence.ENDED, "the end is not seen")
+    (server,) = servers(world.settings.home)[lost.id]
+    server.kill()
+    until(lambda: world.platform.runtime.servers.observe(lost.id).presence is Presence.ENDED, "the end is not seen")
     sleeper = Sleeper(world, monkeypatch, "launch", "mortal", Failpoint.INSTANCE_FAILED)
     successor = world.act(world.platform, "launch", "mortal")
     woken = sleeper.wake()
     assert isinstance(woken, InstanceRecord)
     assert woken.id == successor.id != lost.id
-    assert check(world, lost.id, successor.id) == {lost.id: "failed", successor.id: "running"}
+    assert agreed(world.platform, lost.id, successor.id) == {lost.id: "failed", successor.id: "running"}
 
 
-@pytest.fixture
-def killing(home: Path, catalog_url: str) -> Iterator[Killing]:
-    made = Killing(home, catalog_url)
-    made.platform.snapshots.create(CreateSnapshot(mapping="people", name="s"), BY, Recorder())
-    yield made
-    for left in made.platform.instances.list():
-        made.platform.instances.terminate(TerminateInstance(instance=left.id), BY, Recorder())
-    made.close()
-
-
-@pytest.mark.parametrize("point", [INSERTED, STARTED, ANSWERED])
-def test_a_launch_that_was_stopped_while_it_was_terminated_revives_nothing(killing: Killing, point: Failpoint) -> None:
-    asleep = killing.order("launch", "s", stop_at=point.value)
-    assert asleep["stopped"]
-    ended = killing.platform.instances.terminate(TerminateInstance(instance="s"), BY, Recorder())
-    assert ended.status == "terminated"
-    assert killing.order("continue", pid=asleep["pid"])["status"] == 1
-    assert servers(killing.settings) == {}
-    assert list(killing.platform.runtime.list()) == []
-    assert killing.platform.instances.terminate(TerminateInstance(instance="s"), BY, Recorder()) == ended
-    assert killing.platform.instances.list() == []
-
-
-def test_a_terminate_ends_a_server_that_nobody_knows_of(killing: Killing) -> None:
-    instance = killing.platform.instances.launch(LaunchInstance(snapshot="s", name="s"), BY, Recorder())
-    monkey = pytest.MonkeyPatch()
-    monkey.setattr(killing.platform.runtime, "stop", lambda *_: None)
-    killing.platform.instances.terminate(TerminateInstance(instance="s"), BY, Recorder())
-    monkey.undo()
-    assert len(servers(killing.settings)[instance.id]) == 1
-    assert killing.platform.instances.terminate(TerminateInstance(instance="s"), BY, Recorder()).status == "terminated"
-    assert servers(killing.settings) == {}
-
-
-@pytest.mark.parametrize("point", [STOPPING, STOPPED])
-def test_a_suspension_that_was_stopped_ends_no_server_that_was_resumed_meanwhile(
-    killing: Killing, point: Failpoint
-) -> None:
-    killing.platform.instances.launch(LaunchInstance(snapshot="s", name="s"), BY, Recorder())
-    asleep = killing.order("suspend", "s", stop_at=point.value)
-    assert asleep["stopped"]
-    resumed = killing.platform.instances.resume(ResumeInstance(instance="s"), BY, Recorder())
-    assert (resumed.status, resumed.attempt) == ("running", 2)
-    assert killing.order("continue", pid=asleep["pid"])["status"] == 0
-    assert killing.platform.instances.query(QueryInstance(instance="s", cypher="MATCH (c:City) RETURN count(c)"))[
-        "rows"
-    ] == [[20]]
-    (now,) = killing.platform.instances.list()
-    assert now == resumed
-
-
-def test_a_resumption_that_was_stopped_while_it_was_terminated_revives_nothing(killing: Killing) -> None:
-    killing.platform.instances.launch(LaunchInstance(snapshot="s", name="s"), BY, Recorder())
-    killing.platform.instances.suspend(SuspendInstance(instance="s"), BY, Recorder())
-    asleep = killing.order("resume", "s", stop_at=RESUMING.value)
-    assert asleep["stopped"]
-    killing.platform.instances.terminate(TerminateInstance(instance="s"), BY, Recorder())
-    assert killing.order("continue", pid=asleep["pid"])["status"] == 1
-    assert servers(killing.settings) == {}
+def test_a_terminate_ends_a_server_that_nobody_knows_of(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    instance = world.act(world.platform, "launch", "unknown")
+    with monkeypatch.context() as away:
+        away.setattr(world.platform.runtime.servers, "stop", lambda *_: None)
+        world.act(world.platform, "terminate", "unknown")
+    assert len(servers(world.settings.home)[instance.id]) == 1
+    assert world.act(world.platform, "terminate", "unknown").status == "terminated"
+    agreed(world.platform, instance.id)

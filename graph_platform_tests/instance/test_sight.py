@@ -16,6 +16,7 @@ from sqlalchemy import text
 
 from graph_platform.catalog import instances
 from graph_platform.catalog.records import InstanceRecord
+from graph_platform.durations import parse_duration
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.instance.listing import list_as_seen
 from graph_platform.instance.requests import (
@@ -47,13 +48,17 @@ ROW = InstanceRecord(
     runtime="local:",
     url="http://127.0.0.1:1",
     owner="ada",
+    lease_owner=None,
+    lease_expires_at=None,
+    abandoned=False,
     run_id=None,
     error=None,
-    ttl=timedelta(hours=24),
-    inactivity_timeout=timedelta(hours=4),
+    ttl=parse_duration("PT24H"),
+    inactivity_timeout=parse_duration("PT4H"),
     created_at=NOW,
     started_at=NOW,
     expires_at=NOW + timedelta(hours=24),
+    idle_ends_at=NOW + timedelta(hours=4),
     last_activity_at=NOW,
     expired=False,
     expired_at=None,
@@ -130,7 +135,7 @@ def row_of(platform: Platform, reference: str = "mine") -> InstanceRecord:
 
 def kill_server(platform: Platform, number: signal.Signals = signal.SIGKILL) -> None:
     """Kill it, and wait until its end is written down."""
-    (instance,) = platform.runtime.list()
+    (instance,) = platform.runtime.servers.list()
     folder = platform.settings.home / "instances" / instance.instance
     for process in psutil.process_iter(["cmdline", "name"]):
         if str(folder / "spec.json") in (process.info["cmdline"] or ()) and process.info["name"] != "sh":
@@ -173,7 +178,7 @@ def test_a_dead_instance_is_shown_as_failed_by_reads_that_write_nothing_and_writ
     assert refused.value.code == ErrorCode.UNEXPECTED_TERMINATION
     after = row_of(platform)
     assert (after.status, after.url, after.error) == ("failed", None, refused.value.document())
-    assert (after.id, after.attempt, list(platform.runtime.list())) == (before.id, before.attempt, [])
+    assert (after.id, after.attempt, list(platform.runtime.servers.list())) == (before.id, before.attempt, [])
     with pytest.raises(PlatformError) as again:
         act(platform)
     assert (again.value.code, again.value.hint) == (ErrorCode.INVALID_STATE, refused.value.hint)
@@ -236,7 +241,7 @@ def test_whoever_asks_through_the_platform_is_seen_and_so_is_who_asks_the_server
 
 
 def ask_the_server(platform: Platform) -> None:
-    way = platform.runtime.connect(row_of(platform).id)
+    way = platform.runtime.servers.connect(row_of(platform).id)
     headers = {"Authorization": f"Bearer {way.token}"}
     assert httpx.post(f"{way.url}/query", json={"cypher": "RETURN 1"}, headers=headers, timeout=30).is_success
 

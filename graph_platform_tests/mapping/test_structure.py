@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from graph_platform.durations import Duration
+from graph_platform.lives import Grant, Lived
 from graph_platform.mapping.definition.model import MappingDefinition
 from graph_platform.mapping.definition.structure import check_structure, property_name
 
@@ -40,8 +41,8 @@ def mapping(nodes: list[Any] | None = None, edges: list[Any] | None = None, **mo
     )
 
 
-def codes(found: MappingDefinition, **ceilings: timedelta) -> list[tuple[str, str, str | None]]:
-    return [(p.code, p.entity, p.field) for p in check_structure(found, ceilings)]
+def codes(found: MappingDefinition, grant: Grant | None = None) -> list[tuple[str, str, str | None]]:
+    return [(p.code, p.entity, p.field) for p in check_structure(found, grant)]
 
 
 def test_a_good_mapping_has_no_problem() -> None:
@@ -143,12 +144,17 @@ def test_a_name_that_breaks_the_rule_is_found(name: str) -> None:
 
 
 def test_durations_are_read_and_held_to_their_ceilings() -> None:
-    day = timedelta(days=1)
-    assert codes(mapping(ttl="P1D", inactivity_timeout="PT1H"), ttl=day, inactivity_timeout=day) == []
+    grant = Grant(Lived.MAPPING, None, Duration(days=1), ceiling=Duration(days=1))
+    assert codes(mapping(ttl="P1D", inactivity_timeout="PT1H"), grant) == []
+    assert codes(mapping(ttl="forever"), grant) == [("DURATION_INVALID", "flights", "ttl")]
+    assert codes(mapping(ttl=""), grant) == [("DURATION_INVALID", "flights", "ttl")]
+    assert codes(mapping(ttl="P2D"), grant) == [("DURATION_TOO_LONG", "flights", "ttl")]
+    assert codes(mapping(inactivity_timeout="P1M"), grant) == [("DURATION_TOO_LONG", "flights", "inactivity_timeout")]
+
+
+def test_a_life_that_was_settled_when_the_version_was_kept_is_only_read() -> None:
+    assert codes(mapping(ttl="P2Y")) == []
     assert codes(mapping(ttl="forever")) == [("DURATION_INVALID", "flights", "ttl")]
-    assert codes(mapping(ttl="")) == [("DURATION_INVALID", "flights", "ttl")]
-    assert codes(mapping(ttl="P2D"), ttl=day) == [("DURATION_TOO_LONG", "flights", "ttl")]
-    assert codes(mapping(inactivity_timeout="P2D"), ttl=day) == []
 
 
 def test_every_problem_is_reported_at_once() -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import pytest
 
 from graph_platform.mapping.types.rules import (
-    REFUSED,
-    SYNONYMS,
     TypeRefusal,
     can_be_ordered,
     cast_name,
@@ -17,6 +15,7 @@ from graph_platform.mapping.types.rules import (
     sql_type,
     widens,
 )
+from graph_platform.mapping.types.table import BY_SYNONYM, REFUSED, TYPES
 from graph_platform.mapping.types.text import parse_warehouse_type
 
 TABLE = [
@@ -121,7 +120,9 @@ def test_a_type_does_not_become_another_where_something_could_be_lost(inferred: 
     assert not widens(declared_type(inferred), declared_type(declared))
 
 
-@pytest.mark.parametrize(("synonym", "engine"), [s for s in SYNONYMS.items() if s[1] != "DECIMAL"])
+@pytest.mark.parametrize(
+    ("synonym", "engine"), [(name, row.engine) for name, row in BY_SYNONYM.items() if row.engine != "DECIMAL"]
+)
 def test_a_synonym_is_what_it_stands_for_in_any_case(synonym: str, engine: str) -> None:
     assert str(declared_type(synonym)) == str(declared_type(synonym.lower())) == engine
 
@@ -180,3 +181,17 @@ def test_json_maps_and_what_holds_them_cannot_be_ordered(trino: str) -> None:
 def test_a_field_that_is_named_like_a_keyword_is_quoted_in_sql() -> None:
     assert sql_type(parse_warehouse_type('array(row("from" date, a bigint))')) == 'array(row("from" date, a bigint))'
     assert cast_name(declared_type("STRUCT(`order` INT64)")) == 'ROW("order" BIGINT)'
+
+
+def test_no_name_stands_in_two_rows() -> None:
+    for names in ("sources", "synonyms"):
+        found = [name for row in TYPES for name in getattr(row, names)]
+        assert len(found) == len(set(found))
+    assert len({row.engine for row in TYPES}) == len(TYPES)
+
+
+def test_what_a_type_widens_to_widens_no_further_than_it_does_itself() -> None:
+    by_engine = {row.engine: row for row in TYPES}
+    for row in TYPES:
+        for wider in row.widens:
+            assert by_engine[wider].widens <= row.widens, f"{row.engine} → {wider}"

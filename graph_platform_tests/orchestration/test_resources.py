@@ -19,7 +19,7 @@ def counted(
     with warehouse.open(context.run_id) as asked:
         ((rows,),) = asked.fetch("SELECT count(*) FROM cities", 1, 30)
     with runtime.open(context.run_id) as place:
-        return [kept, rows, len(place.list())]
+        return [kept, rows, len(place.servers.list())]
 
 
 @job(executor_def=in_process_executor)

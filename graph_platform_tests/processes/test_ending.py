@@ -16,6 +16,7 @@ ABORTED = "terminate called after throwing an instance of 'std::bad_alloc'\nFata
     [
         (-signal.SIGTERM, "", Cause.KILLED, "SIGTERM"),
         (-signal.SIGKILL, "", Cause.KILLED, "SIGKILL"),
+        (-signal.SIGALRM, "", Cause.TIME, "SIGALRM"),
         (-signal.SIGSEGV, "", Cause.CRASHED, "SIGSEGV"),
         (-signal.SIGABRT, "", Cause.CRASHED, "SIGABRT"),
         (-signal.SIGABRT, ABORTED, Cause.MEMORY, "SIGABRT"),

@@ -339,7 +339,7 @@ def test_the_estimate_is_near_what_the_load_takes(home: Path, catalog_url: str, 
     off = {
         "Parquet": estimate.bytes / snapshot.bytes,
         "database": estimate.database_bytes / (snapshot.database_bytes or 0),
-        "memory": estimate.memory_bytes / build_database(again, timeout_seconds=60).peak_bytes,
+        "memory": estimate.memory_bytes / build_database(again).peak_bytes,
     }
     print(f"estimate / what it took: {off}")
     assert 0.6 < off["Parquet"] < 1.5

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,10 +23,12 @@ from graph_platform.processes.identity import process_identity
 from graph_platform.runtime.connect import open_runtime
 from graph_platform.runtime.local import turns
 from graph_platform.runtime.local.runtime import LocalRuntime
+from graph_platform.runtime.local.servers import LocalServers
 from graph_platform.runtime.protocol import Presence
-from graph_platform.runtime.spec import ServerSpec, spec_document
+from graph_platform.runtime.spec import ServerSpec, StoredObject, TaskSpec, spec_document
 from graph_platform.settings import Settings
 from graph_platform_tests.services.runtimes import INSTALLATION, settled
+from graph_platform_tests.simulated_clock import SimulatedClock
 from graph_platform_tests.snapshots import Snapshot
 from graph_platform_tests.waiting import until
 from graph_platform_tests.worlds import files_below
@@ -37,8 +40,8 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def local(home: Path) -> Iterator[LocalRuntime]:
-    made = LocalRuntime(home, INSTALLATION)
+def local(home: Path) -> Iterator[LocalServers]:
+    made = LocalServers(home, INSTALLATION)
     yield made
     for observation in made.list():
         made.stop(observation.instance, observation.attempt, 0.2)
@@ -70,7 +73,7 @@ def servers_of(home: Path) -> list[int]:
 
 
 def test_the_folder_is_private_and_holds_the_token_only_in_its_file(
-    local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot]
+    local: LocalServers, home: Path, snapshots: dict[str, Snapshot]
 ) -> None:
     local.start(snapshots["ladybug"].spec("ladybug"))
     settled(local, "inst-1")
@@ -96,13 +99,13 @@ def _bearer(token: str) -> dict[str, str]:
 
 
 def test_a_server_outlives_the_process_that_started_it(
-    local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot]
+    local: LocalServers, home: Path, snapshots: dict[str, Snapshot]
 ) -> None:
     program = (
         "import json, os, sys; from pathlib import Path\n"
-        "from graph_platform.runtime.local.runtime import LocalRuntime\n"
+        "from graph_platform.runtime.local.servers import LocalServers\n"
         "from graph_platform.runtime.spec import ServerSpec, read_spec\n"
-        "LocalRuntime(Path(sys.argv[1]), sys.argv[2]).start(read_spec(ServerSpec, Path(sys.argv[3])))\n"
+        "LocalServers(Path(sys.argv[1]), sys.argv[2]).start(read_spec(ServerSpec, Path(sys.argv[3])))\n"
         "os.kill(os.getpid(), 9)"
     )
     spec = write_spec(home, snapshots["ladybug"].spec("ladybug"))
@@ -116,19 +119,19 @@ def test_a_server_outlives_the_process_that_started_it(
 
 @pytest.mark.parametrize("step", ["mkdir", "token", "spec", "lock"])
 def test_a_start_killed_at_any_step_goes_on_with_the_next(
-    local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot], step: str
+    local: LocalServers, home: Path, snapshots: dict[str, Snapshot], step: str
 ) -> None:
     program = (
         "import json, os, sys; from pathlib import Path\n"
-        "from graph_platform.runtime.local import files, runtime as local\n"
+        "from graph_platform.runtime.local import programs, servers as local\n"
         "from graph_platform.runtime.spec import ServerSpec, read_spec\n"
         "def die(*a, **k): os.kill(os.getpid(), 9)\n"
         "step = sys.argv[4]\n"
         "if step == 'mkdir': local.write_private = die\n"
-        "if step == 'token': files.write_document = die\n"
-        "if step == 'spec': local._spawn = die\n"
-        "if step == 'lock': local.subprocess.run = die\n"
-        "local.LocalRuntime(Path(sys.argv[1]), sys.argv[2]).start(read_spec(ServerSpec, Path(sys.argv[3])))"
+        "if step == 'token': programs.write_document = die\n"
+        "if step == 'spec': programs.Programs._spawn = die\n"
+        "if step == 'lock': programs.subprocess.run = die\n"
+        "local.LocalServers(Path(sys.argv[1]), sys.argv[2]).start(read_spec(ServerSpec, Path(sys.argv[3])))"
     )
     spec = snapshots["ladybug"].spec("ladybug")
     arguments = [sys.executable, "-c", program, str(home), INSTALLATION, str(write_spec(home, spec)), step]
@@ -140,7 +143,7 @@ def test_a_start_killed_at_any_step_goes_on_with_the_next(
     assert len(servers_of(home)) == 1
 
 
-def test_a_reused_pid_is_never_touched(local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot]) -> None:
+def test_a_reused_pid_is_never_touched(local: LocalServers, home: Path, snapshots: dict[str, Snapshot]) -> None:
     local.start(snapshots["ladybug"].spec("ladybug"))
     settled(local, "inst-1")
     os.kill(server_pid(home), signal.SIGKILL)
@@ -159,7 +162,7 @@ def test_a_reused_pid_is_never_touched(local: LocalRuntime, home: Path, snapshot
 
 
 def test_a_lock_in_other_hands_is_an_error_and_nobody_is_killed(
-    local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot]
+    local: LocalServers, home: Path, snapshots: dict[str, Snapshot]
 ) -> None:
     local.start(snapshots["ladybug"].spec("ladybug"))
     settled(local, "inst-1")
@@ -177,7 +180,7 @@ def test_a_lock_in_other_hands_is_an_error_and_nobody_is_killed(
     ("number", "code"), [(signal.SIGKILL, "OOM_KILLED"), (signal.SIGSEGV, "UNEXPECTED_TERMINATION")]
 )
 def test_a_server_that_dies_without_a_word_gets_a_code_and_its_log(
-    local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot], number: signal.Signals, code: str
+    local: LocalServers, home: Path, snapshots: dict[str, Snapshot], number: signal.Signals, code: str
 ) -> None:
     local.start(snapshots["ladybug"].spec("ladybug"))
     settled(local, "inst-1")
@@ -192,7 +195,7 @@ def test_a_server_that_dies_without_a_word_gets_a_code_and_its_log(
 
 
 def test_a_server_that_does_not_end_in_time_is_killed(
-    local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot]
+    local: LocalServers, home: Path, snapshots: dict[str, Snapshot]
 ) -> None:
     local.start(snapshots["ladybug"].spec("ladybug"))
     settled(local, "inst-1")
@@ -205,9 +208,9 @@ def test_a_server_that_does_not_end_in_time_is_killed(
 
 
 def test_another_installations_folder_is_not_seen_and_not_touched(
-    local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot]
+    local: LocalServers, home: Path, snapshots: dict[str, Snapshot]
 ) -> None:
-    theirs = LocalRuntime(home, "theirs")
+    theirs = LocalServers(home, "theirs")
     theirs.start(snapshots["ladybug"].spec("ladybug", installation="theirs"))
     settled(theirs, "inst-1")
     assert local.list() == []
@@ -225,7 +228,7 @@ def test_another_installations_folder_is_not_seen_and_not_touched(
 
 
 def test_a_list_does_not_wait_for_a_server_that_does_not_answer(
-    local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot], monkeypatch: pytest.MonkeyPatch
+    local: LocalServers, home: Path, snapshots: dict[str, Snapshot], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     local.start(snapshots["ladybug"].spec("ladybug"))
     settled(local, "inst-1")
@@ -235,11 +238,7 @@ def test_a_list_does_not_wait_for_a_server_that_does_not_answer(
     os.kill(server_pid(home), signal.SIGCONT)
 
 
-def test_who_waits_for_a_process_that_sleeps_at_its_turn_is_told_which_and_in_the_end_what_to_do(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(turns, "_SILENCE_SECONDS", 0.2)
-    monkeypatch.setattr(turns, "PATIENCE_SECONDS", 1.0)
+def test_who_waits_for_a_process_that_sleeps_at_its_turn_is_told_which_and_in_the_end_what_to_do(home: Path) -> None:
     sleeping = (
         "import os, signal, sys; from pathlib import Path; from graph_platform.runtime.local.turns import Turns\n"
         "with Turns(Path(sys.argv[1])).take('inst-1') as turn:\n"
@@ -249,9 +248,11 @@ def test_who_waits_for_a_process_that_sleeps_at_its_turn_is_told_which_and_in_th
     with subprocess.Popen([sys.executable, "-c", sleeping, str(folder)]) as process:
         os.waitpid(process.pid, os.WUNTRACED)
         words: list[str] = []
-        waiting = LocalRuntime(home, INSTALLATION, words.append)
+        clock = SimulatedClock()
+        waiting = LocalServers(home, INSTALLATION, words.append, clock)
         with pytest.raises(PlatformError) as held:
             waiting.stop("inst-1", 1, 0)
+        assert turns.PATIENCE_SECONDS < clock.now < turns.PATIENCE_SECONDS + 1
         process.send_signal(signal.SIGCONT)
     assert words == [f"waiting for process {process.pid}, which starts or stops inst-1"]
     assert held.value.code is ErrorCode.BACKEND_UNREACHABLE
@@ -261,7 +262,7 @@ def test_who_waits_for_a_process_that_sleeps_at_its_turn_is_told_which_and_in_th
 
 
 def test_an_end_leaves_a_few_bytes_which_are_gone_after_a_month(
-    local: LocalRuntime, home: Path, snapshots: dict[str, Snapshot]
+    local: LocalServers, home: Path, snapshots: dict[str, Snapshot]
 ) -> None:
     local.start(snapshots["ladybug"].spec("ladybug"))
     names = [f"inst-{number}" for number in range(2, 50)]
@@ -293,7 +294,7 @@ _FOREIGN = [
 def test_a_place_that_somebody_else_made_is_refused_and_nothing_is_read_or_written_there(
     home: Path, tmp_path: Path, snapshots: dict[str, Snapshot], place: str, how: str
 ) -> None:
-    theirs = LocalRuntime(tmp_path / "their home", INSTALLATION)
+    theirs = LocalServers(tmp_path / "their home", INSTALLATION)
     theirs.start(snapshots["ladybug"].spec("ladybug"))
     settled(theirs, "inst-1")
     bait = tmp_path / "their home" / place if how == "symlink" else tmp_path / "nothing"
@@ -304,7 +305,7 @@ def test_a_place_that_somebody_else_made_is_refused_and_nothing_is_read_or_writt
         os.chown(home / place, 4321, 4321)
     else:
         (home / place).symlink_to(bait)
-    local = LocalRuntime(home, INSTALLATION)
+    local = LocalServers(home, INSTALLATION)
     spec = snapshots["ladybug"].spec("ladybug")
     acts: list[Callable[[], object]] = [lambda: local.start(spec), lambda: local.stop("inst-1", 1, 0)]
     if ".turns" not in place:
@@ -324,6 +325,81 @@ def test_a_place_that_somebody_else_made_is_refused_and_nothing_is_read_or_writt
     assert not (tmp_path / "nothing").exists()
     assert theirs.observe("inst-1").presence is Presence.READY
     theirs.stop("inst-1", 1, 5)
+
+
+_GARBAGE = {
+    "nothing": b"",
+    "half": b'{"pid": ',
+    "another": b"[1]",
+    "odd": b'{"pid": "x", "url": 7, "code": "NO_CODE", "message": 1, "step": 3}\n[]\n{"step": {}}',
+    "no error": b'{"pid": "x", "identity": 1, "url": 7, "code": "NO_CODE", "message": 1}',
+    "bytes": b"\xff\xfe\x00",
+}
+_WRITTEN = ("process.json", "endpoint.json", "failure.json", "exit-status", "output", "token", "server.log", "task.log")
+
+
+@pytest.mark.parametrize("name", [*_WRITTEN, "spec.json"])
+@pytest.mark.parametrize("content", [*_GARBAGE.values(), None], ids=[*_GARBAGE, "folder"])
+def test_garbage_among_the_files_hides_nobody_and_is_cleared_away(
+    home: Path, name: str, content: bytes | None, snapshots: dict[str, Snapshot]
+) -> None:
+    runtime = LocalRuntime(home, INSTALLATION)
+    spec = snapshots["ladybug"].spec("ladybug")
+    task = TaskSpec(INSTALLATION, "task-1", 1, "nowhere", "x", {}, StoredObject(home.as_uri(), "result"), 60.0, "", 0)
+    documents = {
+        "instances/inst-1": spec_document(spec),
+        "instances/inst-2": spec_document(replace(spec, instance="inst-2")),
+        "tasks/task-1": spec_document(task),
+        "tasks/task-2": spec_document(replace(task, task="task-2")),
+    }
+    for place, document in documents.items():
+        own_folder(home / place.partition("/")[0])
+        (own_folder(home / place) / "spec.json").write_text(json.dumps(document))
+        (home / place / "exit-status").write_text("1")
+    (home / "instances/stray").write_text("no folder")
+    for place in ("instances/inst-1", "tasks/task-1"):
+        (home / place / name).unlink(missing_ok=True)
+        if content is None:
+            (home / place / name / "inside").mkdir(parents=True)
+        else:
+            (home / place / name).write_bytes(content)
+    listed = [seen.instance for seen in runtime.servers.list()], [seen.task for seen in runtime.tasks.list()]
+    assert listed == ((["inst-2"], ["task-2"]) if name == "spec.json" else (["inst-1", "inst-2"], ["task-1", "task-2"]))
+    if name != "spec.json":
+        failed = runtime.servers.observe("inst-1").failure, runtime.tasks.observe("task-1").failure
+        assert [failure and failure["code"] for failure in failed] == ["UNEXPECTED_TERMINATION"] * 2
+    runtime.servers.stop("inst-1", 1, 0)
+    runtime.tasks.stop("task-1", 1)
+    assert [seen.instance for seen in runtime.servers.list()] == ["inst-2"]
+    assert not (home / "instances/inst-1").exists() and not (home / "tasks/task-1").exists()
+
+
+def test_a_list_costs_the_same_for_each_of_five_thousand_as_for_each_of_fifty(
+    home: Path, snapshots: dict[str, Snapshot]
+) -> None:
+    local = LocalServers(home, INSTALLATION)
+    own_folder(home / "instances")
+    spec = snapshots["ladybug"].spec("ladybug")
+    calls: list[str] = []
+    counting = False
+    sys.addaudithook(lambda event, _: calls.append(event) if counting else None)
+    each = {}
+    for there, number in ((0, 50), (50, 5000)):
+        for made in range(there, number):
+            folder = home / f"instances/inst-{made}"
+            folder.mkdir(mode=0o700)
+            document = spec_document(replace(spec, instance=folder.name))
+            (folder / "spec.json").write_text(json.dumps(document))
+            (folder / "exit-status").write_text("0")
+        calls.clear()
+        counting = True
+        found = local.list()
+        counting = False
+        assert len(found) == len({seen.instance for seen in found}) == number
+        each[number] = Counter(call.partition(".")[0] for call in calls)
+    assert each[5000]["open"] / 5000 <= each[50]["open"] / 50 <= 6
+    assert each[5000]["os"] - each[50]["os"] < 10
+    assert not each[5000].keys() & {"socket", "subprocess"}
 
 
 def test_the_settings_name_the_runtime(home: Path) -> None:

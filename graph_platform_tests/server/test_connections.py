@@ -30,7 +30,8 @@ from graph_platform.server.connections import (
     trust,
 )
 from graph_platform.server.host import Host
-from graph_platform.server.program import bind
+from graph_platform.server.program import Address, bind
+from graph_platform_tests.services.runtimes import server_command
 from graph_platform_tests.snapshots import Snapshot, server_spec
 from graph_platform_tests.waiting import until
 
@@ -43,7 +44,7 @@ class Served:
     """A server in this process, on a real port."""
 
     def __init__(self, app: ASGIApp, limits: ConnectionLimits) -> None:
-        listening = bind(0)
+        listening = bind(Address("127.0.0.1", 0))
         self.port: int = listening.getsockname()[1]
         self.server = BoundedServer(Connections(limits).config(app, timeout_graceful_shutdown=1))
         self.thread = threading.Thread(target=self.server.run, args=([listening],))
@@ -296,7 +297,7 @@ def test_a_process_with_few_files_serves_although_hundreds_of_connections_hang(
     (tmp_path / "spec.json").write_text(json.dumps(asdict(snapshots["ladybug"].spec("ladybug"))))
     (tmp_path / "token").write_text(TOKEN)
     process = subprocess.Popen(
-        [sys.executable, "-m", "graph_platform.server", "--spec", str(tmp_path / "spec.json")],
+        server_command(tmp_path),
         stderr=subprocess.DEVNULL,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200)),  # noqa: PLW1509
     )

@@ -17,10 +17,10 @@ from typing import Any
 import httpx
 import pytest
 
-from graph_platform.runtime.local.runtime import LocalRuntime
+from graph_platform.runtime.local.servers import LocalServers
 from graph_platform.runtime.protocol import Presence
 from graph_platform.runtime.spec import ServerSpec
-from graph_platform_tests.services.runtimes import ENGINES, INSTALLATION, settled
+from graph_platform_tests.services.runtimes import ENGINES, INSTALLATION, server_command, settled
 from graph_platform_tests.snapshots import ATTEMPT, DDL, Snapshot, graph_data, make_snapshot
 from graph_platform_tests.waiting import until
 
@@ -31,7 +31,7 @@ SLOW = "UNWIND range(1, 100000) AS x UNWIND range(1, 100000) AS y RETURN sum(x *
 def server(
     request: pytest.FixtureRequest, snapshots: dict[str, Snapshot], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[httpx.Client]:
-    runtime = LocalRuntime(tmp_path_factory.mktemp("home"), INSTALLATION)
+    runtime = LocalServers(tmp_path_factory.mktemp("home"), INSTALLATION)
     runtime.start(snapshots[request.param].spec(request.param))
     assert settled(runtime, "inst-1").presence is Presence.READY
     way = runtime.connect("inst-1")
@@ -41,8 +41,8 @@ def server(
 
 
 @pytest.fixture
-def local(tmp_path: Path) -> Iterator[LocalRuntime]:
-    made = LocalRuntime(tmp_path / "home", INSTALLATION)
+def local(tmp_path: Path) -> Iterator[LocalServers]:
+    made = LocalServers(tmp_path / "home", INSTALLATION)
     yield made
     made.stop("inst-1", 1, 1)
 
@@ -252,7 +252,7 @@ def in_flight(server: httpx.Client) -> int:
     return int(server.get("/status").json()["queries_in_flight"])
 
 
-def test_a_client_that_goes_away_stops_its_query(local: LocalRuntime, snapshots: dict[str, Snapshot]) -> None:
+def test_a_client_that_goes_away_stops_its_query(local: LocalServers, snapshots: dict[str, Snapshot]) -> None:
     local.start(snapshots["ladybug"].spec("ladybug", query_seconds=600.0))
     settled(local, "inst-1")
     way = local.connect("inst-1")
@@ -285,7 +285,7 @@ def test_queries_run_beside_each_other_and_too_many_are_refused(server: httpx.Cl
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("damage", ["missing", "truncated", "changed", "other version"])
 def test_a_database_file_that_is_not_right_is_replaced_by_loading_again(
-    local: LocalRuntime, tmp_path: Path, engine: str, damage: str
+    local: LocalServers, tmp_path: Path, engine: str, damage: str
 ) -> None:
     snapshot = make_snapshot(tmp_path, engine)
     [stored] = snapshot.manifest.databases
@@ -301,7 +301,7 @@ def test_a_database_file_that_is_not_right_is_replaced_by_loading_again(
         path.write_bytes(content)
     else:
         document = json.loads(snapshot.manifest.to_json())
-        document["databases"][0]["storage_version"] = "1"
+        document["databases"][0] |= {"engine_version": "0.1", "storage_version": "1"}
         snapshot.storage.write(snapshot.manifest_key, json.dumps(document).encode())
     before = {item.key for item in snapshot.storage.list("")}
     local.start(snapshot.spec(engine))
@@ -330,6 +330,19 @@ def broken(kind: str, snapshot: Snapshot) -> None:
     snapshot.storage.write(snapshot.manifest_key, json.dumps(document).encode())
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_file_of_another_version_of_the_engine_with_the_same_storage_version_is_used(
+    local: LocalServers, tmp_path: Path, engine: str
+) -> None:
+    snapshot = make_snapshot(tmp_path, engine)
+    document = json.loads(snapshot.manifest.to_json())
+    document["databases"][0]["engine_version"] = "0.1"
+    snapshot.storage.write(snapshot.manifest_key, json.dumps(document).encode())
+    local.start(snapshot.spec(engine))
+    assert settled(local, "inst-1").presence is Presence.READY
+    assert "loading" not in (tmp_path / "home/instances/inst-1/server.log").read_text()
+
+
 @pytest.mark.parametrize(
     ("kind", "code"),
     [
@@ -355,18 +368,17 @@ def test_a_failed_start_has_a_code_a_file_and_a_status(tmp_path: Path, kind: str
     assert not list(tmp_path.glob("parquet"))
 
 
-def run_server(folder: Path, spec: ServerSpec, *arguments: str) -> tuple[int, str]:
+def run_server(folder: Path, spec: ServerSpec, bind: str = "127.0.0.1:0") -> tuple[int, str]:
     (folder / "spec.json").write_text(json.dumps(asdict(spec)))
     (folder / "token").write_text("t" * 43)
-    command = [sys.executable, "-m", "graph_platform.server", "--spec", str(folder / "spec.json"), *arguments]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(server_command(folder, bind), check=False, capture_output=True, text=True, timeout=30)
     return done.returncode, done.stderr
 
 
 def test_a_port_in_use_is_named(tmp_path: Path, snapshots: dict[str, Snapshot]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        status, log = run_server(tmp_path, snapshots["ladybug"].spec("ladybug"), "--port", str(port))
+        status, log = run_server(tmp_path, snapshots["ladybug"].spec("ladybug"), bind=f"127.0.0.1:{port}")
     assert status == 1
     assert f"port {port} is already in use" in log
     assert json.loads((tmp_path / "failure.json").read_text())["code"] == "INVALID_STATE"
@@ -375,14 +387,13 @@ def test_a_port_in_use_is_named(tmp_path: Path, snapshots: dict[str, Snapshot]) 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"instance": 1}'])
 def test_a_spec_that_is_none_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "spec.json").write_text(content)
-    command = [sys.executable, "-m", "graph_platform.server", "--spec", str(tmp_path / "spec.json")]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(server_command(tmp_path), check=False, capture_output=True, text=True, timeout=30)
     assert done.returncode == 1
     assert "VALIDATION_FAILED" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_the_end_comes_within_its_grace_although_a_query_runs(
-    local: LocalRuntime, snapshots: dict[str, Snapshot]
+    local: LocalServers, snapshots: dict[str, Snapshot]
 ) -> None:
     local.start(snapshots["ladybug"].spec("ladybug", query_seconds=60.0))
     settled(local, "inst-1")

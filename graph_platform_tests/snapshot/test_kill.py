@@ -67,6 +67,7 @@ def test_killed_at_a_named_point_the_next_try_finishes_and_nothing_is_left_over(
     assert left is None or left.id == finished.id
     makers.whole(finished)
     assert files_below(makers.settings.home / "scratch") == set()
+    assert list(makers.platform.runtime.tasks.list()) == []
 
 
 def test_killed_at_random_times_the_next_try_finishes_and_nothing_is_left_over(
@@ -97,6 +98,7 @@ def test_killed_at_random_times_the_next_try_finishes_and_nothing_is_left_over(
         assert left is None or left.id == finished.id
         makers.whole(finished)
     assert files_below(makers.settings.home / "scratch") == set()
+    assert list(makers.platform.runtime.tasks.list()) == []
     with capsys.disabled():
         print(
             f"\n{killed} kills at random times within {seconds:.2f} s (seed {seed}): {taken_over} snapshots were "

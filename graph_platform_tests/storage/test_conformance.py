@@ -46,6 +46,18 @@ def test_a_file_is_put_and_fetched_whole(storage: Storage, tmp_path: Path) -> No
     assert [item for item in tmp_path.iterdir() if item.name.startswith(".")] == []
 
 
+def test_a_file_that_is_taken_is_an_object_and_no_file_any_more(storage: Storage, tmp_path: Path) -> None:
+    source, content = tmp_path / "source", os.urandom(3_000_000)
+    storage.write("deep/er/file", b"something older")
+    source.write_bytes(content)
+    storage.take(source, "deep/er/file")
+    assert storage.read("deep/er/file") == content
+    assert not source.exists()
+    with pytest.raises(PlatformError):
+        storage.take(tmp_path / "nothing", "deep/er/file")
+    assert storage.read("deep/er/file") == content
+
+
 def test_a_key_that_is_not_there_is_not_found(storage: Storage, tmp_path: Path) -> None:
     storage.write("folder/object", b"")
     for key in ("nothing", "folder", "folder/object/below"):

@@ -14,7 +14,7 @@ from graph_platform.instance.requests import LaunchInstance, QueryInstance, Term
 from graph_platform.platform import Platform
 from graph_platform.progress import Attribution
 from graph_platform.proving.requests import CreateMapping
-from graph_platform.runtime.local.runtime import LocalRuntime
+from graph_platform.runtime.local.servers import LocalServers
 from graph_platform.runtime.protocol import Presence
 from graph_platform.settings import Settings
 from graph_platform.snapshot.requests import CreateSnapshot, DeleteSnapshot
@@ -38,7 +38,7 @@ def url(request: pytest.FixtureRequest) -> str:
 
 def names_served(snapshot: Snapshot, home: Path) -> tuple[list[list[str]], str]:
     """What an instance of the snapshot answers, and what its server wrote into its log."""
-    runtime = LocalRuntime(home, "test-installation")
+    runtime = LocalServers(home, "test-installation")
     runtime.start(snapshot.spec(ENGINE))
     try:
         seen = settled(runtime, "inst-1")

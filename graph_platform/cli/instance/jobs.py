@@ -77,5 +77,5 @@ def _show(document: dict[str, Any], output: Output) -> None:
     if output.as_json:
         output.document(document)
         return
-    shown = {**document, "status": instance_status(document.get("status", ""), document.get("expired") is True)}
+    shown = {**document, "status": instance_status(document.get("status", ""), expired=document.get("expired") is True)}
     output.fields(shown, ["id", "name", "status", "mapping", "version", "snapshot_id", "url", "expires_at", "run_url"])

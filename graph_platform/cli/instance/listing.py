@@ -33,7 +33,7 @@ def list_instances(output: Output) -> None:
                 r.id,
                 r.name,
                 f"{r.mapping}@{r.version}",
-                instance_status(r.status, r.expired),
+                instance_status(r.status, expired=r.expired, abandoned=r.abandoned),
                 r.snapshot_id,
                 r.url,
                 r.owner,

@@ -23,7 +23,7 @@ def show_instance(instance: str, output: Output) -> None:
         {
             **document,
             "mapping": f"{document['mapping']}@{document['version']}",
-            "status": instance_status(document["status"], document["expired"]),
+            "status": instance_status(document["status"], expired=document["expired"], abandoned=document["abandoned"]),
         },
         [
             "id",
@@ -38,6 +38,7 @@ def show_instance(instance: str, output: Output) -> None:
             "started_at",
             "last_activity_at",
             "expires_at",
+            "idle_ends_at",
             "expired_at",
         ],
     )

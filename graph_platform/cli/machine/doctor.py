@@ -202,7 +202,7 @@ def _storage(settings: Settings) -> Iterator[Check]:
 def _instances(settings: Settings) -> Iterator[Check]:
     with Platform.open(settings) as platform:
         known = {instance.id: instance.status for instance in platform.instances.list()}
-        found = platform.runtime.list()
+        found = platform.runtime.servers.list()
     seen = {observed.instance for observed in found if observed.presence != Presence.ENDED}
     left = {observed.instance for observed in found} - seen
     lost = sorted(

@@ -11,7 +11,7 @@ import click
 from graph_platform.cli import options
 from graph_platform.cli.output import Output
 from graph_platform.orchestration.home import prepare
-from graph_platform.settings import PREFIX, Settings, redacted
+from graph_platform.settings import Settings, redacted, variable
 
 
 @click.command
@@ -22,9 +22,9 @@ def show_settings(output: Output) -> None:
     listed = [
         {
             "name": spec.name,
-            "variable": PREFIX + spec.name.upper(),
+            "variable": variable(spec.name),
             "value": redacted(settings, spec.name),
-            "source": "environment" if os.environ.get(PREFIX + spec.name.upper(), "").strip() else "default",
+            "source": "environment" if os.environ.get(variable(spec.name), "").strip() else "default",
             "help": spec.metadata["help"],
         }
         for spec in fields(settings)

@@ -1,4 +1,4 @@
-"""Starting and ending what the platform runs on this machine: the embedded Postgres, `dev`, local instances."""
+"""Starting and ending what the platform runs on this machine: the embedded Postgres, `dev`, instances, tasks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from graph_platform.instance.requests import SuspendInstance, TerminateInstance
 from graph_platform.orchestration.home import prepare
 from graph_platform.platform import Platform
 from graph_platform.progress import Attribution, DefinitionExported
-from graph_platform.runtime.protocol import Presence
+from graph_platform.runtime.protocol import Presence, TaskPresence
 from graph_platform.settings import Settings, redacted
 
 _EMBEDDED = "embedded:"
@@ -70,7 +70,7 @@ def up(output: Output) -> None:
 @click.command
 @options.output
 def down(output: Output) -> int:
-    """End every process that this home has started, and only those: the UI, local instances, Postgres.
+    """End every process that this home has started, and only those: the UI, local instances and tasks, Postgres.
 
     Nothing is lost. A running instance is suspended, and the next launch under its name resumes it. One that was not
     running yet is ended for good.
@@ -86,6 +86,8 @@ def down(output: Output) -> int:
         try:
             for identifier in _end_instances(settings, output, problems):
                 ended.append({"what": "instance", "id": identifier})
+            for identifier in _end_tasks(settings, output):
+                ended.append({"what": "task", "id": identifier})
         except PlatformError as error:
             problems.append(error.document())
     if settings.catalog == _EMBEDDED and server.stop():
@@ -117,7 +119,7 @@ def _end_instances(settings: Settings, output: Output, problems: list[dict[str, 
                     continue
                 output.progress(f"suspended instance {instance.name or instance.id}")
                 ended.append(instance.id)
-        for seen in platform.runtime.list():
+        for seen in platform.runtime.servers.list():
             status = living[seen.instance].status if seen.instance in living else None
             if seen.presence == Presence.ENDED or status == InstanceStatus.RUNNING:
                 continue
@@ -126,7 +128,21 @@ def _end_instances(settings: Settings, output: Output, problems: list[dict[str, 
             elif status in (InstanceStatus.SUSPENDING, InstanceStatus.SUSPENDED):
                 platform.instances.suspend(SuspendInstance(instance=seen.instance), by, narrator)
             else:
-                platform.runtime.stop(seen.instance, seen.attempt, settings.instance_stop_seconds)
+                platform.runtime.servers.stop(seen.instance, seen.attempt, settings.instance_stop_seconds)
             output.progress(f"ended instance {seen.instance}")
             ended.append(seen.instance)
+    return ended
+
+
+def _end_tasks(settings: Settings, output: Output) -> list[str]:
+    """End the tasks of the local runtime, which outlive a run that was killed, and clear up after those that ended."""
+    ended: list[str] = []
+    if not settings.runtime.startswith("local:"):
+        return ended
+    with Platform.open(settings, tell=output.progress) as platform:
+        for seen in platform.runtime.tasks.list():
+            platform.runtime.tasks.stop(seen.task, seen.attempt)
+            if seen.presence is TaskPresence.RUNNING:
+                output.progress(f"ended task {seen.task}")
+                ended.append(seen.task)
     return ended

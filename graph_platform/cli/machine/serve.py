@@ -8,7 +8,9 @@ import click
 
 from graph_platform.cli import options
 from graph_platform.cli.output import Output
-from graph_platform.server.program import serve as serve_spec
+from graph_platform.server.program import Address, Places
+from graph_platform.server.program import serve as serve_places
+from graph_platform.server.startup import Folders
 
 
 @click.command
@@ -20,4 +22,6 @@ from graph_platform.server.program import serve as serve_spec
 def serve(spec: Path, port: int, output: Output) -> int:
     """Serve one snapshot until SIGTERM. The bearer token is the file `token` beside the spec."""
     output.progress(f"serving {spec}")
-    return serve_spec(spec, port=port)
+    folder = spec.absolute().parent
+    places = Places(spec, folder / "token", Address("127.0.0.1", port), Folders(folder, folder / "data"), folder)
+    return serve_places(places)

@@ -25,7 +25,10 @@ def show_mapping(mapping: str, output: Output) -> None:
         return
     output.fields(
         document,
-        ["name", "id", "status", "version", "owner", "description", "ttl", "inactivity_timeout", "last_used_at"],
+        [
+            *("name", "id", "status", "version", "owner", "description", "ttl", "inactivity_timeout", "last_used_at"),
+            *("expires_at", "idle_ends_at"),
+        ],
     )
     output.table(
         ["version", "by", "at", "change"],

@@ -21,7 +21,10 @@ def show_snapshot(snapshot: str, output: Output) -> None:
         return
     output.fields(
         {**document, "mapping": f"{document['mapping']}@{document['version']}"},
-        ["id", "name", "status", "mapping", "attempt", "engine", "owner", "storage_url", "folder", "created_at"],
+        [
+            *("id", "name", "status", "mapping", "attempt", "engine", "owner", "storage_url", "folder", "created_at"),
+            *("expires_at", "idle_ends_at"),
+        ],
     )
     if document["error"]:
         output.failure(document["error"])

@@ -14,15 +14,12 @@ from typing import Any
 from graph_platform.mapping.checks.report import Estimate
 from graph_platform.mapping.definition.resolved import ResolvedColumn, ResolvedDefinition
 from graph_platform.mapping.sql.gate import without_terminator
+from graph_platform.mapping.types.table import BY_FILE
 from graph_platform.mapping.types.text import WarehouseType, parse_engine_type, parse_warehouse_type
 
 SAMPLE_ROWS = 10_000
-# Bytes of a value in a Parquet file before compression; what is not here is measured, or taken for _UNKNOWN.
-_WIDTHS = {
-    **{"boolean": 0.125, "tinyint": 1.0, "smallint": 2.0, "integer": 4.0, "real": 4.0, "date": 4.0},
-    **{"bigint": 8.0, "double": 8.0, "timestamp": 8.0},
-}
-_UNKNOWN = 32.0
+_WIDTHS = {base: row.width for base, row in BY_FILE.items() if row.width is not None}
+_UNKNOWN = 32.0  # bytes of a value whose width is neither known nor measured
 _COMPRESSION = 0.8  # of Parquet's pages by zstd, or by what a cluster uses
 _TABLE_BYTES = 512 * 1024  # of a database, for a table that holds next to nothing
 _STRING_BYTES = 4.0  # of a string in the engines, besides its own: where it is

@@ -10,10 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
-from datetime import timedelta
-from types import MappingProxyType
 
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.lives import Grant
 from graph_platform.mapping.checks.columns import check_columns, check_types, expected_columns
 from graph_platform.mapping.checks.problems import MAX_NAME_SHOWN, ProblemCode, problem, shown
 from graph_platform.mapping.checks.report import (
@@ -72,7 +71,7 @@ def validate(
     *,
     review: Reviewer = _unreviewed,
     concurrency: int,
-    ceilings: Mapping[str, timedelta] = MappingProxyType({}),
+    grant: Grant | None = None,
     progress: Progress | None = None,
 ) -> Validation:
     """Validate a mapping against a warehouse.
@@ -80,13 +79,13 @@ def validate(
     Args:
         describe: the warehouse's `describe`; called from up to `concurrency` threads, once per different SQL.
         review: the warehouse's `review`, which asks nothing; its errors keep a definition from being described.
-        ceilings: the longest duration per key, `ttl` and `inactivity_timeout`.
+        grant: how long a mapping may live; None for one that was kept, for which it was settled then.
         progress: called after each described statement with how many are done, how many there are, and a name.
 
     Raises:
         PlatformError: BACKEND_UNREACHABLE, when the warehouse did not answer; that says nothing about the mapping.
     """
-    structure = check_structure(mapping, ceilings)
+    structure = check_structure(mapping, grant)
     nodes = [_State(node, node.label, [], []) for node in mapping.node_definitions]
     edges = [
         _State(edge, name, [], []) for edge, name in zip(mapping.edge_definitions, _edge_names(mapping), strict=True)

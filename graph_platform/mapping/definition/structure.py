@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
 from difflib import get_close_matches
 from itertools import islice
 from types import MappingProxyType
 
-from graph_platform.durations import format_duration, parse_duration
+from graph_platform.lives import Grant, LifeFault, LifeRefusal, read_life
 from graph_platform.mapping.checks.problems import ProblemCode, problem
 from graph_platform.mapping.checks.report import MOST_PROBLEMS, Problem
 from graph_platform.mapping.definition.model import EdgeDefinition, MappingDefinition, NodeDefinition
@@ -31,20 +30,21 @@ _FORBIDDEN_IN_A_COLUMN = re.compile(f"{_FORBIDDEN_CHARACTER.pattern}|,")  # a Hi
 _NAMES_COMPARED = 1000
 _NAMES_LISTED = MAX_PROPERTIES + 10
 _FIELDS_WITH_A_LIFE = ("ttl", "inactivity_timeout")
+_FAULTS: Mapping[LifeFault, ProblemCode] = MappingProxyType(
+    {LifeFault.UNREADABLE: ProblemCode.DURATION_INVALID, LifeFault.TOO_LONG: ProblemCode.DURATION_TOO_LONG}
+)
 
 
-def check_structure(
-    mapping: MappingDefinition, ceilings: Mapping[str, timedelta] = MappingProxyType({})
-) -> tuple[Problem, ...]:
+def check_structure(mapping: MappingDefinition, grant: Grant | None = None) -> tuple[Problem, ...]:
     """Every problem that shows without a warehouse, in the order of the mapping.
 
     Args:
-        ceilings: the longest duration allowed per key (`ttl`, `inactivity_timeout`); a key that is absent has none.
+        grant: how long a mapping may live; None for one that was kept, for which it was settled then.
     """
     return (
         *_name(mapping),
         *_description(mapping),
-        *_durations(mapping, ceilings),
+        *_lives(mapping, grant),
         *_definitions_exist(mapping),
         *(found for node in mapping.node_definitions for found in _node(node)),
         *_edges(mapping),
@@ -108,23 +108,16 @@ def _description(mapping: MappingDefinition) -> Iterator[Problem]:
         yield problem(ProblemCode.DOCUMENT_VALUE, mapping.name, message, field="description", hint=hint)
 
 
-def _durations(mapping: MappingDefinition, ceilings: Mapping[str, timedelta]) -> Iterator[Problem]:
+def _lives(mapping: MappingDefinition, grant: Grant | None) -> Iterator[Problem]:
+    read = grant.life if grant else read_life
     for key in _FIELDS_WITH_A_LIFE:
         text = getattr(mapping, key)
         if text is None:
             continue
         try:
-            duration = parse_duration(text)
-        except ValueError as error:
-            yield problem(ProblemCode.DURATION_INVALID, mapping.name, f"{key}: {error}", field=key)
-            continue
-        ceiling = ceilings.get(key)
-        if ceiling is not None and duration > ceiling:
-            longest = format_duration(ceiling)
-            message = f"{key} is {text}, longer than the {longest} that this installation allows"
-            yield problem(
-                ProblemCode.DURATION_TOO_LONG, mapping.name, message, field=key, hint=f"write {longest} or less"
-            )
+            read(key, text)
+        except LifeRefusal as refused:
+            yield problem(_FAULTS[refused.fault], mapping.name, refused.message, field=key, hint=refused.hint)
 
 
 def _definitions_exist(mapping: MappingDefinition) -> Iterator[Problem]:

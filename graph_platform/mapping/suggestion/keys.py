@@ -13,17 +13,13 @@ from typing import Any
 
 from graph_platform.mapping.sql.gate import identifier
 from graph_platform.mapping.suggestion.labels import singular_words, words
+from graph_platform.mapping.types.table import BY_SOURCE
 from graph_platform.mapping.types.text import parse_warehouse_type
 from graph_platform.relational import Column, ForeignKey, Relation
 
 # Types that can be a key, by kind: a reference and the key that it names are of one kind. The value is the key's type.
 KEY_KINDS: Mapping[str, str] = MappingProxyType(
-    {
-        **dict.fromkeys(("tinyint", "smallint", "integer", "bigint"), "INT64"),
-        **dict.fromkeys(("varchar", "char"), "STRING"),
-        "uuid": "UUID",
-        "date": "DATE",
-    }
+    {source: row.key for source, row in BY_SOURCE.items() if row.key and source not in row.unordered}
 )
 _MOST_KEYS = 8  # candidates of one table: each is a count of different values over all rows
 _MOST_REFERENCES = 24

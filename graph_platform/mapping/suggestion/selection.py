@@ -13,7 +13,8 @@ from graph_platform.mapping.definition.model import PropertyDefinition
 from graph_platform.mapping.definition.structure import MAX_PROPERTIES, MAX_PROPERTY_NAME, property_name
 from graph_platform.mapping.sql.gate import identifier
 from graph_platform.mapping.types.loading import export_expression
-from graph_platform.mapping.types.rules import AS_TEXT, REFUSED, TypeRefusal, engine_type, sql_type
+from graph_platform.mapping.types.rules import TypeRefusal, engine_type, sql_type
+from graph_platform.mapping.types.table import AS_TEXT, REFUSED
 from graph_platform.mapping.types.text import WarehouseType, parse_warehouse_type
 from graph_platform.relational import Column
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graph_platform.mapping.types.rules import TypeRefusal, loses_fractions, sql_field, sql_type
+from graph_platform.mapping.types.table import BY_ENGINE, TYPES, Nested
 from graph_platform.mapping.types.text import (
     EngineType,
     WarehouseType,
@@ -19,32 +20,9 @@ from graph_platform.mapping.types.text import (
     parse_warehouse_type,
 )
 
-# Scalars whose text needs no quotes inside the engines' notation of nested values.
-_TEXT_SAFE = frozenset(
-    {
-        *("INT8", "INT16", "INT32", "INT64", "FLOAT", "DOUBLE", "DECIMAL"),
-        *("BOOL", "DATE", "TIMESTAMP", "TIMESTAMP_TZ", "UUID"),
-    }
-)
-# Inside a nested value, a cast of these from text by COPY crashes an engine or fails on a missing value.
-_TEXT_ONLY = frozenset({"DECIMAL", "UUID"})
-_CAST_BY_THE_ENGINE = _TEXT_ONLY | {"TIMESTAMP_TZ"}
-_FILE_SCALARS = {
-    "STRING": WarehouseType("varchar"),
-    "INT64": WarehouseType("bigint"),
-    "INT32": WarehouseType("integer"),
-    "INT16": WarehouseType("smallint"),
-    "INT8": WarehouseType("tinyint"),
-    "DOUBLE": WarehouseType("double"),
-    "FLOAT": WarehouseType("real"),
-    "DECIMAL": WarehouseType("varchar"),
-    "BOOL": WarehouseType("boolean"),
-    "DATE": WarehouseType("date"),
-    "TIMESTAMP": WarehouseType("timestamp", (6,)),
-    "TIMESTAMP_TZ": WarehouseType("timestamp", (6,)),
-    "UUID": WarehouseType("varchar"),
-    "BLOB": WarehouseType("varbinary"),
-}
+_TEXT_SAFE = frozenset(row.engine for row in TYPES if row.nested is not Nested.QUOTED)
+_TEXT_ONLY = frozenset(row.engine for row in TYPES if row.nested is Nested.TEXT)
+_CAST_BY_THE_ENGINE = frozenset(row.engine for row in TYPES if row.nested in (Nested.TEXT, Nested.CAST))
 _TEXT = WarehouseType("varchar")
 _KEYS, _VALUES = "k", "v"
 
@@ -96,7 +74,7 @@ def _all(kind: EngineType, bases: frozenset[str]) -> bool:
 
 def _file_type(target: EngineType) -> WarehouseType:
     if not target.inner:
-        return _FILE_SCALARS[target.base]
+        return BY_ENGINE[target.base].file
     if not _any(target, _TEXT_ONLY):
         inner = tuple(map(_file_type, target.inner))
         base = {"LIST": "array", "MAP": "map", "STRUCT": "row"}[target.base]
@@ -145,7 +123,7 @@ def _cast_inside(ref: str, source: WarehouseType, target: EngineType) -> str:
 def _natural_file_type(target: EngineType) -> WarehouseType | None:
     """The file type that the engine reads as `target` without a cast, None where it reads something else."""
     if not target.inner:
-        return None if target.base in _CAST_BY_THE_ENGINE else _FILE_SCALARS[target.base]
+        return None if target.base in _CAST_BY_THE_ENGINE else BY_ENGINE[target.base].file
     if _any(target, _CAST_BY_THE_ENGINE):
         return None
     return _file_type(target)
@@ -257,6 +235,6 @@ def _text(sql: str, source: WarehouseType, target: EngineType, depth: int) -> st
             for field, shown, a, b in zip(source.fields, target.fields, source.inner, target.inner, strict=True)
         )
         return f"CASE WHEN {sql} IS NULL THEN NULL ELSE '{{' || {fields} || '}}' END"
-    file_type = _FILE_SCALARS[target.base]
+    file_type = BY_ENGINE[target.base].file
     scalar = _scalar(sql, source, target, file_type)
     return scalar if file_type == _TEXT else f"CAST({scalar} AS varchar)"

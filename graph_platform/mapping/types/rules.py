@@ -1,21 +1,21 @@
 """Which warehouse type becomes which engine type, what widens to what, and what a mapping may declare.
 
-The rules are tables, so a new type is a new line. How a value travels through Parquet is `graph_platform.mapping.
-loading`, and the text of types is read and written by `graph_platform.mapping.types.text`.
+What is known of each type stands in `table`. How a value travels through Parquet is decided in `loading`, and the text
+of types is read and written by `text`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from types import MappingProxyType
+from dataclasses import dataclass
 
+from graph_platform.mapping.types.table import AS_TEXT, BY_ENGINE, BY_SOURCE, BY_SYNONYM, REFUSED, TYPES
 from graph_platform.mapping.types.text import EngineType, WarehouseType, parse_engine_type, parse_warehouse_type
 
 MAX_DECIMAL_PRECISION = 38
 ENGINE_TIMESTAMP_DIGITS = 6
-PRIMARY_KEY_TYPES = ("STRING", "INT64", "DATE", "UUID")
+PRIMARY_KEY_TYPES = tuple(dict.fromkeys(row.key for row in TYPES if row.key))
+ENGINE_SCALARS = frozenset(row.engine for row in TYPES) - {"DECIMAL"}
 FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 
 
@@ -44,133 +44,7 @@ class TypeRefusal(Exception):
         return f"{self.message} ({self.hint})"
 
 
-# The type table of the scalars. DECIMAL, ARRAY, MAP and ROW carry more types or numbers and are handled below.
-SCALARS: Mapping[str, str] = MappingProxyType(
-    {
-        "varchar": "STRING",
-        "char": "STRING",
-        "bigint": "INT64",
-        "integer": "INT32",
-        "smallint": "INT16",
-        "tinyint": "INT8",
-        "double": "DOUBLE",
-        "real": "FLOAT",
-        "boolean": "BOOL",
-        "date": "DATE",
-        "timestamp": "TIMESTAMP",
-        "timestamp with time zone": "TIMESTAMP_TZ",
-        "uuid": "UUID",
-        "varbinary": "BLOB",
-        "json": "STRING",
-    }
-)
-
-
-@dataclass(frozen=True)
-class Replacement:
-    """What to write for a column of a type without a counterpart: `sql`, where {} is the column, and its Trino type.
-
-    `type` is None where it is the type of the values that a digest was made of. `others` could be written as well.
-    """
-
-    sql: str
-    type: str | None = "varchar"
-    others: tuple[str, ...] = ()
-
-    def expression(self, column_sql: str) -> str:
-        """The expression over a column."""
-        return self.sql.replace("{}", column_sql)
-
-    def type_for(self, source: WarehouseType) -> WarehouseType:
-        """The type that the expression has over a column of type `source`."""
-        return source.inner[0] if self.type is None else parse_warehouse_type(self.type)
-
-
-AS_TEXT = Replacement("CAST({} AS VARCHAR)")
-
-# The expression that helps for a type without a counterpart.
-REFUSED: Mapping[str, Replacement] = MappingProxyType(
-    {
-        "time": AS_TEXT,
-        "time with time zone": AS_TEXT,
-        "interval day to second": replace(AS_TEXT, others=("to_milliseconds({})",)),
-        "interval year to month": AS_TEXT,
-        "interval": AS_TEXT,
-        "ipaddress": AS_TEXT,
-        "ipprefix": AS_TEXT,
-        "geometry": Replacement("ST_AsText({})"),
-        "sphericalgeography": Replacement("ST_AsText(to_geometry({}))"),
-        "hyperloglog": Replacement("cardinality({})", "bigint"),
-        "p4hyperloglog": Replacement("cardinality({})", "bigint"),
-        "setdigest": Replacement("cardinality({})", "bigint"),
-        "qdigest": Replacement("value_at_quantile({}, 0.5)", None),
-        "tdigest": Replacement("value_at_quantile({}, 0.5)", "double"),
-        "unknown": AS_TEXT,
-        "bit": AS_TEXT,
-        "union": AS_TEXT,
-        "bignum": AS_TEXT,
-    }
-)
-
-# What a mapping may write for an engine type. The left side is what people know from SQL and from older engines.
-SYNONYMS: Mapping[str, str] = MappingProxyType(
-    {
-        "TINYINT": "INT8",
-        "SMALLINT": "INT16",
-        "INT": "INT32",
-        "INTEGER": "INT32",
-        "BIGINT": "INT64",
-        "LONG": "INT64",
-        "REAL": "FLOAT",
-        "FLOAT4": "FLOAT",
-        "FLOAT8": "DOUBLE",
-        "NUMERIC": "DECIMAL",
-        "VARCHAR": "STRING",
-        "CHAR": "STRING",
-        "TEXT": "STRING",
-        "BOOLEAN": "BOOL",
-        "BYTEA": "BLOB",
-        "VARBINARY": "BLOB",
-        "DATETIME": "TIMESTAMP",
-        "TIMESTAMPTZ": "TIMESTAMP_TZ",
-        "TIMESTAMP WITH TIME ZONE": "TIMESTAMP_TZ",
-        "JSON": "STRING",
-    }
-)
-ENGINE_SCALARS = frozenset(SCALARS.values())
 _LENGTH_IGNORED = frozenset({"VARCHAR", "CHAR", "VARBINARY", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE"})
-
-# Every value of the left type has an equal in each of the right ones. DECIMAL and nested types: `widens`.
-WIDENINGS: Mapping[str, frozenset[str]] = MappingProxyType(
-    {
-        "INT8": frozenset({"INT16", "INT32", "INT64", "FLOAT", "DOUBLE"}),
-        "INT16": frozenset({"INT32", "INT64", "FLOAT", "DOUBLE"}),
-        "INT32": frozenset({"INT64", "DOUBLE"}),
-        "FLOAT": frozenset({"DOUBLE"}),
-        "DATE": frozenset({"TIMESTAMP"}),
-    }
-)
-_INTEGER_DIGITS: Mapping[str, int] = MappingProxyType({"INT8": 3, "INT16": 5, "INT32": 10, "INT64": 19})
-_DIGITS_THAT_FIT: Mapping[str, int] = MappingProxyType({"INT8": 2, "INT16": 4, "INT32": 9, "INT64": 18})
-
-# How a declared type is written in a CAST of the definition's SQL.
-_CAST_NAMES: Mapping[str, str] = MappingProxyType(
-    {
-        "STRING": "VARCHAR",
-        "INT64": "BIGINT",
-        "INT32": "INTEGER",
-        "INT16": "SMALLINT",
-        "INT8": "TINYINT",
-        "DOUBLE": "DOUBLE",
-        "FLOAT": "REAL",
-        "BOOL": "BOOLEAN",
-        "DATE": "DATE",
-        "TIMESTAMP": "TIMESTAMP(6)",
-        "TIMESTAMP_TZ": "TIMESTAMP(6) WITH TIME ZONE",
-        "UUID": "UUID",
-        "BLOB": "VARBINARY",
-    }
-)
 
 
 def engine_type(trino: str | WarehouseType) -> EngineType:
@@ -181,11 +55,9 @@ def engine_type(trino: str | WarehouseType) -> EngineType:
         ValueError: the text is no type.
     """
     source = parse_warehouse_type(trino) if isinstance(trino, str) else trino
-    if source.base in SCALARS:
-        return EngineType(SCALARS[source.base])
-    if source.base == "decimal":
-        precision, scale = _decimal(source.numbers)
-        return EngineType("DECIMAL", (precision, scale))
+    scalar = BY_SOURCE.get(source.base)
+    if scalar is not None:
+        return EngineType(scalar.engine, _decimal(source.numbers) if scalar.engine == "DECIMAL" else ())
     if source.base == "array" and len(source.inner) == 1:
         return EngineType("LIST", (), _inside(source))
     if source.base == "map" and len(source.inner) == 2:
@@ -273,7 +145,7 @@ def _resolved(kind: EngineType) -> EngineType:
         if len({name.lower() for name in kind.fields}) != len(kind.fields):
             raise TypeRefusal(f"{kind} has two fields of one name", "the engines ignore case: rename one")
         return EngineType(kind.base, (), tuple(map(_resolved, kind.inner)), kind.fields)
-    base = SYNONYMS.get(kind.base, kind.base)
+    base = BY_SYNONYM[kind.base].engine if kind.base in BY_SYNONYM else kind.base
     if base == "DECIMAL":
         if not kind.numbers:
             raise TypeRefusal("DECIMAL needs its precision and scale", "e.g. DECIMAL(18, 2)")
@@ -293,15 +165,18 @@ def widens(inferred: EngineType, declared: EngineType) -> bool:  # noqa: PLR0911
     Nothing becomes a STRING by itself: how a number or a date is spelt is the user's choice, in a CAST. One loss is
     allowed because declaring it is the only way to ask for it: DECIMAL to DOUBLE.
     """
+    own, wanted = BY_ENGINE.get(inferred.base), BY_ENGINE.get(declared.base)
     if inferred.base != declared.base:
-        if declared.base in WIDENINGS.get(inferred.base, ()):
+        if own is None or wanted is None:
+            return False
+        if declared.base in own.widens:
             return True
-        if declared.base == "DECIMAL" and inferred.base in _INTEGER_DIGITS:
+        if declared.base == "DECIMAL" and own.digits:
             precision, scale = declared.numbers
-            return precision - scale >= _INTEGER_DIGITS[inferred.base]
-        if inferred.base == "DECIMAL" and declared.base in _DIGITS_THAT_FIT:
+            return precision - scale >= own.digits.most
+        if inferred.base == "DECIMAL" and wanted.digits:
             precision, scale = inferred.numbers
-            return scale == 0 and precision <= _DIGITS_THAT_FIT[declared.base]
+            return scale == 0 and precision <= wanted.digits.safe
         return inferred.base == "DECIMAL" and declared.base == "DOUBLE"
     if inferred.base == "DECIMAL":
         (precision, scale), (wide_precision, wide_scale) = inferred.numbers, declared.numbers
@@ -330,7 +205,8 @@ def can_be_ordered(trino: WarehouseType) -> bool:
     """Whether Trino orders values of the type: neither JSON nor a map, nor anything with one of them inside."""
     if trino.inner:
         return trino.base in ("array", "row") and all(map(can_be_ordered, trino.inner))
-    return trino.base == "decimal" or (trino.base in SCALARS and trino.base != "json")
+    scalar = BY_SOURCE.get(trino.base)
+    return scalar is not None and trino.base not in scalar.unordered
 
 
 def sql_field(name: str) -> str:
@@ -353,8 +229,6 @@ def sql_type(kind: WarehouseType) -> str:
 
 def cast_name(kind: EngineType) -> str:
     """The Trino type to cast to, so that a column becomes `kind`."""
-    if kind.base == "DECIMAL":
-        return f"DECIMAL({kind.numbers[0]}, {kind.numbers[1]})"
     if kind.base == "LIST":
         return f"ARRAY({cast_name(kind.inner[0])})"
     if kind.base == "MAP":
@@ -363,4 +237,5 @@ def cast_name(kind: EngineType) -> str:
         return (
             f"ROW({', '.join(f'{sql_field(n)} {cast_name(t)}' for n, t in zip(kind.fields, kind.inner, strict=True))})"
         )
-    return _CAST_NAMES[kind.base]
+    numbers = f"({', '.join(map(str, kind.numbers))})" if kind.numbers else ""
+    return BY_ENGINE[kind.base].cast + numbers

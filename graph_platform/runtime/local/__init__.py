@@ -1,1 +1,1 @@
-"""Servers as processes of this machine, each with a folder of its own under the home."""
+"""Servers and tasks as processes of this machine, each with a folder of its own under the home."""

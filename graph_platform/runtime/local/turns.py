@@ -1,8 +1,8 @@
-"""Taking turns over one local instance, and remembering which of its attempts are over.
+"""Taking turns over one local instance or task, and remembering which of its attempts are over.
 
-Whoever starts or ends an instance's server holds the lock of a file of its own, and that file holds the number of the
+Whoever starts or ends it holds the lock of a file of its own, and that file holds the number of the
 last attempt that was ended. So a start that slept until its attempt was over sees it in the same act that keeps others
-away. The file stays behind, a few bytes for each instance that ended; what nobody touched for a month is removed by
+away. The file stays behind, a few bytes for each that ended; what nobody touched for a month is removed by
 the next end, since no start sleeps so long (one that did still finds out from the catalog, and ends what it started).
 """
 
@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.polling import SYSTEM, Clock
 from graph_platform.private import own_folder
 
 PATIENCE_SECONDS = 60.0
@@ -26,7 +27,7 @@ _HOLDER_AT = 32  # where in the file the process is that has the turn, or had it
 
 
 class Turn:
-    """The lock of one instance, held."""
+    """The lock of one instance or task, held."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -45,26 +46,27 @@ class Turn:
 
 
 class Turns:
-    """The turns of all instances below one folder. Only instances' ids may come in: they become names of files.
+    """The turns of all instances, or tasks, below one folder. Only ids may come in: they become names of files.
 
     Args:
         tell: where a word goes when one has to be waited for; None for nowhere.
     """
 
-    def __init__(self, folder: Path, tell: Callable[[str], None] | None = None) -> None:
+    def __init__(self, folder: Path, tell: Callable[[str], None] | None = None, clock: Clock = SYSTEM) -> None:
         self._folder = folder
         self._tell = tell
+        self._clock = clock
 
     @contextlib.contextmanager
-    def take(self, instance: str) -> Iterator[Turn]:
-        """Wait for the instance's turn and hold it.
+    def take(self, identifier: str) -> Iterator[Turn]:
+        """Wait for the turn and hold it.
 
         Raises:
             PlatformError: BACKEND_UNREACHABLE if another process holds it for too long, PERMISSION_DENIED if the
                 folder is somebody else's.
         """
-        path = own_folder(self._folder) / instance
-        began = time.monotonic()
+        path = own_folder(self._folder) / identifier
+        began = self._clock.monotonic()
         tell = self._tell
         while True:
             with _locked(path, os.O_CREAT) as descriptor:
@@ -72,21 +74,21 @@ class Turns:
                     os.pwrite(descriptor, b"%-12d" % os.getpid(), _HOLDER_AT)
                     yield Turn(descriptor)
                     return
-            waited = time.monotonic() - began
+            waited = self._clock.monotonic() - began
             if waited > PATIENCE_SECONDS:
                 holder = _holder(path)
                 raise PlatformError(
                     ErrorCode.BACKEND_UNREACHABLE,
-                    f"{holder} has been starting or stopping {instance} for more than {waited:.0f} s",
+                    f"{holder} has been starting or stopping {identifier} for more than {waited:.0f} s",
                     "end it if it hangs or was stopped by a signal, and try again",
                 )
             if tell and waited > _SILENCE_SECONDS:
-                tell(f"waiting for {_holder(path)}, which starts or stops {instance}")
+                tell(f"waiting for {_holder(path)}, which starts or stops {identifier}")
                 tell = None
-            time.sleep(_POLL_SECONDS)
+            self._clock.sleep(_POLL_SECONDS)
 
     def forget_old(self, is_there: Callable[[str], bool]) -> None:
-        """Remove what nobody touched for `KEPT_SECONDS`, unless the instance is there."""
+        """Remove what nobody touched for `KEPT_SECONDS`, unless it is there."""
         oldest = time.time() - KEPT_SECONDS  # against the files' own times, which are this machine's
         with os.scandir(self._folder) as entries:
             for entry in entries:

@@ -6,34 +6,19 @@ What the cluster writes does not pass through here.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.mapping.types.table import BY_FILE, BY_SOURCE
 from graph_platform.mapping.types.text import WarehouseType, parse_warehouse_type
 from graph_platform.storage.protocol import Storage
 
 FILE_NAME = "part-0.parquet"
-_SCALARS: Mapping[str, Callable[[], Any]] = MappingProxyType(
-    {
-        "boolean": pa.bool_,
-        "tinyint": pa.int8,
-        "smallint": pa.int16,
-        "integer": pa.int32,
-        "bigint": pa.int64,
-        "real": pa.float32,
-        "double": pa.float64,
-        "varchar": pa.string,
-        "char": pa.string,
-        "date": pa.date32,
-        "varbinary": pa.binary,
-    }
-)
 
 
 def arrow_type(kind: WarehouseType) -> Any:
@@ -42,10 +27,8 @@ def arrow_type(kind: WarehouseType) -> Any:
     Raises:
         PlatformError: STARBURST_ERROR, for a type that needs a cast before it is exported.
     """
-    if kind.base in _SCALARS:
-        return _SCALARS[kind.base]()
-    if kind.base == "timestamp":
-        return pa.timestamp("us")
+    if kind.base in BY_FILE or kind.base == "char":
+        return pa.type_for_alias(BY_SOURCE[kind.base].arrow)
     if kind.base == "decimal":
         return pa.decimal128(*kind.numbers)
     if kind.base == "array":

@@ -1,0 +1,55 @@
+"""What holds whatever happened: one server for each row that says running, as the row says, and none for any other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import psutil
+
+from graph_platform.catalog import instances
+from graph_platform.catalog.records import InstanceRecord
+from graph_platform.platform import Platform
+from graph_platform.runtime.protocol import Presence
+
+
+def servers(home: Path) -> dict[str, list[psutil.Process]]:
+    """The processes that serve an instance of this home, by the instance's id."""
+    found: dict[str, list[psutil.Process]] = {}
+    for process in psutil.process_iter(["cmdline", "name"]):
+        command = process.info["cmdline"] or [""]
+        if "graph_platform.server" in command and process.info["name"] != "sh":
+            spec = Path(command[command.index("--spec") + 1])
+            if spec.is_relative_to(home):
+                found.setdefault(spec.parent.name, []).append(process)
+    return found
+
+
+def rows(platform: Platform, name: str | None = None) -> list[InstanceRecord]:
+    """What the catalog says of the instances (of that name) that are not terminated, whatever runs."""
+    with platform.catalog.transaction() as session:
+        return [each for each in instances.list_instances(session) if name in (None, each.name)]
+
+
+def agreed(platform: Platform, *ids: str) -> dict[str, str]:
+    """Check it for these instances, all of which are at rest; returns their states."""
+    running, states = servers(platform.settings.home), {}
+    for identifier in ids:
+        with platform.catalog.transaction() as session:
+            row = instances.get_instance(session, identifier)
+        seen = platform.runtime.servers.observe(identifier)
+        states[identifier] = row.status
+        assert (row.lease_owner, row.lease_expires_at, row.abandoned) == (None, None, False)
+        if row.status == "running":
+            assert len(running[identifier]) == 1
+            assert (seen.presence, seen.attempt) == (Presence.READY, row.attempt)
+            way = platform.runtime.servers.connect(identifier)
+            assert way.url == row.url
+            status = httpx.get(f"{way.url}/status", headers={"Authorization": f"Bearer {way.token}"}, timeout=30).json()
+            assert (status["instance"], status["attempt"], status["phase"]) == (identifier, row.attempt, "ready")
+        else:
+            assert row.status in ("suspended", "terminated", "failed")
+            assert row.url is None
+            assert identifier not in running
+            assert seen.presence is Presence.ABSENT
+    return states
