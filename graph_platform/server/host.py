@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from graph_platform.engine.gate.operators import check_operators
+from graph_platform.engine.gate.rows import with_row_limit
 from graph_platform.engine.gate.statement import check_statement
 from graph_platform.engine.parameters import kept_parameter
 from graph_platform.engine.protocol import Database, Engine
@@ -120,16 +121,17 @@ class Host:
                 f"send a value or [], or say its type: CAST(${null} AS INT64[])",
                 {"parameter": f"${null}"},
             )
+        limited = with_row_limit(statement, query.row_limit + 1)
         running = RunningQuery()
 
         def answer() -> bytes:
             try:
                 running.check()
                 begun = time.monotonic()
-                check_operators(database.operators(statement.subject, parameters), "read", database.version)
+                check_operators(database.operators(limited.subject, parameters), "read", database.version)
                 running.check()
                 with database.stream(
-                    statement.text,
+                    limited.text,
                     parameters,
                     timeout_seconds=query.timeout_seconds,
                     row_limit=query.row_limit,
