@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Literal
 
+from graph_platform.engine.gate.rows import with_row_limit
 from graph_platform.engine.gate.statement import Statement, check_statement
 from graph_platform.engine.parameters import kept_parameter
 from graph_platform.engine.protocol import EngineVersion
@@ -106,10 +107,11 @@ class Host:
                 f"send a value or [], or say its type: CAST(${null} AS INT64[])",
                 {"parameter": f"${null}"},
             )
+        limited = with_row_limit(statement, query.row_limit + 1)
         return Question(
             database.name,
-            statement.text,
-            statement.subject,
+            limited.text,
+            limited.subject,
             database.access.value,
             parameters,
             query.timeout_seconds,

@@ -24,7 +24,7 @@ import uvicorn
 from graph_platform.engine.protocol import EngineVersion
 from graph_platform.engine.worker.requests import OpenedDatabase, Opening
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.runtime.spec import Access, ServerSpec, read_spec
+from graph_platform.runtime.spec import ServerSpec, read_spec
 from graph_platform.runtime.state import State
 from graph_platform.server.app import application
 from graph_platform.server.connections import BoundedServer, ConnectionLimits, Connections

@@ -14,7 +14,7 @@ def answer(engine_name: str, path: Path, *expressions: str) -> list[object]:
     database = load_engine(engine_name).open(path, read_only=False, memory_bytes=128 * 1024**2, threads=1)
     try:
         result = database.query(f"RETURN {', '.join(expressions)}", timeout_seconds=20, row_limit=1)
-        return [list(row) for row in result.rows][0]
+        return list(result.rows[0])
     finally:
         database.close()
 

@@ -63,7 +63,7 @@ def opened(engine_name: str, path: Path) -> Database:
 
 def answer(database: Database, cypher: str, value: Any) -> Any:
     found = database.query(cypher, {"a": kept_parameter("a", value)}, timeout_seconds=30, row_limit=100)
-    return json_rows(found.rows)
+    return [list(row) for row in found.rows]
 
 
 def widened(sent: Any, found: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from graph_platform.engine.results.chunks import next_chunk
-from graph_platform.engine.results.mending import mended
+from graph_platform.engine.results.mending import check_types, mended
 from graph_platform.errors import PlatformError
 
 BATCH_BYTES = 1024**2
@@ -30,9 +30,14 @@ class Batches:
     """
 
     def __init__(self, result: Any, engine: str, row_limit: int, told: Callable[[Exception], PlatformError]) -> None:
-        """`result` is the engine's own, open as long as this is iterated."""
+        """`result` is the engine's own, open as long as this is iterated.
+
+        Raises:
+            PlatformError: QUERY_ERROR for a type that this engine cannot give.
+        """
         self.columns: tuple[str, ...] = tuple(result.get_column_names())
         self.types: tuple[str, ...] = tuple(result.get_column_data_types())
+        check_types(self.types, engine)
         self.row_count = 0
         self.truncated = False
         self._result = result

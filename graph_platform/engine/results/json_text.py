@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import base64
 import datetime
+import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -212,12 +213,12 @@ def _duration(micros: int) -> str:
 
 def _of_uuid(array: pa.Array) -> pa.Array:
     storage = array.storage
-    validity, data = storage.buffers()
+    _, data = storage.buffers()
     digits = data.slice(storage.offset * 16, len(storage) * 16).to_pybytes().hex().encode()
     found = pa.Array.from_buffers(pa.binary(32), len(storage), [None, pa.py_buffer(digits)])
     found = pc.if_else(storage.is_valid(), found.cast(pa.binary()).cast(pa.string()), None)
     ends = (0, 8, 12, 16, 20, 32)
-    parts = [pc.utf8_slice_codeunits(found, first, last) for first, last in zip(ends, ends[1:], strict=False)]
+    parts = [pc.utf8_slice_codeunits(found, first, last) for first, last in itertools.pairwise(ends)]
     return _quoted(pc.binary_join_element_wise(*parts, "-"))
 
 

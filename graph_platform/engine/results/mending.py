@@ -1,27 +1,62 @@
 """What the engines' conversion to Arrow gets wrong, put right: exactly, a column at a time.
 
-| what the engine gives | where | what it becomes |
+| what the engine gives | where | what becomes of it |
 |---|---|---|
-| a negative DECIMAL of 18 digits or fewer without its sign: the bytes above its own 2, 4 or 8 are zero | both | the number |
-| INT128 as decimal128(38, 0), which has a digit too few for it | both | decimal256(39, 0), and DECIMAL(38, 0) with it |
-| fields of a STRUCT, node or edge that is NULL leave their place out, so that those after it move up | Ryugraph | a NULL |
+| a negative DECIMAL of up to 18 digits has no sign: the bytes above its 2, 4 or 8 are zero | both | mended |
+| INT128 as decimal128(38, 0), a digit too few for it; DECIMAL(38, 0) is the same type | both | decimal256(39, 0) |
+| the fields of a STRUCT, node or edge that is NULL have no place, and what follows moves up | Ryugraph | mended |
+| `T[3]` that is NULL has values never written: for a T without a fixed width, any length | Ryugraph | refused |
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from graph_platform.engine.gate.functions import words
+from graph_platform.errors import ErrorCode, PlatformError
+
 LEAVES_NULL_STRUCTS_OUT = frozenset({"ryugraph"})
 """Engines whose fields of a struct have no place for a struct that is NULL."""
+
+LEAVES_FIXED_LISTS_UNWRITTEN = frozenset({"ryugraph"})
+"""Engines that do not write the values of a fixed list that is NULL, and then trust what stands there."""
+
+_FIXED_LIST = re.compile(r"(\w*(?:\([0-9, ]*\))?)\[[0-9]+\]")
+_OF_FIXED_WIDTH = words(
+    "BOOL INT8 INT16 INT32 INT64 INT128 UINT8 UINT16 UINT32 UINT64 FLOAT DOUBLE DECIMAL DATE "
+    "TIMESTAMP TIMESTAMP_NS TIMESTAMP_MS TIMESTAMP_SEC TIMESTAMP_TZ INTERVAL UUID"
+)
 
 _STORED_BITS = ((4, 16), (9, 32), (18, 64))
 """In how many bits the engines keep a decimal, by its greatest precision; beyond these it has all 128."""
 
 _Mend = Callable[[pa.Array], pa.Array]
+
+
+def check_types(types: Sequence[str], engine: str) -> None:
+    """Refuse a result that the engine's conversion would not survive, before it is begun.
+
+    No mapping makes a property of such a type: it comes from a CAST in a query.
+
+    Raises:
+        PlatformError: QUERY_ERROR.
+    """
+    if engine not in LEAVES_FIXED_LISTS_UNWRITTEN:
+        return
+    for kind in types:
+        for found in _FIXED_LIST.finditer(kind):
+            if found[1].partition("(")[0] not in _OF_FIXED_WIDTH:
+                raise PlatformError(
+                    ErrorCode.QUERY_ERROR,
+                    f"this engine cannot give a value of type {kind}: {found[0]} has a length and elements without one",
+                    "cast it to a list without a length: CAST(… AS STRING[])",
+                    {"type": kind},
+                )
 
 
 def mended(batch: pa.RecordBatch, engine: str) -> pa.RecordBatch:
@@ -77,14 +112,19 @@ def _mend_of_struct(kind: pa.DataType, sparse: bool) -> _Mend | None:
 
     def mend(array: pa.Array) -> pa.Array:
         fields = [each(array.field(at)) if each else array.field(at) for at, each in enumerate(mends)]
+        named = _fields(kind, fields)
         if sparse and array.null_count:
-            valid = array.is_valid()
-            places = pc.subtract(pc.cumulative_sum(valid.cast(pa.int32())), 1)
-            places = pc.if_else(valid, places, None)
-            fields = [field.take(places) for field in fields]
-        return _rebuilt(array, pa.struct(_fields(kind, fields)), fields)
+            return _spread(pa.StructArray.from_arrays(fields, fields=named), array)
+        return _rebuilt(array, pa.struct(named), fields)
 
     return mend
+
+
+def _spread(dense: pa.Array, array: pa.Array) -> pa.Array:
+    """The values that are not NULL, each in its place in `array`."""
+    valid = array.is_valid()
+    before = pc.subtract(pc.cumulative_sum(valid.cast(pa.int32())), 1)
+    return dense.take(pc.if_else(valid, before, None))
 
 
 def _mend_of_map(kind: pa.DataType, sparse: bool) -> _Mend | None:

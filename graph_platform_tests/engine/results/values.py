@@ -1,4 +1,4 @@
-"""Values of every type of the engines, as Cypher and as the JSON that they become; nested ones are made of the others."""
+"""Values of every type of the engines, as Cypher and as the JSON that they become; nested ones are made of others."""
 
 from __future__ import annotations
 
@@ -112,7 +112,9 @@ def some_kind(chance: random.Random, depth: int) -> Kind:
         parts = tuple(some_kind(chance, depth - 1) for _ in range(chance.randint(1, 3)))
         fields = ", ".join(f"f{at} {part.name}" for at, part in enumerate(parts))
         return Kind(f"STRUCT({fields})", shape, parts)
-    part = some_kind(chance, depth - 1)
+    part = some_kind(chance, depth - 1 if shape == "list" else 0)
+    if shape == "fixed" and part.name in ("STRING", "BLOB"):  # Ryugraph has none of these
+        return part
     return Kind(f"{part.name}[{3 if shape == 'fixed' else ''}]", shape, (part,))
 
 
