@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from graph_platform.engine.cypher import quoted, text_literal
 from graph_platform.engine.gate.operators import plan_operators
 from graph_platform.engine.parameters import is_untyped
 from graph_platform.engine.protocol import EngineVersion, MemoryExhausted, QueryResult, TableSchema
@@ -40,11 +41,6 @@ _RESERVED_TO_WRITE = 1024 * _GIGABYTE
 
 LOSES_NAN = frozenset({"ryugraph"})
 """Engines that take a column for constant when its first value is NaN, and give NaN for all of it."""
-
-
-def quoted(name: str) -> str:
-    """A name between backticks, as every name is written to an engine."""
-    return f"`{name}`"
 
 
 class KuzuFamilyEngine:
@@ -164,14 +160,14 @@ class KuzuFamilyDatabase:
         tables = self._all("CALL show_tables() RETURN id, name, type")
         found = []
         for _, name, kind in sorted(tables):
-            info = self._all(f"CALL table_info({_literal(name)}) RETURN *")
+            info = self._all(f"CALL table_info({text_literal(name)}) RETURN *")
             properties = tuple((str(row[1]), str(row[2])) for row in info)
             if kind == "NODE":
                 key = next((str(row[1]) for row in info if row[-1] is True), None)
                 rows = self._count(f"MATCH (n:{quoted(name)}) RETURN count(*)")
                 found.append(TableSchema(name, "node", properties, key, (), rows))
             else:
-                ends = self._all(f"CALL show_connection({_literal(name)}) RETURN *")
+                ends = self._all(f"CALL show_connection({text_literal(name)}) RETURN *")
                 rows = self._count(f"MATCH ()-[e:{quoted(name)}]->() RETURN count(*)")
                 found.append(
                     TableSchema(name, "edge", properties, None, tuple((str(row[0]), str(row[1])) for row in ends), rows)
@@ -276,10 +272,6 @@ def _query_error(
         return PlatformError(ErrorCode.QUERY_ERROR, message)
     told = f"the query needs more memory than the instance has: {message}"
     return kind(ErrorCode.QUERY_ERROR, told, "narrow the query")
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _check_file(engine: str, path: Path, read_only: bool) -> None:

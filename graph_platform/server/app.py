@@ -42,12 +42,18 @@ _HTTP_ERRORS: Mapping[int, tuple[ErrorCode, str]] = {
     404: (ErrorCode.RESOURCE_NOT_FOUND, "there is no such page; there are /health /ready /status /schema /query"),
     405: (ErrorCode.VALIDATION_FAILED, "that page does not take this method"),
 }
+_WATCHED = ("/health", "/ready", "/status")
+"""Pages that runtimes look at all the time. As long as they say what they are for, the log has no line of that: its
+last lines, which tell how a server ended, would be nothing else.
+"""
+_PAGES = (*_WATCHED, "/schema", "/query")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+")
 _FIELDS = ("cypher", "parameters", "timeout_seconds", "row_limit")
 
 
 def application(host: Host, token: str, log: Callable[[str], None]) -> ASGIApp:
-    """The ASGI application of one instance. `log` gets a line per request, without token and query text."""
+    """The ASGI application of one instance. `log` gets a line per request, without token and query text, but
+    none for those that watch it."""
 
     async def health(request: Request) -> Response:
         return _json({"status": "alive"})
@@ -256,7 +262,8 @@ def _guarded(app: ASGIApp, token: str, log: Callable[[str], None]) -> ASGIApp:
         else:
             refusal = _json(unauthorized.document(), 401, {"WWW-Authenticate": "Bearer", "Connection": "close"})
             await refusal(scope, receive, noting)
-        path = scope["path"] if scope["path"] in ("/health", "/ready", "/status", "/schema", "/query") else "(other)"
-        log(f"{scope['method']} {path} {status} {(time.monotonic() - begun) * 1000:.1f}ms")
+        path = scope["path"] if scope["path"] in _PAGES else "(other)"
+        if path not in _WATCHED or status not in (200, 503):
+            log(f"{scope['method']} {path} {status} {(time.monotonic() - begun) * 1000:.1f}ms")
 
     return guarded

@@ -23,9 +23,10 @@ LIMITED = [
     ("MATCH (n) RETURN n", "MATCH (n) RETURN n LIMIT 11"),
     ("match (n) return n.limit", "match (n) return n.limit LIMIT 11"),
     ("MATCH (n) RETURN n LIMIT 500", "MATCH (n) RETURN n LIMIT 11"),
-    ("MATCH (n) RETURN n ORDER BY n.limit SKIP 3 limit 500", "MATCH (n) RETURN n ORDER BY n.limit SKIP 3 limit 11"),
+    ("MATCH (n:P) RETURN n ORDER BY n.limit SKIP 3 limit 500", "MATCH (n:P) RETURN n ORDER BY n.limit SKIP 3 limit 11"),
+    ("MATCH (n:P)-[e:K]->() RETURN n.a AS x, e ORDER BY X DESC, `e`.order ASC", None),
     ("MATCH (n) WITH n LIMIT 500 RETURN n", "MATCH (n) WITH n LIMIT 500 RETURN n LIMIT 11"),
-    ("MATCH (n) RETURN n AS return ORDER BY return SKIP 1", None),
+    ("MATCH (n:P) RETURN n.id AS return ORDER BY return SKIP 1", None),
     ("MATCH (n) RETURN n AS return LIMIT 99", "MATCH (n) RETURN n AS return LIMIT 11"),
     ("MATCH (n) RETURN COUNT { MATCH (n)-[e]->() RETURN e LIMIT 50 }", None),
     ("RETURN 'LIMIT 5' AS `LIMIT`", "RETURN 'LIMIT 5' AS `LIMIT` LIMIT 11"),
@@ -38,6 +39,11 @@ KEPT = [
     "MATCH (n) RETURN n LIMIT 10 + 90",
     "MATCH (n) RETURN n LIMIT 99999999999999999999",
     "MATCH (n) RETURN n AS limit",
+    "MATCH (n:P) RETURN n.id, 1 AS x ORDER BY x",
+    "MATCH (n:P) RETURN n.id, 1 AS x ORDER BY n.id, x LIMIT 50",
+    "MATCH (n:P) WITH n.id AS i, {id: 1} AS n RETURN i ORDER BY n.id",
+    "MATCH (n:P) RETURN n.name, count(*) ORDER BY count(*) DESC",
+    "MATCH (n:P) RETURN n.size + 1 AS size ORDER BY size",
     "UNWIND range(1, 30) AS limit RETURN limit",
     "MATCH (n) RETURN n.id UNION ALL MATCH (n) RETURN n.id",
     "RETURN 1 AS x UNION RETURN 2 AS x LIMIT 50",
@@ -78,13 +84,14 @@ def answer(database: Database, text: str, row_limit: int) -> QueryResult:
 
 
 def check_same(database: Database, text: str, row_limit: int) -> str:
-    """Whether the limit was told to the engine, was not, or the statement fails by itself."""
+    """Whether the limit was told to the engine, was not, or the statement fails or takes too long by itself."""
     statement = check_statement(text, "read", database.version.name)
     try:
         whole = answer(database, statement.text, 10_000)
     except PlatformError:
         return "failed"
-    assert not whole.truncated
+    if whole.truncated:
+        return "too long"
     limited = with_row_limit(statement, row_limit + 1)
     cut = answer(database, limited.text, row_limit)
     assert (cut.columns, cut.types) == (whole.columns, whole.types), text
@@ -101,7 +108,7 @@ def counted(rows: tuple[tuple[Any, ...], ...]) -> Counter[str]:
 def test_the_rows_of_a_limited_statement_are_rows_of_the_whole_one(engine_name: str, tmp_path: Path) -> None:
     database = filled(engine_name, tmp_path / "graph.db")
     seen = Counter(check_same(database, text, limit) for text in READING for limit in (1, 3, 12))
-    assert seen["limited"] > 150 and not seen["failed"]
+    assert seen["limited"] > 150, seen
     database.close()
 
 
@@ -119,6 +126,16 @@ def test_generated_statements_give_the_same_rows_when_they_are_limited(
         except PlatformError:
             seen["refused"] += 1
     assert seen["limited"] > 60 and seen["kept"] > 5, seen
+    database.close()
+
+
+def test_an_engine_loses_rows_of_one_key_to_a_limit(engine_name: str, tmp_path: Path) -> None:
+    """Why such a statement is left alone; once no engine does that any more, none needs to be."""
+    database = filled(engine_name, tmp_path / "graph.db")
+    text = "UNWIND range(1, 12) AS i RETURN i, 1 AS x, COUNT { MATCH (p:Person {id: 1}) } ORDER BY x"
+    assert len(answer(database, text, 100).rows) == 12
+    assert len(answer(database, f"{text} LIMIT 6", 100).rows) < 6
+    assert check_same(database, text, 5) == "kept"
     database.close()
 
 
