@@ -120,6 +120,14 @@ def test_it_says_which_engine_it_has_before_it_is_told_what_to_open(engine: str)
     assert json.loads(refused.value.content)["code"] == "DATABASE_ERROR"
 
 
+def test_it_has_not_imported_what_makes_its_start_slow(worker: Callable[..., Worker]) -> None:
+    one = worker()
+    assert one.query("RETURN 1.5, 'a', [1]") == [[1.5, "a", [1]]]
+    mapped = Path(f"/proc/{one.process.pid}/maps").read_text(encoding="utf-8")
+    assert "pyarrow" in mapped
+    assert "pandas" not in mapped
+
+
 def test_it_answers_queries_and_the_schema(worker: Callable[..., Worker]) -> None:
     one = worker()
     assert one.query("MATCH (p:P {id: $id}) RETURN p.name", parameters={"id": 7}) == [["n7"]]

@@ -19,6 +19,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import Any
 
@@ -152,8 +153,17 @@ def _bytes(answer: Any) -> bytes:
     return json.dumps(answer, allow_nan=False).encode()
 
 
+class _NoPandas(MetaPathFinder):
+    """Arrow looks for pandas at its first value, and importing it takes longer than all else that a worker imports."""
+
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:
+        if fullname == "pandas":
+            raise ModuleNotFoundError(fullname, name=fullname)
+
+
 def _announced() -> bytes:
     """Import the engine, and have it do once what it does at its first database."""
+    sys.meta_path.insert(0, _NoPandas())
     try:
         engine = load_engine(sys.argv[4])
         with tempfile.TemporaryDirectory() as folder:
