@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import commands, graphs, snapshots, trino
+from benchmarks import commands, graphs, queries, snapshots, trino
 from benchmarks.measure import Outcome
 
 BENCHMARKS = {
     "load": graphs.load,
     "start": graphs.start,
+    "lookup": queries.lookup,
+    "beside": queries.beside,
+    "answer": queries.long_answer,
     "snapshot": snapshots.forty_definitions,
     "help": commands.help_page,
     "list": commands.mapping_list,

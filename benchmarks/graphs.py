@@ -8,6 +8,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from graph_platform.engine.build import BuildRequest
 from graph_platform.engine.load import copy_statement
 from graph_platform.engine.process import build_database
 from graph_platform.runtime.local.servers import LocalServers
-from graph_platform.runtime.protocol import Presence
+from graph_platform.runtime.protocol import Connection, Presence
 from graph_platform.runtime.spec import (
     Access,
     DatabaseSpec,
@@ -29,6 +31,7 @@ from graph_platform.runtime.spec import (
     StoredSnapshot,
 )
 from graph_platform.storage.connect import open_storage
+from graph_platform.storage.protocol import Storage
 from graph_platform.stored.manifest import Manifest, ManifestColumn, ManifestFile, ManifestTable
 
 NODES, EDGES = 1_000_000, 5_000_000
@@ -117,8 +120,8 @@ def load(folder: Path) -> Outcome:
     return Outcome("load", what, ratios, copy, build, at_least=0.95)
 
 
-def start(folder: Path) -> Outcome:
-    """An instance that has to load the Parquet files again against one that finds the stored database file."""
+def _stored(folder: Path) -> Storage:
+    """The graph as a snapshot in storage, once with its database (`stored`) and once without (`parquet`)."""
     root = folder / "graph"
     storage = open_storage(f"file://{root}")
     draft = _parquet(root)
@@ -129,25 +132,53 @@ def start(folder: Path) -> Outcome:
     whole = result.completed(draft, key)
     for name, manifest in (("stored", whole), ("parquet", replace(whole, databases=()))):
         storage.write(f"{SNAPSHOT}/1/{name}/manifest.json", manifest.to_json())
+    return storage
+
+
+def _spec(storage: Storage, name: str, attempt: int, workers: int) -> ServerSpec:
+    source = StoredSnapshot(storage.url, SNAPSHOT, f"{SNAPSHOT}/1/{name}/manifest.json")
+    return ServerSpec(
+        installation="gp-bench",
+        instance=f"inst-{name}",
+        attempt=attempt,
+        serves=Served(ServedKind.SNAPSHOT, "snap-bench"),
+        engine="ladybug",
+        databases=(DatabaseSpec("snap-bench", Access.READ, source),),
+        limits=ServerLimits(MEMORY, 0, 60.0, NODES, max_databases=1, workers=workers, worker_allowance_bytes=2**29),
+    )
+
+
+def _launch(runtime: LocalServers, spec: ServerSpec) -> None:
+    runtime.start(spec)
+    while (seen := runtime.observe(spec.instance)).presence != Presence.READY:
+        if seen.presence == Presence.ENDED:
+            raise RuntimeError(seen.failure)
+        os.sched_yield()
+
+
+@contextmanager
+def served(folder: Path, workers: int) -> Iterator[Connection]:
+    """The way to an instance of the graph."""
+    storage = _stored(folder)
+    runtime = LocalServers(folder / "home", "gp-bench")
+    spec = _spec(storage, "stored", 1, workers)
+    _launch(runtime, spec)
+    try:
+        yield runtime.connect(spec.instance)
+    finally:
+        runtime.stop(spec.instance, spec.attempt, 5)
+        shutil.rmtree(folder / "home")  # the next one begins with its first attempt again
+
+
+def start(folder: Path) -> Outcome:
+    """An instance that has to load the Parquet files again against one that finds the stored database file."""
+    storage = _stored(folder)
     runtime = LocalServers(folder / "home", "gp-bench")
     attempts = itertools.count(1)
 
     def launched(name: str) -> None:
-        source = StoredSnapshot(storage.url, SNAPSHOT, f"{SNAPSHOT}/1/{name}/manifest.json")
-        spec = ServerSpec(
-            installation="gp-bench",
-            instance=f"inst-{name}",
-            attempt=next(attempts),
-            serves=Served(ServedKind.SNAPSHOT, "snap-bench"),
-            engine="ladybug",
-            databases=(DatabaseSpec("snap-bench", Access.READ, source),),
-            limits=ServerLimits(MEMORY, 0, 60.0, 1000, max_databases=1, workers=1, worker_allowance_bytes=2**29),
-        )
-        runtime.start(spec)
-        while (seen := runtime.observe(spec.instance)).presence != Presence.READY:
-            if seen.presence == Presence.ENDED:
-                raise RuntimeError(seen.failure)
-            os.sched_yield()
+        spec = _spec(storage, name, next(attempts), workers=1)
+        _launch(runtime, spec)
         runtime.stop(spec.instance, spec.attempt, 5)
 
     ratios, again, stored = pairs(lambda: launched("parquet"), lambda: launched("stored"), 3)

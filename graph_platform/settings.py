@@ -109,7 +109,9 @@ class Settings:
     query_rows: int = _setting(10_000, "default and largest number of rows that a Cypher query returns")
     engine_memory_bytes: int = _setting(2 * 1024**3, "buffer pool of one graph database, in bytes")
     engine_threads: int = _setting(0, "threads of one graph database; 0: as many as there are cores")
-    engine_workers: int = _setting(2, "processes in which an instance answers queries")
+    engine_workers: int = _setting(
+        0, "processes in which an instance answers queries; 0: as many as there are cores, at least 3"
+    )
     engine_allowance_bytes: int = _setting(
         512 * 1024**2, "memory that such a process may take beside its graph database, in bytes"
     )

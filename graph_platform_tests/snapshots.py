@@ -36,7 +36,7 @@ LIMITS = ServerLimits(
     query_seconds=5.0,
     query_rows=100,
     max_databases=1,
-    workers=1,
+    workers=3,
     worker_allowance_bytes=256 * 1024**2,
 )
 

@@ -5,6 +5,8 @@ A frame is a kind, the number of the request that it belongs to, and bytes. What
 
 from __future__ import annotations
 
+import math
+import select
 import socket
 import struct
 from dataclasses import dataclass
@@ -17,16 +19,23 @@ _HEADER = struct.Struct("!BQQ")  # kind, number of the request, length of the co
 
 
 class Kind(IntEnum):
-    """Who says it: OPEN, REQUEST and INTERRUPT the starting side, the others the process."""
+    """Who says it: OPEN, REQUEST and INTERRUPT the starting side, the others the process.
+
+    An answer is any number of PARTs, and then an ANSWER, which may be all of it; REFUSED is the end of one that there
+    is not.
+    """
 
     OPEN = 1
     REQUEST = 2
     INTERRUPT = 3
-    READY = 4
-    FAILED = 5
-    ANSWER = 6
-    INTERRUPTED = 7
-    OUT_OF_MEMORY = 8
+    ANNOUNCED = 4
+    READY = 5
+    FAILED = 6
+    PART = 7
+    ANSWER = 8
+    REFUSED = 9
+    INTERRUPTED = 10
+    OUT_OF_MEMORY = 11
 
 
 @dataclass(frozen=True)
@@ -62,19 +71,22 @@ class Reader:
         self._source = source
         self._read = bytearray()
 
-    def frame(self, wait_seconds: float | None = None) -> Frame | None:
+    def frame(self, wait_seconds: float | None = None, unless: int | None = None) -> Frame | None:
         """The next frame, None if there is none within the time; `wait_seconds` None waits for ever.
+
+        Args:
+            unless: a file descriptor; when there is something to be read from it, the wait is over.
 
         Raises:
             Gone: the other side has closed.
         """
-        if not self._fill(_HEADER.size, wait_seconds):
+        if not self._fill(_HEADER.size, wait_seconds, unless):
             return None
         kind, number, length = _HEADER.unpack_from(self._read)
         if length > MOST_BYTES:
             raise Gone
         # What has begun to come comes at once, or its sender is gone.
-        if not self._fill(_HEADER.size + length, wait_seconds):
+        if not self._fill(_HEADER.size + length, wait_seconds, unless):
             return None
         content = bytes(self._read[_HEADER.size : _HEADER.size + length])
         del self._read[: _HEADER.size + length]
@@ -83,9 +95,11 @@ class Reader:
         except ValueError as error:
             raise Gone from error
 
-    def _fill(self, count: int, wait_seconds: float | None) -> bool:
+    def _fill(self, count: int, wait_seconds: float | None, unless: int | None) -> bool:
         while len(self._read) < count:
             try:
+                if unless is not None and not self._comes(wait_seconds, unless):
+                    return False
                 self._source.settimeout(wait_seconds)
                 received = self._source.recv(min(1024**2, count - len(self._read)))
             except TimeoutError:
@@ -98,3 +112,10 @@ class Reader:
                 raise Gone
             self._read += received
         return True
+
+    def _comes(self, wait_seconds: float | None, unless: int) -> bool:
+        waiting = select.poll()
+        waiting.register(self._source, select.POLLIN)
+        waiting.register(unless, select.POLLIN)
+        ready = [number for number, _ in waiting.poll(None if wait_seconds is None else math.ceil(wait_seconds * 1000))]
+        return bool(ready) and unless not in ready

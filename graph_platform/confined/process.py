@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -28,6 +28,7 @@ from graph_platform.processes.ending import Cause, Ending, ending
 GRACE_SECONDS = 1.0
 """How long a process has to stop what it was told to stop, before it is killed."""
 
+_AGAIN_SECONDS = 0.1
 _LOG_TAIL_BYTES = 16 * 1024
 # What a program needs of the environment; the rest is settings and secrets of others, and it runs what users wrote.
 _KEPT = ("PATH", "HOME", "TMPDIR", "TZ", "LANG", "LANGUAGE", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
@@ -42,12 +43,50 @@ class Stopped(Exception):
         self.ending = ending
 
 
+class Refused(Exception):
+    """The program has no answer to what it was asked, and `content` is what it said of it; it goes on."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__()
+        self.content = content
+
+
 class NotReady(Exception):
     """The program could not be made ready; `content` is what it said of it."""
 
     def __init__(self, content: bytes) -> None:
         super().__init__()
         self.content = content
+
+
+class Stop:
+    """The wish of another thread that something which is asked be stopped. Safe to use from several threads.
+
+    It holds a file until `close`, since whoever asks waits for the process and for this at once.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._event: int | None = os.eventfd(0)
+        self.wished = False
+
+    def wish(self) -> None:
+        """Have it stopped; nothing if it has ended."""
+        with self._lock:
+            self.wished = True
+            if self._event is not None:
+                os.eventfd_write(self._event, 1)
+
+    def fileno(self) -> int:
+        """Can be read from when it is wished; -1 after `close`."""
+        return -1 if self._event is None else self._event
+
+    def close(self) -> None:
+        """Let go of the file; a second call does nothing."""
+        with self._lock:
+            event, self._event = self._event, None
+            if event is not None:
+                os.close(event)
 
 
 class ConfinedProcess:
@@ -57,7 +96,9 @@ class ConfinedProcess:
 
     Args:
         module: the module's name.
-        opening: what the program is made ready from.
+        opening: what the program is made ready from, or a function that is given what the program announces, and
+            returns that: what it raises ends the process.
+        arguments: the module's own, after those of every confined process.
         memory_bytes: what it may take beside what it has once it is ready.
         environment: variables that the program needs beside those of every process.
         start_seconds: time limit of the start.
@@ -71,9 +112,10 @@ class ConfinedProcess:
     def __init__(
         self,
         module: str,
-        opening: bytes,
+        opening: bytes | Callable[[bytes], bytes],
         *,
         memory_bytes: int,
+        arguments: Sequence[str] = (),
         environment: Mapping[str, str] = MappingProxyType({}),
         start_seconds: float = 60.0,
         on_end: Callable[[], None] = lambda: None,
@@ -87,7 +129,7 @@ class ConfinedProcess:
         self._connection, theirs = socket.socketpair()
         with theirs:
             command = [sys.executable, "-X", "faulthandler", "-m", module]
-            command += [str(theirs.fileno()), str(os.getpid()), str(memory_bytes)]
+            command += [str(theirs.fileno()), str(os.getpid()), str(memory_bytes), *arguments]
             try:
                 self._process = _started(command, {**_own_environment(), **environment}, theirs.fileno(), self._log)
             except BaseException:
@@ -97,13 +139,10 @@ class ConfinedProcess:
                 raise
         self._reader = Reader(self._connection)
         with self._use():
+            if callable(opening):
+                opening = opening(self._started_with(Kind.ANNOUNCED, start_seconds))
             self._tell(Frame(Kind.OPEN, 0, opening), start_seconds)
-            first = self._hear(start_seconds)
-            if first is None:
-                raise Stopped(self.end(Cause.TIME))
-            if first.kind is not Kind.READY:
-                self.end()
-                raise NotReady(first.content)
+            self._started_with(Kind.READY, start_seconds)
 
     @property
     def pid(self) -> int:
@@ -120,29 +159,51 @@ class ConfinedProcess:
                     self.end()
         return self._ended is None
 
-    def ask(self, request: bytes, limit_seconds: float | None = None) -> bytes:
+    def ask(
+        self,
+        request: bytes,
+        limit_seconds: float | None = None,
+        *,
+        take: Callable[[bytes], bool] | None = None,
+        stop: Stop | None = None,
+        grace_seconds: float = GRACE_SECONDS,
+    ) -> bytes:
         """The program's answer.
 
         Args:
             limit_seconds: time limit, None for none.
+            take: given each part of an answer that comes in parts, but the last, which is returned; the program makes
+                no more of them than fit into the sockets meanwhile. False has the rest stopped.
+            stop: has it stopped by another thread.
+            grace_seconds: how long the program may take to stop.
 
         Raises:
+            Refused: the program says why.
             Stopped: there is no answer. The process lives on only if it stopped in time after it was told to.
         """
         with self._use():
             self._number += 1
             self._tell(Frame(Kind.REQUEST, self._number, request), limit_seconds)
-            answer = self._hear(limit_seconds)
-            if answer is None:
-                self._tell(Frame(Kind.INTERRUPT, self._number), GRACE_SECONDS)
-                answer = self._hear(GRACE_SECONDS)
-            if answer is None:
-                raise Stopped(self.end(Cause.TIME))
-            if answer.kind is Kind.INTERRUPTED and answer.number == self._number:
-                raise Stopped(Ending(Cause.TIME))
-            if answer.kind is not Kind.ANSWER or answer.number != self._number:
-                raise Stopped(self.end(Cause.CRASHED))
-            return answer.content
+            deadline = None if limit_seconds is None else time.monotonic() + limit_seconds
+            parts = bytearray()
+            while True:
+                left = None if deadline is None else max(0.0, deadline - time.monotonic())
+                heard = self._hear(left, stop)
+                if heard is None:
+                    cause = Cause.STOPPED if stop and stop.wished else Cause.TIME
+                    raise Stopped(self._interrupted(cause, grace_seconds))
+                if heard.number != self._number:
+                    raise Stopped(self.end(Cause.CRASHED))
+                if heard.kind is Kind.ANSWER:
+                    return bytes(parts) + heard.content if parts else heard.content
+                if heard.kind is Kind.REFUSED:
+                    raise Refused(heard.content)
+                if heard.kind is not Kind.PART:
+                    raise Stopped(self.end(Cause.CRASHED))
+                if take is None:
+                    parts += heard.content
+                elif not take(heard.content):
+                    raise Stopped(self._interrupted(Cause.STOPPED, grace_seconds))
 
     def end(self, cause: Cause = Cause.STOPPED) -> Ending:
         """Kill it, wait until it is no more, and tell how it ended; for whoever is asking it, that is the `cause`."""
@@ -161,7 +222,7 @@ class ConfinedProcess:
         with self._used:
             try:
                 yield
-            except Stopped:
+            except (Stopped, Refused):
                 raise
             except BaseException:
                 self.end()
@@ -182,6 +243,33 @@ class ConfinedProcess:
         self._on_end()
         return found if status != -signal.SIGKILL else replace(found, cause=cause)
 
+    def _started_with(self, kind: Kind, seconds: float) -> bytes:
+        first = self._hear(seconds)
+        if first is not None and first.kind is Kind.ANNOUNCED and kind is not Kind.ANNOUNCED:
+            first = self._hear(seconds)  # nobody here wanted to know
+        if first is None:
+            raise Stopped(self.end(Cause.TIME))
+        if first.kind is not kind:
+            self.end()
+            raise NotReady(first.content)
+        return first.content
+
+    def _interrupted(self, cause: Cause, grace_seconds: float) -> Ending:
+        """Have what is being asked stopped, and the process ended if it does not stop.
+
+        It is told again and again: an engine forgets what it was told before it began.
+        """
+        deadline = time.monotonic() + grace_seconds
+        while (left := deadline - time.monotonic()) > 0:
+            self._tell(Frame(Kind.INTERRUPT, self._number), left)
+            pause = time.monotonic() + min(left, _AGAIN_SECONDS)
+            while (heard := self._hear(max(0.0, pause - time.monotonic()))) is not None:
+                if heard.number != self._number:
+                    return self.end(Cause.CRASHED)
+                if heard.kind is not Kind.PART:  # it has stopped, or had come to its end
+                    return Ending(cause)
+        return self.end(cause)
+
     def _tell(self, frame: Frame, limit_seconds: float | None) -> None:
         self._connection.settimeout(limit_seconds)
         try:
@@ -189,13 +277,13 @@ class ConfinedProcess:
         except Gone as gone:
             raise Stopped(self.end(Cause.KILLED)) from gone
 
-    def _hear(self, seconds: float | None) -> Frame | None:
-        """The next frame, None if there is none in time."""
+    def _hear(self, seconds: float | None, stop: Stop | None = None) -> Frame | None:
+        """The next frame, None if there is none in time, or before it is to be stopped."""
         deadline = None if seconds is None else time.monotonic() + seconds
         try:
             while True:
                 left = None if deadline is None else max(0.0, deadline - time.monotonic())
-                frame = self._reader.frame(left)
+                frame = self._reader.frame(left, stop.fileno() if stop else None)
                 if frame is None or frame.kind is not Kind.OUT_OF_MEMORY:
                     return frame
                 self._peak = int(frame.content)  # its last word: what follows is its end

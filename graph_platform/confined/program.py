@@ -16,7 +16,8 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import NoReturn, Protocol
 
@@ -31,11 +32,11 @@ _MEMORY = re.compile(r"^(VmData|VmHWM):\s+(\d+) kB", re.MULTILINE)
 class Program(Protocol):
     """What runs in a confined process."""
 
-    def answer(self, request: bytes) -> bytes:
-        """Answer one request.
+    def answer(self, request: bytes) -> bytes | Iterable[bytes]:
+        """Answer one request, as a whole or in pieces, each of which is made when the one before it has been taken.
 
         Raises:
-            OutOfMemory, Interrupted, LastAnswer.
+            OutOfMemory, Interrupted, LastAnswer, Refused: also while the pieces are made.
         """
         ...
 
@@ -50,6 +51,14 @@ class OutOfMemory(Exception):
 
 class Interrupted(Exception):
     """The request was stopped because that was asked for."""
+
+
+class Refused(Exception):
+    """The request has no answer, and `content` says why; the program goes on."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__()
+        self.content = content
 
 
 class LastAnswer(Exception):
@@ -68,44 +77,51 @@ class NotOpened(Exception):
         self.content = content
 
 
-def serve(opened: Callable[[bytes], Program]) -> NoReturn:
+def serve(
+    opened: Callable[[bytes], Program], *, announced: Callable[[], bytes] | None = None, reserves: bool = False
+) -> NoReturn:
     """Be a confined process, started by `graph_platform.confined.process`.
 
     Args:
         opened: makes the program ready, from what the starting side says. What it takes for that is not counted: the
             limit of memory is what the process has then, and the allowance.
+        announced: called first, for what can be done before anything is known of what is to be opened; what it returns
+            is told to a starting side that asks for it.
+        reserves: whether the program will need `not_counted` later.
     """
     keep_private()
     number, starter, allowance = map(int, sys.argv[1:4])
     connection = socket.socket(fileno=number)
     _die_with(starter)
+    memory()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold the data, and takes its time
     with contextlib.suppress(Gone):
-        _serve(connection, opened, allowance)
+        try:
+            if announced:
+                send(connection, Frame(Kind.ANNOUNCED, 0, announced()))
+            reader = Reader(connection)
+            opening = reader.frame()
+            if opening is not None:
+                _serve(connection, reader, opened(opening.content), allowance, reserves)
+        except NotOpened as refused:
+            send(connection, Frame(Kind.FAILED, 0, refused.content))
     os._exit(0)  # whatever a thread of the program still does
 
 
-def _serve(connection: socket.socket, opened: Callable[[bytes], Program], allowance: int) -> None:
-    reader = Reader(connection)
-    opening = reader.frame()
-    if opening is None:
-        return
-    try:
-        program = opened(opening.content)
-    except NotOpened as refused:
-        send(connection, Frame(Kind.FAILED, 0, refused.content))
-        return
+def _serve(connection: socket.socket, reader: Reader, program: Program, allowance: int, reserves: bool) -> None:
     asked = _Asked(program)
     threading.Thread(target=asked.read, args=(reader,), daemon=True).start()
-    limit_memory(allowance)
+    limit_memory(allowance, final=not reserves)
     send(connection, Frame(Kind.READY))
     while True:
         request = asked.begin()
         last = False
         try:
-            answer = Frame(Kind.ANSWER, request.number, program.answer(request.content))
+            answer = Frame(Kind.ANSWER, request.number, _answered(connection, program, request))
         except Interrupted:
             answer = Frame(Kind.INTERRUPTED, request.number)
+        except Refused as refused:
+            answer = Frame(Kind.REFUSED, request.number, refused.content)
         except LastAnswer as given:
             answer, last = Frame(Kind.ANSWER, request.number, given.content), True
         except (MemoryError, OutOfMemory):
@@ -117,6 +133,19 @@ def _serve(connection: socket.socket, opened: Callable[[bytes], Program], allowa
         send(connection, answer)
         if last:
             return
+
+
+def _answered(connection: socket.socket, program: Program, request: Frame) -> bytes:
+    """The last piece of an answer; those before it have been sent."""
+    answer = program.answer(request.content)
+    if isinstance(answer, bytes):
+        return answer
+    last: bytes | None = None
+    for piece in answer:
+        if last is not None:
+            send(connection, Frame(Kind.PART, request.number, last))
+        last = piece
+    return last or b""
 
 
 class _Asked:
@@ -164,20 +193,46 @@ def _end_out_of_memory(connection: socket.socket, request: Frame) -> NoReturn:
     os._exit(OUT_OF_MEMORY_STATUS)
 
 
-def limit_memory(allowance: int) -> None:
-    """Let this process take `allowance` bytes beside what it has now.
+def limit_memory(allowance: int, *, final: bool = True) -> None:
+    """Let this process take `allowance` bytes beside what it has now; if that is `final`, it is so for ever.
 
     RLIMIT_DATA counts private memory that can be written, and that is what allocators ask for. RLIMIT_AS would count
     what a database only reserves, or maps of its file, which is terabytes for some.
     """
     limit = memory()["VmData"] + allowance
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit if final else resource.RLIM_INFINITY))
 
 
-def memory(process: int | str = "self") -> dict[str, int]:
-    """Memory of a process in bytes: `VmData`, of which there is a limit, and `VmHWM`, the most in use at once."""
-    status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
+@contextlib.contextmanager
+def not_counted() -> Iterator[None]:
+    """What is taken, or given back, in here changes the limit by as much: a database reserves what it may never use."""
+    limit, most = resource.getrlimit(resource.RLIMIT_DATA)
+    if limit == most:  # there is no limit yet
+        yield
+        return
+    before = memory()["VmData"]
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (limit + memory()["VmData"] - before, most))
+
+
+def memory(process: int | None = None) -> dict[str, int]:
+    """Memory of a process, by default this one, in bytes: `VmData`, of which there is a limit, and `VmHWM`, the most in
+    use at once.
+    """
+    if process is None:
+        status = os.pread(_own_status(os.getpid()), 8192, 0).decode()
+    else:
+        status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
     return {name: int(kilobytes) * 1024 for name, kilobytes in _MEMORY.findall(status)}
+
+
+@cache
+def _own_status(process: int) -> int:
+    """Open from the first look on: a process that is kept from files is not kept from those that it has open."""
+    return os.open(f"/proc/{process}/status", os.O_RDONLY | os.O_CLOEXEC)
 
 
 def _die_with(starter: int) -> None:

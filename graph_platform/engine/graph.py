@@ -11,8 +11,8 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from graph_platform.engine.cypher import quoted, text_literal
 from graph_platform.engine.files import PlacedTable
-from graph_platform.engine.kuzu_family import quoted
 from graph_platform.engine.load import (
     LoadProblem,
     copy_statement,
@@ -23,7 +23,6 @@ from graph_platform.engine.load import (
     nan_problem,
     nan_statement,
     skipped_problem,
-    text_literal,
 )
 from graph_platform.engine.protocol import Database
 from graph_platform.errors import ErrorCode, PlatformError

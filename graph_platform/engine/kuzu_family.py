@@ -13,10 +13,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from graph_platform.engine.far_dates import allow_far_dates
+from graph_platform.engine.cypher import quoted, text_literal
 from graph_platform.engine.gate.operators import plan_operators
 from graph_platform.engine.parameters import is_untyped
-from graph_platform.engine.protocol import EngineVersion, QueryResult, TableSchema
+from graph_platform.engine.protocol import EngineVersion, MemoryExhausted, QueryResult, TableSchema
+from graph_platform.engine.results.batches import Batches
+from graph_platform.engine.results.json_text import json_rows
 from graph_platform.errors import ErrorCode, PlatformError
 
 STATEMENTS_PER_CONNECTION = 200
@@ -29,15 +31,16 @@ MAGIC: Mapping[str, bytes] = {"ladybug": b"LBUG", "ryugraph": b"RYU"}
 _OF_NO_TYPE = ("ANY", "Assertion failed")
 """What an engine's message has where it met a value of no type: it takes such for a defect of its own."""
 
-_OF_NO_MEMORY = ("buffer pool is full", "bad_alloc", "cannot allocate memory")
+_OF_A_FULL_POOL = "buffer pool is full"
+_OF_NO_MEMORY = ("bad_alloc", "cannot allocate memory", "resource temporarily unavailable")
+"""What an engine's message has where the kernel gave it no more memory, or no thread for want of it."""
+
+_GIGABYTE = 1024**3
+_RESERVED_TO_WRITE = 1024 * _GIGABYTE
+"""Address space for each database that may grow: the engines' own 8 TiB would be all of a process's for 16 of them."""
 
 LOSES_NAN = frozenset({"ryugraph"})
 """Engines that take a column for constant when its first value is NaN, and give NaN for all of it."""
-
-
-def quoted(name: str) -> str:
-    """A name between backticks, as every name is written to an engine."""
-    return f"`{name}`"
 
 
 class KuzuFamilyEngine:
@@ -47,7 +50,6 @@ class KuzuFamilyEngine:
         self._name = name
         self._module = module
         self._connection = connection
-        allow_far_dates()
 
     @property
     def version(self) -> EngineVersion:
@@ -60,13 +62,24 @@ class KuzuFamilyEngine:
         _check_file(self._name, path, read_only)
         try:
             database = self._module.Database(
-                str(path), buffer_pool_size=memory_bytes, max_num_threads=threads, read_only=read_only
+                str(path),
+                buffer_pool_size=memory_bytes,
+                max_num_threads=threads,
+                read_only=read_only,
+                max_db_size=reserved_bytes(path, read_only),
             )
         except (RuntimeError, ValueError, OSError) as error:
             raise PlatformError(
                 ErrorCode.DATABASE_ERROR, f"{self._name} cannot open {path}: {error}", _open_hint(str(error))
             ) from error
         return KuzuFamilyDatabase(self.version, self._connection, database)
+
+
+def reserved_bytes(path: Path, read_only: bool) -> int:
+    """The address space that opening a database reserves, a power of two: the file as it may become, with room."""
+    size = path.stat().st_size if path.exists() else 0
+    least = max(2 * size, _GIGABYTE) if read_only else max(8 * size, _RESERVED_TO_WRITE)
+    return 1 << (least - 1).bit_length()
 
 
 class KuzuFamilyDatabase:
@@ -107,40 +120,54 @@ class KuzuFamilyDatabase:
         row_limit: int,
         started: Callable[[Callable[[], None]], None] | None = None,
     ) -> QueryResult:
-        """Answer one statement. `started` is given the function that interrupts it, from any thread."""
-        with self._connection() as connection:
-            connection.set_query_timeout(max(1, int(timeout_seconds * 1000)))
-            if started:
-                started(connection.interrupt)
-            begun = time.monotonic()
-            result = None
-            try:
-                result = connection.execute(cypher, dict(parameters)) if parameters else connection.execute(cypher)
-                return _rows(result, row_limit)
-            except (RuntimeError, ValueError, TypeError, OverflowError, IndexError, KeyError, MemoryError) as error:
-                raise _query_error(error, time.monotonic() - begun, timeout_seconds, parameters or {}) from error
-            finally:
-                if result is not None:
-                    _close(result)
+        """Answer one statement, all of it at once."""
+        with self.stream(
+            cypher, parameters, timeout_seconds=timeout_seconds, row_limit=row_limit, started=started
+        ) as batches:
+            rows = json_rows(batches)
+            return QueryResult(batches.columns, batches.types, rows, batches.truncated)
 
-    def operators(self, cypher: str, parameters: Mapping[str, Any] | None = None) -> frozenset[str]:
+    @contextlib.contextmanager
+    def stream(
+        self,
+        cypher: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        timeout_seconds: float,
+        row_limit: int,
+        started: Callable[[Callable[[], None]], None] | None = None,
+    ) -> Iterator[Batches]:
+        """Answer one statement in batches. `started` is given the function that interrupts it, from any thread."""
+        with self._result(cypher, parameters or {}, timeout_seconds, started) as (result, told):
+            yield Batches(result, self._version.name, row_limit, told)
+
+    def operators(
+        self,
+        cypher: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        started: Callable[[Callable[[], None]], None] | None = None,
+    ) -> frozenset[str]:
         """The operators of the plan. The text must have passed `check_statement`: binding opens files."""
-        explained = self.query(f"EXPLAIN {cypher}", parameters, timeout_seconds=30, row_limit=1)
-        return plan_operators(str(explained.rows[0][0]))
+        with self._result(f"EXPLAIN {cypher}", parameters or {}, 3600.0, started) as (explained, told):
+            try:
+                return plan_operators(str(explained.get_next()[0]))
+            except (RuntimeError, MemoryError) as error:
+                raise told(error) from error
 
     def schema(self) -> tuple[TableSchema, ...]:
         """Every table with its properties and number of rows, in the order in which they were created."""
         tables = self._all("CALL show_tables() RETURN id, name, type")
         found = []
         for _, name, kind in sorted(tables):
-            info = self._all(f"CALL table_info({_literal(name)}) RETURN *")
+            info = self._all(f"CALL table_info({text_literal(name)}) RETURN *")
             properties = tuple((str(row[1]), str(row[2])) for row in info)
             if kind == "NODE":
                 key = next((str(row[1]) for row in info if row[-1] is True), None)
                 rows = self._count(f"MATCH (n:{quoted(name)}) RETURN count(*)")
                 found.append(TableSchema(name, "node", properties, key, (), rows))
             else:
-                ends = self._all(f"CALL show_connection({_literal(name)}) RETURN *")
+                ends = self._all(f"CALL show_connection({text_literal(name)}) RETURN *")
                 rows = self._count(f"MATCH ()-[e:{quoted(name)}]->() RETURN count(*)")
                 found.append(
                     TableSchema(name, "edge", properties, None, tuple((str(row[0]), str(row[1])) for row in ends), rows)
@@ -163,6 +190,35 @@ class KuzuFamilyDatabase:
         return int(self.query(cypher, timeout_seconds=3600, row_limit=1).rows[0][0])
 
     @contextlib.contextmanager
+    def _result(
+        self,
+        cypher: str,
+        parameters: Mapping[str, Any],
+        timeout_seconds: float,
+        started: Callable[[Callable[[], None]], None] | None,
+    ) -> Iterator[tuple[Any, Callable[[Exception], PlatformError]]]:
+        """The engine's result of a statement, and what says of an error while it is read what it means."""
+        with self._connection() as connection:
+            connection.set_query_timeout(max(1, int(timeout_seconds * 1000)))
+            if started:
+                started(connection.interrupt)
+            begun = time.monotonic()
+
+            def told(error: Exception) -> PlatformError:
+                return _query_error(error, time.monotonic() - begun, timeout_seconds, parameters)
+
+            try:
+                result = connection.execute(cypher, dict(parameters)) if parameters else connection.execute(cypher)
+            except (RuntimeError, ValueError, TypeError, OverflowError, IndexError, KeyError, MemoryError) as error:
+                raise told(error) from error
+            try:
+                if isinstance(result, list):  # the gate lets no second statement through; this is the engine's opinion
+                    raise PlatformError(ErrorCode.QUERY_ERROR, "only one statement at a time")
+                yield result, told
+            finally:
+                _close(result)
+
+    @contextlib.contextmanager
     def _connection(self) -> Iterator[Any]:
         with self._lock:
             if self._closed:
@@ -181,16 +237,6 @@ class KuzuFamilyDatabase:
                     self._idle.append((connection, used))
             if not keep:
                 connection.close()
-
-
-def _rows(result: Any, row_limit: int) -> QueryResult:
-    if isinstance(result, list):  # the gate lets no second statement through; this is the engine's own opinion
-        raise PlatformError(ErrorCode.QUERY_ERROR, "only one statement at a time")
-    columns, types = tuple(result.get_column_names()), tuple(result.get_column_data_types())
-    rows: list[tuple[Any, ...]] = []
-    while len(rows) < row_limit and result.has_next():
-        rows.append(tuple(result.get_next()))
-    return QueryResult(columns, types, tuple(rows), truncated=bool(result.has_next()))
 
 
 def _close(result: Any) -> None:
@@ -219,14 +265,13 @@ def _query_error(
             )
         return PlatformError(ErrorCode.QUERY_ERROR, "the query was interrupted")
     if isinstance(error, MemoryError) or any(word in message.lower() for word in _OF_NO_MEMORY):
-        return PlatformError(
-            ErrorCode.QUERY_ERROR, f"the query needs more memory than the instance has: {message}", "narrow the query"
-        )
-    return PlatformError(ErrorCode.QUERY_ERROR, message)
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+        kind: type[PlatformError] = MemoryExhausted
+    elif _OF_A_FULL_POOL in message.lower():
+        kind = PlatformError
+    else:
+        return PlatformError(ErrorCode.QUERY_ERROR, message)
+    told = f"the query needs more memory than the instance has: {message}"
+    return kind(ErrorCode.QUERY_ERROR, told, "narrow the query")
 
 
 def _check_file(engine: str, path: Path, read_only: bool) -> None:

@@ -12,16 +12,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from graph_platform.engine.kuzu_family import quoted
+from graph_platform.engine.cypher import quoted, text_literal
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.mapping.types.loading import load_expression
 from graph_platform.mapping.types.text import EngineType, parse_engine_type
 from graph_platform.stored.manifest import ManifestTable
-
-
-def text_literal(text: str) -> str:
-    """A string as Cypher text."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def copy_statement(table: ManifestTable, folder: Path) -> str:

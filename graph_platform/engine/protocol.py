@@ -6,9 +6,15 @@ An adapter is done when it passes `graph_platform_tests/engine/test_conformance.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+from graph_platform.errors import PlatformError
+
+if TYPE_CHECKING:  # a server knows engines without their results, and must not pay for the import of Arrow
+    from graph_platform.engine.results.batches import Batches
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,8 @@ class EngineVersion:
 
 @dataclass(frozen=True)
 class QueryResult:
-    """The answer to a statement: names and engine types of the columns, and the rows as Python values.
+    """The answer to a statement: names and engine types of the columns, and the rows, each value as it is in JSON
+    (`graph_platform.engine.results.json_text`).
 
     `truncated` tells that there were more rows than the limit.
     """
@@ -46,6 +53,10 @@ class TableSchema:
     primary_key: str | None
     pairs: tuple[tuple[str, str], ...]
     rows: int
+
+
+class MemoryExhausted(PlatformError):
+    """The process has come to the end of its memory, which an engine does not always survive: it should not go on."""
 
 
 class Database(Protocol):
@@ -83,15 +94,38 @@ class Database(Protocol):
                 An interrupt that comes while the engine still plans is lost, so call it until `query` returns.
 
         Raises:
-            PlatformError: QUERY_ERROR with the engine's message, QUERY_TIMEOUT.
+            PlatformError: QUERY_ERROR with the engine's message, QUERY_TIMEOUT; `MemoryExhausted`.
         """
         ...
 
-    def operators(self, cypher: str, parameters: Mapping[str, Any] | None = None) -> frozenset[str]:
+    def stream(
+        self,
+        cypher: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        timeout_seconds: float,
+        row_limit: int,
+        started: Callable[[Callable[[], None]], None] | None = None,
+    ) -> AbstractContextManager[Batches]:
+        """Answer one Cypher statement as record batches, whose memory is one batch beside the engine's own result.
+
+        Inside the context the statement has run and its batches can be iterated, once; leaving it gives the result
+        and the connection back. Arguments and errors are those of `query`.
+        """
+        ...
+
+    def operators(
+        self,
+        cypher: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        started: Callable[[Callable[[], None]], None] | None = None,
+    ) -> frozenset[str]:
         """The physical operators (`SCAN_NODE_TABLE`, `INSERT` …) of a statement, without running it.
 
         A call of a table function is there twice, as `TABLE_FUNCTION_CALL` and with `:NAME`. Binding opens the files
-        that a statement names, so only what `gate.statement.check_statement` let through may be given.
+        that a statement names, so only what `gate.statement.check_statement` let through may be given. It has no time
+        limit of its own, and most of it cannot be interrupted: who asks in a user's name ends the process.
 
         Raises:
             PlatformError: QUERY_ERROR.

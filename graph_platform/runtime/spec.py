@@ -97,7 +97,8 @@ class ServerLimits:
         query_seconds: default and largest time limit of a query.
         query_rows: default and largest number of rows of an answer.
         max_databases: how many are open at once; one more closes the one that was used longest ago.
-        workers: processes that the engine runs in, for what is only read. What is written has one.
+        workers: processes that the engine runs in, for what is only read; 0 for as many as there are cores, at least
+            3. What is written has one.
         worker_allowance_bytes: memory that a worker may take beside what it has once its databases are open.
     """
 

@@ -7,6 +7,7 @@ import hmac
 import json
 import re
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,14 +19,15 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph_platform.engine.parameters import Unreadable, check_json, read_json
+from graph_platform.engine.worker.requests import Question
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.server.connections import trust
-from graph_platform.server.host import Host, Query, RunningQuery
+from graph_platform.server.answers import Answer
+from graph_platform.server.connections import break_off, trust
+from graph_platform.server.host import Host, Query
 
 BODY_BYTES = 1024**2
-WATCH_SECONDS = 0.05
-OVERTIME_SECONDS = 5.0
-"""How long past its time limit a query is waited for, once it was told to stop."""
+SMALL_BYTES = 2048
+"""Bodies up to here are read at once, which is sooner done than handed to another thread."""
 
 STATUS: Mapping[ErrorCode, int] = {
     ErrorCode.VALIDATION_FAILED: 400,
@@ -40,12 +42,18 @@ _HTTP_ERRORS: Mapping[int, tuple[ErrorCode, str]] = {
     404: (ErrorCode.RESOURCE_NOT_FOUND, "there is no such page; there are /health /ready /status /schema /query"),
     405: (ErrorCode.VALIDATION_FAILED, "that page does not take this method"),
 }
+_WATCHED = ("/health", "/ready", "/status")
+"""Pages that runtimes look at all the time. As long as they say what they are for, the log has no line of that: its
+last lines, which tell how a server ended, would be nothing else.
+"""
+_PAGES = (*_WATCHED, "/schema", "/query")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+")
 _FIELDS = ("cypher", "parameters", "timeout_seconds", "row_limit")
 
 
 def application(host: Host, token: str, log: Callable[[str], None]) -> ASGIApp:
-    """The ASGI application of one instance. `log` gets a line per request, without token and query text."""
+    """The ASGI application of one instance. `log` gets a line per request, without token and query text, but
+    none for those that watch it."""
 
     async def health(request: Request) -> Response:
         return _json({"status": "alive"})
@@ -61,12 +69,17 @@ def application(host: Host, token: str, log: Callable[[str], None]) -> ASGIApp:
         return Response(await asyncio.to_thread(host.schema), media_type="application/json")
 
     async def query(request: Request) -> Response:
+        came = time.monotonic()
         body = await _body(request)
+
+        def read() -> tuple[Query, Question]:
+            asked = read_query(body, host.spec.limits.query_seconds, host.spec.limits.query_rows, came)
+            return asked, host.question(asked)
+
         # Reading a large body, and looking through it, takes a second: not in the loop that everybody's requests share.
-        limits = host.spec.limits
-        asked = await asyncio.to_thread(read_query, body, limits.query_seconds, limits.query_rows)
-        running = await asyncio.to_thread(host.submit, asked)
-        return Response(await _answer(request, running, asked.timeout_seconds), media_type="application/json")
+        asked, question = read() if len(body) <= SMALL_BYTES else await asyncio.to_thread(read)
+        answer = host.ask(request.client.host if request.client else "", asked, question)
+        return await _answered(request, answer, log)
 
     async def refused(request: Request, error: Exception) -> Response:
         return _error(error) if isinstance(error, PlatformError) else _error(_unexpected(error))
@@ -78,7 +91,8 @@ def application(host: Host, token: str, log: Callable[[str], None]) -> ASGIApp:
         return _json(PlatformError(kind, message).document(), code, headers)
 
     def _unexpected(error: Exception) -> PlatformError:
-        log(f"defect: {type(error).__name__}")
+        last = traceback.extract_tb(error.__traceback__)[-1]  # the place, not the values: those are a user's
+        log(f"defect: {type(error).__name__} at {last.filename}:{last.lineno}, in {last.name}")
         return PlatformError(ErrorCode.INTERNAL_ERROR, f"a defect of the server: {type(error).__name__}")
 
     app = Starlette(
@@ -94,8 +108,9 @@ def application(host: Host, token: str, log: Callable[[str], None]) -> ASGIApp:
     return _guarded(app, token, log)
 
 
-def read_query(content: bytes, longest_seconds: float, most_rows: int) -> Query:
-    """The query in a request's body; its limits default to the instance's own, and are capped by them.
+def read_query(content: bytes, longest_seconds: float, most_rows: int, came: float) -> Query:
+    """The query in a request's body that came at a time of `time.monotonic`; its limits default to the instance's own,
+    and are capped by them.
 
     Raises:
         PlatformError: VALIDATION_FAILED that names the field.
@@ -133,6 +148,7 @@ def read_query(content: bytes, longest_seconds: float, most_rows: int) -> Query:
         parameters,
         float(min(longest_seconds, longest_seconds if timeout is None else timeout)),
         min(most_rows, most_rows if rows is None else rows),
+        came,
     )
 
 
@@ -167,21 +183,51 @@ class _HttpError(PlatformError):
         self.status = status
 
 
-async def _answer(request: Request, running: RunningQuery, timeout_seconds: float) -> bytes:
-    """Wait for a query, and stop it when its time is over or nobody waits for it any more."""
-    future = asyncio.wrap_future(running.answer)
-    deadline: float | None = None
-    while not (await asyncio.wait({future}, timeout=WATCH_SECONDS))[0]:
-        if deadline is None and running.has_started:
-            deadline = time.monotonic() + timeout_seconds
-        overtime = time.monotonic() - deadline if deadline else 0.0
-        if overtime > 0 or await request.is_disconnected():
-            running.stop()
-        if overtime > OVERTIME_SECONDS:
-            raise PlatformError(
-                ErrorCode.QUERY_TIMEOUT, f"the query was told to stop after {timeout_seconds:g} seconds and has not yet"
-            )
-    return future.result()
+async def _answered(request: Request, answer: Answer, log: Callable[[str], None]) -> Response:
+    """The response once its beginning is there. Its query is stopped when nobody waits for it any more."""
+    watch = asyncio.create_task(_gone(request, answer))
+    try:
+        whole = await answer.begun()
+    except BaseException:
+        answer.give_up()
+        watch.cancel()
+        raise
+    if whole is not None:
+        watch.cancel()
+        return Response(whole, media_type="application/json")
+    return _InPieces(answer, watch, log)
+
+
+async def _gone(request: Request, answer: Answer) -> None:
+    """The body has been read, so that what the client does next is to go away."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    answer.give_up()
+
+
+class _InPieces(Response):
+    """An answer that is sent as it comes, chunked. If the rest does not come the connection is broken off: what was
+    sent must not look like all of it.
+    """
+
+    def __init__(self, answer: Answer, watch: asyncio.Task[None], log: Callable[[str], None]) -> None:
+        super().__init__(media_type="application/json")
+        del self.headers["content-length"]
+        self._answer, self._watch, self._log = answer, watch, log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        try:
+            async for piece in self._answer.pieces():
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        except PlatformError as error:
+            self._log(f"an answer was broken off in its midst: {error}")
+            break_off(scope)
+            return
+        finally:
+            self._answer.give_up()
+            self._watch.cancel()
+        await send({"type": "http.response.body"})
 
 
 def _json(document: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -216,7 +262,8 @@ def _guarded(app: ASGIApp, token: str, log: Callable[[str], None]) -> ASGIApp:
         else:
             refusal = _json(unauthorized.document(), 401, {"WWW-Authenticate": "Bearer", "Connection": "close"})
             await refusal(scope, receive, noting)
-        path = scope["path"] if scope["path"] in ("/health", "/ready", "/status", "/schema", "/query") else "(other)"
-        log(f"{scope['method']} {path} {status} {(time.monotonic() - begun) * 1000:.1f}ms")
+        path = scope["path"] if scope["path"] in _PAGES else "(other)"
+        if path not in _WATCHED or status not in (200, 503):
+            log(f"{scope['method']} {path} {status} {(time.monotonic() - begun) * 1000:.1f}ms")
 
     return guarded

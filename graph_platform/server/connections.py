@@ -26,6 +26,9 @@ from graph_platform.errors import ErrorCode, PlatformError
 TRUST = "trust"
 """In the state of a request's scope: the function to call once its token has been found right."""
 
+BREAK_OFF = "break_off"
+"""There, too: the function that closes the connection in the midst of an answer."""
+
 _FILES_OF_THE_ENGINE = 128
 
 
@@ -239,7 +242,7 @@ class BoundedHttp(H11Protocol):
 
     def _trusting(self, app: ASGIApp) -> ASGIApp:
         async def asked(scope: Scope, receive: Receive, send: Send) -> None:
-            scope["state"][TRUST] = self._trust
+            scope["state"] |= {TRUST: self._trust, BREAK_OFF: self.transport.abort}
             await app(scope, receive, send)
 
         return asked
@@ -283,3 +286,10 @@ def trust(scope: Scope) -> None:
     told: Callable[[], None] | None = scope.get("state", {}).get(TRUST)
     if told:
         told()
+
+
+def break_off(scope: Scope) -> None:
+    """Close the request's connection at once, so that what was sent cannot be taken for a whole answer."""
+    close: Callable[[], None] | None = scope.get("state", {}).get(BREAK_OFF)
+    if close:
+        close()

@@ -1,75 +1,55 @@
-"""One open database and the queries on it: phases, limits, last activity. It knows nothing of HTTP."""
+"""The state of a server and the way of a query through it: the gate, a place, a worker. It knows nothing of HTTP."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, Literal
 
-from graph_platform.engine.gate.operators import check_operators
-from graph_platform.engine.gate.statement import check_statement
+from graph_platform.engine.gate.rows import with_row_limit
+from graph_platform.engine.gate.statement import Statement, check_statement
 from graph_platform.engine.parameters import kept_parameter
-from graph_platform.engine.protocol import Database, Engine, QueryResult
-from graph_platform.engine.values import json_rows
+from graph_platform.engine.protocol import EngineVersion
+from graph_platform.engine.worker.requests import Opening, Question, schema_request
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.runtime.spec import ServerSpec
+from graph_platform.runtime.spec import Access, ServerSpec
+from graph_platform.server.answers import Answer
+from graph_platform.server.places import Places, Shares
+from graph_platform.server.workers import Workers
 
-RUNNING_QUERIES = 8
-"""At once; the engine's own threads are shared between them."""
+SCHEMA_SECONDS = 600.0
 
-WAITING_QUERIES = 32
+_REMEMBERED_CHARACTERS = 4096
 
 
 @dataclass(frozen=True)
 class Query:
-    """A query with its limits already capped."""
+    """A query with its limits already capped, and the time of `time.monotonic` at which it came."""
 
     cypher: str
     parameters: Mapping[str, Any]
     timeout_seconds: float
     row_limit: int
-
-
-class RunningQuery:
-    """A query in the pool: its answer to be, as JSON text, and the way to stop it."""
-
-    def __init__(self) -> None:
-        self.answer: Future[bytes]
-        self._interrupt: Callable[[], None] | None = None
-        self._stopped = False
-
-    def started(self, interrupt: Callable[[], None]) -> None:
-        """Called by the engine with the function that interrupts it."""
-        self._interrupt = interrupt
-
-    @property
-    def has_started(self) -> bool:
-        """Whether the engine has it."""
-        return self._interrupt is not None
-
-    def check(self) -> None:
-        """Raise if it was stopped before the engine began."""
-        if self._stopped:
-            raise PlatformError(ErrorCode.QUERY_ERROR, "the query was interrupted")
-
-    def stop(self) -> None:
-        """Interrupt it. The engines lose an interrupt that comes while they plan, so call it until it has ended."""
-        self._stopped = True
-        if self._interrupt and not self.answer.done():
-            with contextlib.suppress(RuntimeError):
-                self._interrupt()
+    came: float
 
 
 class Host:
-    """The state of a server, for every thread of it."""
+    """The state of a server. `ask` and `close` are the event loop's, all else may be called in any thread.
 
-    def __init__(self, spec: ServerSpec) -> None:
+    Args:
+        prepared: says what the workers open, once it is known which engine they have, and reports how far it is.
+    """
+
+    def __init__(self, spec: ServerSpec, prepared: Callable[[EngineVersion], Opening]) -> None:
         self.spec = spec
         self.phase = "starting"
         self.progress = 0.0
@@ -77,33 +57,40 @@ class Host:
         self.draining = False
         self._started_at = _now()
         self._last_activity: str | None = None
-        self._engine: Engine | None = None
-        self._database: Database | None = None
         self._schema: bytes | None = None
         self._rows: int | None = None
-        self._running: set[RunningQuery] = set()
-        self._lock = threading.Lock()
-        self._pool = ThreadPoolExecutor(RUNNING_QUERIES, "query")
+        self._looking = threading.Lock()
+        workers = _workers(spec)
+        self._workers = Workers(spec.engine, workers, spec.limits.worker_allowance_bytes, prepared)
+        self._places = Places(Shares.of(workers))
+        self._threads = ThreadPoolExecutor(workers, "asks-a-worker")
+        self._answers: set[Answer] = set()
 
     def report(self, phase: str, progress: float) -> None:
         """Note how far the start is."""
         self.phase, self.progress = phase, round(min(max(progress, 0.0), 1.0), 4)
 
-    def ready(self, engine: Engine, database: Database) -> None:
-        """Begin to answer queries."""
-        self._engine, self._database = engine, database
-        self.report("ready", 1.0)
-
-    def submit(self, query: Query) -> RunningQuery:
-        """Start a query in the pool.
+    def start(self) -> None:
+        """Have the database opened, and begin to answer queries.
 
         Raises:
-            PlatformError: PERMISSION_DENIED or QUERY_ERROR from the gate, VALIDATION_FAILED for a parameter that is
-                missing or that the engine would change, INVALID_STATE while the server starts or ends,
-                CONCURRENCY_LIMIT_EXCEEDED.
+            PlatformError: why it cannot be.
         """
-        database = self._ready_database()
-        statement = check_statement(query.cypher, "read", database.version.name)
+        self._workers.start()
+        self.report("ready", 1.0)
+
+    def question(self, query: Query) -> Question:
+        """What a worker is asked for a query, if it may be asked.
+
+        Raises:
+            PlatformError: INVALID_STATE while the server starts or ends; PERMISSION_DENIED or QUERY_ERROR from the
+                gate; VALIDATION_FAILED for a parameter that is missing or that the engine would change.
+        """
+        self._check_ready()
+        small = len(query.cypher) <= _REMEMBERED_CHARACTERS
+        check = _remembered_statement if small else check_statement
+        database = self.spec.main
+        statement = check(query.cypher, database.access.value, self.spec.engine)
         missing = sorted(statement.parameters - query.parameters.keys())
         if missing:
             raise PlatformError(
@@ -120,40 +107,78 @@ class Host:
                 f"send a value or [], or say its type: CAST(${null} AS INT64[])",
                 {"parameter": f"${null}"},
             )
-        running = RunningQuery()
+        limited = with_row_limit(statement, query.row_limit + 1)
+        return Question(
+            database.name,
+            limited.text,
+            limited.subject,
+            database.access.value,
+            parameters,
+            query.timeout_seconds,
+            query.row_limit,
+        )
 
-        def answer() -> bytes:
-            try:
-                running.check()
-                begun = time.monotonic()
-                check_operators(database.operators(statement.subject, parameters), "read", database.version)
-                running.check()
-                result = database.query(
-                    statement.text,
-                    parameters,
-                    timeout_seconds=query.timeout_seconds,
-                    row_limit=query.row_limit,
-                    started=running.started,
-                )
-                return _answer(result, time.monotonic() - begun)
-            finally:
-                with self._lock:
-                    self._running.discard(running)
-                self._last_activity = _now()
+    def ask(self, client: str, query: Query, question: Question) -> Answer:
+        """Have a query answered. Its time began when it came, so that waiting for others and planning are in it.
 
-        with self._lock:
-            if len(self._running) >= RUNNING_QUERIES + WAITING_QUERIES:
-                raise PlatformError(
-                    ErrorCode.CONCURRENCY_LIMIT_EXCEEDED, f"{len(self._running)} queries are running or waiting already"
-                )
-            self._running.add(running)
-            self._last_activity = _now()
-            running.answer = self._pool.submit(answer)
-        return running
+        Raises:
+            PlatformError: CONCURRENCY_LIMIT_EXCEEDED. All else is the answer's.
+        """
+        answer = Answer(query.came + query.timeout_seconds)
+        turn = self._places.enter(client)
+        self._answers.add(answer)
+        self._last_activity = _now()
+        if turn is None:
+            self._begin(client, answer, question)
+        else:
+            answer.waiting = asyncio.create_task(self._wait(client, answer, question, turn))
+        return answer
+
+    async def _wait(self, client: str, answer: Answer, question: Question, turn: asyncio.Future[None]) -> None:
+        error = PlatformError(ErrorCode.QUERY_ERROR, "the query was interrupted")
+        try:
+            async with asyncio.timeout(max(0.0, answer.deadline - time.monotonic())):
+                await turn
+        except TimeoutError:
+            error = PlatformError(
+                ErrorCode.QUERY_TIMEOUT,
+                f"the query waited for its turn for all of its {question.seconds:g} seconds",
+                "wait for the answers to other queries of yours, or ask for a longer timeout",
+            )
+        except asyncio.CancelledError:
+            pass
+        else:
+            answer.waiting = None
+            self._begin(client, answer, question)
+            return
+        self._places.withdraw(client, turn)
+        self._answers.discard(answer)
+        answer.ended(None, error)
+
+    def _begin(self, client: str, answer: Answer, question: Question) -> None:
+        self._threads.submit(self._run, client, answer, question, asyncio.get_running_loop())
+
+    def _run(self, client: str, answer: Answer, question: Question, loop: asyncio.AbstractEventLoop) -> None:
+        last, error = None, None
+        try:
+            left = max(0.0, answer.deadline - time.monotonic())
+            request = replace(question, seconds=left).to_json()
+            access = question.access
+            last = self._workers.ask(request, answer.deadline, access=access, take=answer.take, stop=answer.stop)
+        except Exception as caught:  # noqa: BLE001 - whoever waits for the answer gets it
+            error = caught
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(self._end, client, answer)
+        answer.ended(last, error)
+
+    def _end(self, client: str, answer: Answer) -> None:
+        self._places.leave(client)
+        self._answers.discard(answer)
+        self._last_activity = _now()
 
     def status(self) -> dict[str, Any]:
         """The document of `/status`."""
-        version = self._engine.version if self._engine else None
+        version = self._workers.version
         return {
             "installation": self.spec.installation,
             "instance": self.spec.instance,
@@ -165,67 +190,64 @@ class Host:
             "failure": self.failure.document() if self.failure else None,
             "started_at": self._started_at,
             "last_activity": self._last_activity,
-            "queries_in_flight": len(self._running),
+            "queries_in_flight": self._places.taken,
+            "workers": self._workers.status(),
             "engine": asdict(version) if version else None,
             "rows": self._rows,
         }
 
     def schema(self) -> bytes:
-        """The document of `/schema`: every table with its properties and rows. The database never changes.
+        """The document of `/schema`: every table with its properties and rows. What only is read never changes.
 
         Raises:
             PlatformError: INVALID_STATE while the server starts or ends.
         """
-        database = self._ready_database()
-        if self._schema is None:
-            tables = database.schema()
-            self._rows = sum(table.rows for table in tables)
-            self._schema = json.dumps({"tables": [asdict(table) for table in tables]}).encode()
-        return self._schema
+        self._check_ready()
+        with self._looking:
+            database = self.spec.main
+            if self._schema is None or database.access is not Access.READ:
+                found = self._workers.ask(schema_request(database.name), time.monotonic() + SCHEMA_SECONDS)
+                self._rows = sum(table["rows"] for table in json.loads(found))
+                self._schema = b'{"tables": ' + found + b"}"
+            return self._schema
 
     def drain(self) -> None:
         """Take no more queries; those that run go on."""
         self.draining = True
 
-    def close(self, patience_seconds: float) -> None:
-        """Stop what still runs and close the database; a query that does not stop in time is left to the kernel."""
+    def close(self) -> None:
+        """Stop what still runs, and end the workers."""
         self.draining = True
-        deadline = time.monotonic() + patience_seconds
-        while self._running and time.monotonic() < deadline:
-            for running in tuple(self._running):
-                running.stop()
-            time.sleep(0.02)
-        if not self._running:
-            self._pool.shutdown(cancel_futures=True)
-            if self._database:
-                self._database.close()
+        for answer in tuple(self._answers):
+            answer.give_up()
+        self._workers.close()
+        self._threads.shutdown(cancel_futures=True)
 
-    def _ready_database(self) -> Database:
+    def _check_ready(self) -> None:
         if self.draining:
             raise PlatformError(ErrorCode.INVALID_STATE, "the instance is ending and takes no more queries")
-        if self._database is None:
+        if self.phase != "ready":
             raise PlatformError(
                 ErrorCode.INVALID_STATE,
                 f"the instance is not ready: {self.phase}, {self.progress:.0%}",
                 "ask /ready until it answers 200",
                 {"phase": self.phase, "progress": self.progress},
             )
-        return self._database
 
 
-def _answer(result: QueryResult, elapsed: float) -> bytes:
-    return json.dumps(
-        {
-            "columns": result.columns,
-            "types": result.types,
-            "rows": json_rows(result.rows),
-            "row_count": len(result.rows),
-            "truncated": result.truncated,
-            "elapsed_seconds": round(elapsed, 6),
-        },
-        allow_nan=False,
-        ensure_ascii=True,
-    ).encode()
+def _workers(spec: ServerSpec) -> int:
+    """How many there are where the spec leaves it to the machine: as many as there are cores, which is what they share,
+    but at least three. Then a client that holds all it may hold has two queries run at once, and the third is left for
+    somebody else. What is written has one: an engine lets one process write.
+    """
+    if any(database.access is Access.WRITE for database in spec.databases):
+        return 1
+    return spec.limits.workers or max(3, len(os.sched_getaffinity(0)))
+
+
+@lru_cache(512)
+def _remembered_statement(text: str, access: Literal["read", "write"], engine: str) -> Statement:
+    return check_statement(text, access, engine)
 
 
 def _now() -> str:

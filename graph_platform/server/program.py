@@ -21,9 +21,10 @@ from types import FrameType
 
 import uvicorn
 
-from graph_platform.engine.connect import load_engine
+from graph_platform.engine.protocol import EngineVersion
+from graph_platform.engine.worker.requests import OpenedDatabase, Opening
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.runtime.spec import Access, ServerSpec, read_spec
+from graph_platform.runtime.spec import ServerSpec, read_spec
 from graph_platform.runtime.state import State
 from graph_platform.server.app import application
 from graph_platform.server.connections import BoundedServer, ConnectionLimits, Connections
@@ -97,14 +98,25 @@ def serve(places: Places) -> int:
     except OSError as error:
         told = f"cannot write to {places.state}: {error.strerror}"
         return _failed(state, PlatformError(ErrorCode.STORAGE_ERROR, told))
-    host = Host(spec)
+
+    def opening(version: EngineVersion) -> Opening:
+        main_first = sorted(spec.databases, key=lambda database: database != spec.main)
+        databases = {
+            each.name: OpenedDatabase(
+                str(prepared(spec, each, version, places.folders, host.report, _log)), each.access.value
+            )
+            for each in main_first
+        }
+        return Opening(databases, spec.limits.max_databases, spec.limits.pool_bytes, spec.limits.threads)
+
+    host = Host(spec, opening)
     connections = Connections(ConnectionLimits().within_open_files())
     config = connections.config(application(host, token, _log), timeout_graceful_shutdown=FINISH_SECONDS)
     server = _Server(config, host)
-    threading.Thread(target=_start, args=(host, places.folders, state, server), daemon=True).start()
+    threading.Thread(target=_start, args=(host, state, server), daemon=True).start()
     _log(f"instance {spec.instance}, attempt {spec.attempt}, listens on {address}")
     server.run(sockets=[listening])
-    host.close(FINISH_SECONDS)
+    host.close()
     if host.failure:
         return _failed(state, host.failure)
     _log("ended")
@@ -124,18 +136,9 @@ class _Server(BoundedServer):
         self.should_exit = True
 
 
-def _start(host: Host, folders: Folders, state: State, server: uvicorn.Server) -> None:
-    spec = host.spec
+def _start(host: Host, state: State, server: uvicorn.Server) -> None:
     try:
-        engine = load_engine(spec.engine)
-        path = prepared(spec, spec.main, engine.version, folders, host.report, _log)
-        database = engine.open(
-            path,
-            read_only=spec.main.access is Access.READ,
-            memory_bytes=spec.limits.pool_bytes,
-            threads=spec.limits.threads,
-        )
-        host.ready(engine, database)
+        host.start()
         _log("ready")
         with contextlib.suppress(PlatformError):  # told to end already
             host.schema()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from graph_platform.confined.kernel import kept
 from graph_platform_tests.cli.conftest import CommandLine
 
 
@@ -18,7 +19,10 @@ def test_a_sound_set_up_has_nothing_that_fails(cli: CommandLine) -> None:
     status, checks = found(cli)
     assert status == 0
     assert {check["status"] for check in checks.values()} <= {"ok", "warn"}
-    assert {"home", "postgres", "catalog", "dagster", "warehouse", "storage", "engine ladybug"} <= checks.keys()
+    named = {"home", "postgres", "catalog", "dagster", "warehouse", "storage", "engine ladybug", "confinement"}
+    assert named <= checks.keys()
+    kernel = kept()
+    assert (checks["confinement"]["status"] == "ok") == (kernel.landlock > 0 and kernel.seccomp)
 
 
 @pytest.mark.parametrize(

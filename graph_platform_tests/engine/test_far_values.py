@@ -8,14 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from graph_platform.engine.connect import load_engine
-from graph_platform.engine.values import json_rows
 
 
 def answer(engine_name: str, path: Path, *expressions: str) -> list[object]:
     database = load_engine(engine_name).open(path, read_only=False, memory_bytes=128 * 1024**2, threads=1)
     try:
         result = database.query(f"RETURN {', '.join(expressions)}", timeout_seconds=20, row_limit=1)
-        return json_rows(result.rows)[0]
+        return list(result.rows[0])
     finally:
         database.close()
 

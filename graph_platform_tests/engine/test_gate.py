@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graph_platform.engine.connect import load_engine
-from graph_platform.engine.gate.budget import MAX_CASES, MAX_EDGES, MAX_OPERATORS, MAX_PATTERNS
+from graph_platform.engine.gate.budget import MAX_EDGES, MAX_OPERATORS
 from graph_platform.engine.gate.clauses import Access
 from graph_platform.engine.gate.functions import FUNCTIONS, KEYWORDS_BEFORE_BRACKET, LAMBDA_FUNCTIONS
 from graph_platform.engine.gate.lexer import MAX_DEPTH, MAX_TOKENS, Kind, tokens
@@ -108,17 +108,9 @@ def _edges(count: int, edge: str = "-[:KNOWS]->") -> str:
 
 
 TOO_MUCH = [
-    (_cases(MAX_CASES + 1), "nested more than"),
-    (_cases(1000), "nested more than"),
-    ("RETURN " + "(CASE WHEN true THEN " * (MAX_CASES + 1) + "1" + " ELSE 0 END)" * (MAX_CASES + 1), "nested"),
-    ("RETURN " + "(" * 80 + _cases(MAX_CASES).removeprefix("RETURN ") + ")" * 80, "too deep"),
-    ("RETURN " + "{a: CASE WHEN true THEN " * (MAX_CASES + 1) + "1" + " END}" * (MAX_CASES + 1), "nested"),
-    ("WITH 1 AS end RETURN " + "CASE end WHEN end THEN " * 20 + "end" + " END" * 20, "nested more than"),
     ("RETURN 1" + "+1" * (MAX_OPERATORS + 1), "operators"),
     ("MATCH (n) WHERE n.id = 0" + " OR n.id = 1" * MAX_OPERATORS + " RETURN n", "operators"),
     ("RETURN " + "(" * 5 + "1" + ("+1" * 300 + ")") * 5, "operators"),
-    ("MATCH " + ", ".join(f"(n{i})" for i in range(MAX_PATTERNS + 1)) + " RETURN count(*)", "patterns"),
-    ("MATCH (n) " * (MAX_PATTERNS + 1) + "RETURN count(*)", "patterns"),
     (_edges(MAX_EDGES + 1), "edges"),
     (_edges(MAX_EDGES + 1, "<-[:KNOWS]-"), "edges"),
     (_edges(MAX_EDGES + 1, "--"), "edges"),
@@ -141,7 +133,8 @@ def test_what_a_planner_would_choke_on_is_refused_with_a_hint(text: str, reason:
 
 
 ENOUGH = [
-    _cases(MAX_CASES),
+    _cases(1000),
+    "MATCH (n) " * 100 + "RETURN count(*)",
     "RETURN " + ", ".join(["CASE WHEN true THEN 1 END"] * 100),
     "RETURN " + " + ".join(["CASE WHEN true THEN 'end' ELSE 'x' END"] * 100),
     "RETURN 1" + "+1" * (MAX_OPERATORS - 1),
@@ -155,10 +148,6 @@ ENOUGH = [
 @pytest.mark.parametrize("text", ENOUGH, ids=lambda value: value[:30])
 def test_what_is_within_the_limits_is_let_through(text: str) -> None:
     assert check_statement(text, "read").text
-
-
-def test_names_like_case_and_end_are_not_counted() -> None:
-    check_statement("MATCH (n:Case) RETURN n.case, n.end AS end" + ", n.case" * 20, "read")
 
 
 def test_a_refused_name_comes_with_the_way_to_write_it() -> None:
@@ -446,19 +435,9 @@ def test_a_keyword_before_a_bracket_calls_nothing(engine_name: str, tmp_path: Pa
     database.close()
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "WITH 1 AS match RETURN match" + " + 1" * (MAX_OPERATORS + 1),
-        "MATCH set = (a)" + ", (b)" * MAX_PATTERNS + " RETURN 1",
-        "MATCH (a), call = (b), delete = (c)" + ", (d)" * MAX_PATTERNS + " RETURN 1",
-        "MATCH (a)" + ", match = (b)" * MAX_PATTERNS + " RETURN 1",
-    ],
-    ids=lambda text: text[:30],
-)
-def test_a_name_that_is_a_keyword_hides_nothing_from_the_limits(text: str) -> None:
+def test_a_name_that_is_a_keyword_hides_nothing_from_the_limits() -> None:
     with pytest.raises(PlatformError, match="more than") as refused:
-        check_statement(text, "read")
+        check_statement("WITH 1 AS match RETURN match" + " + 1" * (MAX_OPERATORS + 1), "read")
     assert refused.value.code is ErrorCode.QUERY_ERROR
 
 

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from graph_platform.engine.connect import load_engine
 from graph_platform.engine.parameters import check_json, check_question, is_untyped, kept_parameter, read_json
 from graph_platform.engine.protocol import Database
-from graph_platform.engine.values import json_rows
 from graph_platform.errors import ErrorCode, PlatformError
 
 MEMORY_BYTES = 128 * 1024**2
@@ -64,7 +63,7 @@ def opened(engine_name: str, path: Path) -> Database:
 
 def answer(database: Database, cypher: str, value: Any) -> Any:
     found = database.query(cypher, {"a": kept_parameter("a", value)}, timeout_seconds=30, row_limit=100)
-    return json_rows(found.rows)
+    return [list(row) for row in found.rows]
 
 
 def widened(sent: Any, found: Any) -> Any:

@@ -18,6 +18,8 @@ import httpx
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from graph_platform.engine.protocol import EngineVersion
+from graph_platform.engine.worker.requests import Opening
 from graph_platform.runtime.spec import StoredSnapshot
 from graph_platform.server.app import application
 from graph_platform.server.connections import (
@@ -77,12 +79,16 @@ class Served:
         self.thread.join()
 
 
+def never_prepared(version: EngineVersion) -> Opening:
+    raise AssertionError("no engine is needed here")
+
+
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Served]]:
     served: list[Served] = []
 
     def one(limits: ConnectionLimits, app: ASGIApp | None = None) -> Served:
-        served.append(Served(app or application(Host(SPEC), TOKEN, lambda line: None), limits))
+        served.append(Served(app or application(Host(SPEC, never_prepared), TOKEN, lambda line: None), limits))
         return served[-1]
 
     yield one

@@ -20,6 +20,7 @@ from graph_platform.catalog.embedded import EmbeddedPostgres
 from graph_platform.cli import options
 from graph_platform.cli.machine.dev import find_dev, free_port
 from graph_platform.cli.output import Output
+from graph_platform.confined.kernel import kept
 from graph_platform.errors import PlatformError
 from graph_platform.orchestration.home import prepare
 from graph_platform.platform import Platform
@@ -118,6 +119,18 @@ def _engines(settings: Settings) -> Iterator[Check]:
     if settings.engine not in _ENGINES:
         hint = f"GRAPH_PLATFORM_ENGINE is one of: {', '.join(_ENGINES)}"
         yield Check("engine", _FAIL, f"there is no engine {settings.engine!r}", hint)
+
+
+def _confinement(_: Settings) -> Iterator[Check]:
+    here = kept()
+    lacks = [name for name, there in (("Landlock", here.landlock), ("seccomp", here.seccomp)) if not there]
+    if not lacks:
+        told = f"the kernel keeps queries from files (Landlock {here.landlock}) and from the network (seccomp)"
+        yield Check("confinement", _OK, told)
+        return
+    told = f"this kernel has no {' and no '.join(lacks)}: only the gate keeps queries from files and the network"
+    hint = "instances want Linux 5.13 or later, with Landlock among its modules (lsm=)"
+    yield Check("confinement", _WARN, told, hint)
 
 
 def _home(settings: Settings) -> Iterator[Check]:
@@ -225,6 +238,7 @@ _LOOKS: dict[str, Callable[[Settings], Iterator[Check]]] = {
     "python": _python,
     "packages": _packages,
     "engine": _engines,
+    "confinement": _confinement,
     "home": _home,
     "postgres": _postgres,
     "catalog": _catalog,

@@ -1,8 +1,7 @@
-"""How much a statement may ask of an engine's planner, which no time limit interrupts and some text crashes.
+"""What a statement surely asks too much of an engine, so that it is told at once and with what to do instead.
 
-Decided from the tokens alone, so values that come as parameters are not seen. Whether the statement may be run at all
-is the rest of the gate's to say. The numbers were found by trying: at each of them an engine plans in well under a
-second or, for edges, in a few.
+Decided from the tokens alone, so values that come as parameters are not seen. Nothing depends on it: whatever takes too
+much time or memory ends at the query's limits, and costs a process.
 """
 
 from __future__ import annotations
@@ -10,37 +9,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from graph_platform.engine.gate.clauses import begins_pattern, may_begin_clause
 from graph_platform.engine.gate.functions import words
 from graph_platform.engine.gate.lexer import Kind, Token
 from graph_platform.errors import ErrorCode
 
-MAX_CASES = 10  # 16 nested take a second to plan, 32 a minute, and 1,000 overflow the stack
-MAX_NESTING = 120  # of brackets, where each CASE around or inside them counts for ten
-MAX_OPERATORS = 1_000  # 2,000 take seconds, 5,000 half a minute
-MAX_PATTERNS = 50
+MAX_OPERATORS = 1_000  # 2,000 take seconds to plan, 5,000 half a minute
 MAX_EDGES = 20  # the planner tries orders of them: each further one costs more than the one before
 MAX_LITERAL_SIZE = 10_000_000
 
 _OPERATOR_SIGNS = frozenset("+-*/%^=<>")
 _OPERATOR_WORDS = words("AND OR XOR")
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
-_NO_CASE_BEFORE = frozenset(".:,)]}|")
-_BEFORE_AN_OPERAND = words(
-    "CASE WHEN THEN ELSE AND OR XOR NOT IN CONTAINS STARTS ENDS WITH RETURN WHERE BY DISTINCT UNWIND AS IS LIMIT SKIP"
-)
-_AFTER_PATTERNS = words("WHERE RETURN WITH UNWIND HINT CREATE MERGE SET DELETE DETACH CALL UNION")
 _SIZED_FUNCTIONS = words("RANGE REPEAT LPAD RPAD")
 
 
 @dataclass
 class _Level:
-    """What has been seen between a bracket and its end. `operators` are those since the last comma."""
+    """The operators between a bracket and its end: those since the last comma, and the most before it."""
 
-    cases: int = 0
     operators: int = 0
     most_operators: int = 0
-    matching: bool = False
 
 
 def check_budget(found: Sequence[Token]) -> None:
@@ -50,64 +38,31 @@ def check_budget(found: Sequence[Token]) -> None:
         PlatformError: QUERY_ERROR with line and column.
     """
     levels = [_Level()]
-    patterns = edges = cases = 0
+    edges = 0
     for index, token in enumerate(found):
         before = found[index - 1] if index else None
-        after = found[index + 1] if index + 1 < len(found) else None
         level = levels[-1]
         if token.kind is Kind.SIGN and token.text in _OPENING:
             edges += _begins_edge(token, before)
             _check_size(found, index)
             levels.append(_Level())
         elif token.kind is Kind.SIGN and token.text in _CLOSING:
-            cases -= levels.pop().cases
+            levels.pop()
             levels[-1].operators += max(level.operators, level.most_operators)
-        elif token.text == "," and token.kind is Kind.SIGN:
-            patterns += level.matching
+        elif token.is_sign(","):
             level.operators, level.most_operators = 0, max(level.operators, level.most_operators)
-        elif token.word == "MATCH" and begins_pattern(found, index + 1):
-            level.matching = True
-            patterns += 1
-        elif token.word in _AFTER_PATTERNS and may_begin_clause(found, index):
-            level.matching = False
-        elif _begins_case(token, before, after):
-            level.cases += 1
-            cases += 1
-        elif level.cases and _ends_case(token, before):
-            level.cases -= 1
-            cases -= 1
         elif token.word in _OPERATOR_WORDS or (token.kind is Kind.SIGN and token.text in _OPERATOR_SIGNS):
             level.operators += 1  # arrows too: a word that makes a pattern may be a name
             edges += _begins_edge(token, before)
-        _check_count(token, cases, MAX_CASES, "CASE … END is nested more than {} deep", "use a list or a map instead")
-        nesting = len(levels) - 1 + 10 * cases if cases else 0
-        _check_count(token, nesting, MAX_NESTING, "CASE … END and brackets are nested too deep", "nest less")
         hint = "pass the values as one list: `x IN $values`"
         _check_count(token, levels[-1].operators, MAX_OPERATORS, "an expression has more than {} operators", hint)
         hint = "ask in several statements"
-        _check_count(token, patterns, MAX_PATTERNS, "the statement has more than {} patterns", hint)
         _check_count(token, edges, MAX_EDGES, "the statement has more than {} edges in its patterns", hint)
 
 
 def _begins_edge(token: Token, before: Token | None) -> bool:
     """`-[` and `--`; a minus before a list is no arithmetic."""
     return before is not None and before.text == "-" and token.text in ("[", "-")
-
-
-def _begins_case(token: Token, before: Token | None, after: Token | None) -> bool:
-    """A name that is taken for one ends with its bracket; a CASE must never be taken for a name."""
-    if token.word != "CASE" or after is None or (before is not None and before.text == "."):
-        return False
-    return not (after.kind is Kind.SIGN and after.text in _NO_CASE_BEFORE)
-
-
-def _ends_case(token: Token, before: Token | None) -> bool:
-    """END after an operand can be no variable, so nothing but a CASE can end with it."""
-    if token.word != "END" or before is None:
-        return False
-    if before.kind is Kind.SIGN:
-        return before.text in _CLOSING
-    return before.word not in _BEFORE_AN_OPERAND
 
 
 def _check_count(token: Token, count: int, limit: int, message: str, hint: str) -> None:

@@ -1,0 +1,160 @@
+"""Queries of an instance: what one costs beside a bare answer, beside somebody else's, and the server's memory."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import statistics
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psutil
+
+from benchmarks.graphs import MEMORY, NODES, served
+from benchmarks.measure import Outcome, seconds
+from graph_platform.engine.connect import load_engine
+from graph_platform.engine.gate.statement import check_statement
+from graph_platform.engine.results.json_text import json_pieces
+from graph_platform.engine.worker.requests import OpenedDatabase, Opening, Question
+from graph_platform.runtime.protocol import Connection
+from graph_platform.server.workers import Workers
+
+LOOKUP = "MATCH (a:Account {id: $id}) RETURN a.name, a.balance"
+SLOW = "UNWIND range(1, 100000) AS x UNWIND range(1, 100000) AS y RETURN sum(x * y % 7)"
+LONG = f"UNWIND range(1, {NODES}) AS x RETURN x, 'account', x / 7.0, date('2020-01-01')"
+
+_ROUNDS, _EACH = 9, 200
+_MEGABYTE = 1024**2
+
+
+class _Client:
+    """One connection that is kept, of a client with that address."""
+
+    def __init__(self, way: Connection, address: str = "127.0.0.1") -> None:
+        place = urlsplit(way.url)
+        self._connection = http.client.HTTPConnection(
+            place.hostname or "", place.port, timeout=120, source_address=(address, 0)
+        )
+        self._token = {"Authorization": f"Bearer {way.token}"}
+
+    def get(self, path: str) -> bytes:
+        self._connection.request("GET", path, headers=self._token)
+        return self._connection.getresponse().read()
+
+    def query(self, cypher: str, **fields: Any) -> int:
+        """Asks, reads the answer a megabyte at a time, and returns its status."""
+        body = json.dumps({"cypher": cypher, **fields})
+        self._connection.request("POST", "/query", body, {**self._token, "Content-Type": "application/json"})
+        answer = self._connection.getresponse()
+        while answer.read(_MEGABYTE):
+            pass
+        return answer.status
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def _p50(act: Callable[[], object], times: int = _EACH) -> float:
+    return statistics.median(seconds(act) for _ in range(times))
+
+
+def lookup(folder: Path) -> Outcome:
+    """A point lookup over HTTP against a page of the same server that is always the same, p50 of each."""
+    with served(folder, 3) as way, closing(_Client(way)) as client:
+
+        def ask() -> None:
+            if client.query(LOOKUP, parameters={"id": 7919}) != 200:
+                raise RuntimeError("the lookup failed")
+
+        ask()
+        rounds = [(_p50(ask), _p50(lambda: client.get("/health"))) for _ in range(_ROUNDS)]
+    ratios = tuple(query / constant for query, constant in rounds)
+    note = f"\n    of these: {_stages(folder)}"
+    what = "p50 of a point lookup / p50 of a page that is always the same"
+    return Outcome("lookup", what, ratios, *_columns(rounds), at_most=3, note=note)
+
+
+def _stages(folder: Path) -> str:
+    """What the parts of a lookup take by themselves, in this process."""
+    path = next(folder.glob("graph/**/database/*.db"))
+    opening = Opening({"graph": OpenedDatabase(str(path), "read")}, 1, MEMORY, 0)
+    workers = Workers("ladybug", 1, 2**29, lambda version: opening)
+    workers.start()
+    request = Question("graph", LOOKUP, LOOKUP, "read", {"id": 7919}, 60.0, 1000).to_json()
+    worker = _p50(lambda: workers.ask(request, time.monotonic() + 60))
+    workers.close()
+    database = load_engine("ladybug").open(path, read_only=True, memory_bytes=MEMORY, threads=0)
+
+    def run() -> None:
+        with database.stream(LOOKUP, {"id": 7919}, timeout_seconds=60, row_limit=1000) as batches:
+            b"".join(json_pieces(batches, lambda: 0))
+
+    gate = _p50(lambda: check_statement(LOOKUP, "read", "ladybug"))
+    plan = _p50(lambda: database.operators(LOOKUP, {"id": 7919}))
+    whole = _p50(run)
+    database.close()
+    times = {"gate, once for each text": gate, "plan": plan, "run and JSON": whole, "all of a worker's": worker}
+    return ", ".join(f"{name} {taken * 1000:.2f} ms" for name, taken in times.items())
+
+
+def beside(folder: Path) -> Outcome:
+    """A client's query while another holds all that it may hold against the same on an idle instance, p95 of each."""
+    with served(folder, 3) as way:
+        clients = [_Client(way) for _ in range(20)]
+        with closing(_Client(way, "127.0.0.2")) as other:
+
+            def p95() -> float:
+                taken = sorted(seconds(lambda: other.query("RETURN 1")) for _ in range(100))
+                return taken[95]
+
+            idle = [p95() for _ in range(3)]
+            threads = [threading.Thread(target=client.query, args=(SLOW,)) for client in clients]
+            for thread in threads:
+                thread.start()
+            while json.loads(other.get("/status"))["queries_in_flight"] < 18:
+                pass
+            held = [p95() for _ in range(3)]
+            for client in clients:
+                client.close()
+            for thread in threads:
+                thread.join(0)
+    ratios = tuple(one / two for one, two in zip(held, idle, strict=True))
+    note = f"\n    at most {max(held) * 1000:.1f} ms, of 100 that are promised"
+    what = "p95 of `RETURN 1` while another client holds all it may hold / on an idle instance"
+    return Outcome("beside", what, ratios, tuple(held), tuple(idle), note=note)
+
+
+def long_answer(folder: Path) -> Outcome:
+    """The server's peak memory with an answer of a million rows against what it had before."""
+    with served(folder, 3) as way, closing(_Client(way)) as client:
+        pid = _listening(urlsplit(way.url).port)
+        client.query(LOOKUP, parameters={"id": 1})
+        before = _peak(pid)
+        if client.query(LONG) != 200:
+            raise RuntimeError("the long answer failed")
+        after = _peak(pid)
+    note = f"\n    {before / _MEGABYTE:,.0f} MB and {after / _MEGABYTE:,.0f} MB"
+    what = f"the server's peak memory after an answer of {NODES:,} rows / before"
+    return Outcome("answer", what, (after / before,), (0.0,), (0.0,), at_most=1.2, note=note)
+
+
+def _listening(port: int | None) -> int | None:
+    """The process that listens there."""
+    for each in psutil.net_connections("tcp4"):
+        if each.status == psutil.CONN_LISTEN and each.laddr and each.laddr.port == port:
+            return each.pid
+    raise RuntimeError(f"nobody listens on {port}")
+
+
+def _peak(pid: int | None) -> int:
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+
+
+def _columns(rounds: list[tuple[float, float]]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    return tuple(first for first, _ in rounds), tuple(second for _, second in rounds)

@@ -1,0 +1,77 @@
+"""What a worker is told and asked: the documents that go between a server and `program`, in JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from graph_platform.engine.gate.clauses import Access
+from graph_platform.engine.protocol import EngineVersion
+
+
+@dataclass(frozen=True)
+class OpenedDatabase:
+    """A database that the worker may open: where its file is, and whether it may be written to."""
+
+    path: str
+    access: Access
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What a worker is made ready from. Memory in bytes.
+
+    Args:
+        databases: by name; the first is opened at once.
+        most: how many are open together at most; the one that was not asked for the longest is closed.
+        pool_bytes: of each one's buffer pool.
+        threads: of a query; 0 for as many as there are cores.
+    """
+
+    databases: Mapping[str, OpenedDatabase]
+    most: int
+    pool_bytes: int
+    threads: int
+
+    def to_json(self) -> bytes:
+        """For the process."""
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def from_json(cls, content: bytes) -> Opening:
+        """What `to_json` wrote."""
+        document = json.loads(content)
+        databases = {name: OpenedDatabase(**each) for name, each in document.pop("databases").items()}
+        return cls(databases, **document)
+
+
+@dataclass(frozen=True)
+class Question:
+    """One statement for a worker, and its limits: `seconds` are what is left of its time.
+
+    `text` is run, and `subject`, the same without EXPLAIN or PROFILE, is what the plan is made of and looked at.
+    """
+
+    database: str
+    text: str
+    subject: str
+    access: Access
+    parameters: Mapping[str, Any]
+    seconds: float
+    rows: int
+
+    def to_json(self) -> bytes:
+        """For the process."""
+        return json.dumps({"do": "query", "question": self.__dict__}).encode()
+
+
+def schema_request(database: str) -> bytes:
+    """Asks a worker for every table of a database, as `TableSchema`s in a JSON list."""
+    return json.dumps({"do": "schema", "database": database}).encode()
+
+
+def announced_version(announcement: bytes) -> EngineVersion:
+    """The engine that a worker says it has, before it opens anything."""
+    return EngineVersion(**json.loads(announcement))

@@ -1,0 +1,162 @@
+"""The processes that have the engine, from the server's side: started, asked, replaced, and what their ends mean.
+
+Each has its own buffer pool and its own allowance beside it, and is asked one thing at a time: what a query costs its
+process, no other query is in. Not here: what runs in them (`engine.worker`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from graph_platform.confined.pool import PoolClosed, ProcessPool
+from graph_platform.confined.process import ConfinedProcess, NotReady, Refused, Stop, Stopped
+from graph_platform.engine.gate.clauses import Access
+from graph_platform.engine.protocol import EngineVersion
+from graph_platform.engine.worker.requests import Opening, announced_version
+from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.processes.ending import Cause, Ending
+
+GRACE_SECONDS = 0.5
+"""How long a query that was told to stop may take for it, before its process is ended."""
+
+_PROGRAM = "graph_platform.engine.worker.program"
+_START_SECONDS = 60.0
+_MEGABYTE = 1024**2
+
+
+class Workers:
+    """Safe to use from several threads.
+
+    Args:
+        engine: its name.
+        most: how many there are; each has the whole database open.
+        allowance_bytes: memory of each beside the buffer pool and what it has when its database is open. The kernel
+            keeps it.
+        prepared: says what the workers open, once it is known which engine they have; called by whoever asks first.
+    """
+
+    def __init__(
+        self, engine: str, most: int, allowance_bytes: int, prepared: Callable[[EngineVersion], Opening]
+    ) -> None:
+        self._most = most
+        self._allowance_bytes = allowance_bytes
+        self.version: EngineVersion | None = None
+        self._engine = engine
+        self._prepared = prepared
+        self._opening: bytes | None = None
+        self._pool = ProcessPool(self._started, most, kept=most)
+
+    def start(self) -> None:
+        """Have the first worker open its database; the others follow in the background.
+
+        Raises:
+            PlatformError: DATABASE_ERROR, and whatever `prepared` raises.
+        """
+        with self._used():
+            pass
+
+    def ask(
+        self,
+        request: bytes,
+        deadline: float,
+        *,
+        access: Access = "read",
+        take: Callable[[bytes], bool] | None = None,
+        stop: Stop | None = None,
+    ) -> bytes:
+        """A worker's answer, or its last part where `take` was given the others; see `ConfinedProcess.ask`.
+
+        Args:
+            deadline: when `time.monotonic` has come there, it is stopped.
+            access: `write` where the end of a worker leaves open whether something was written.
+
+        Raises:
+            PlatformError: what the worker says; QUERY_TIMEOUT; QUERY_ERROR if it was stopped, came to the end of its
+                memory or crashed; UNEXPECTED_TERMINATION if something else ended the worker.
+        """
+        begun = time.monotonic()
+        with self._used() as process:
+            try:
+                left = max(0.0, deadline - time.monotonic())
+                return process.ask(request, left, take=take, stop=stop, grace_seconds=GRACE_SECONDS)
+            except Refused as refused:
+                raise PlatformError.from_document(json.loads(refused.content)) from refused
+            except Stopped as stopped:
+                raise self._meaning(stopped.ending, time.monotonic() - begun, access) from stopped
+
+    def status(self) -> dict[str, Any]:
+        """How many there are and have been, and how the last one ended."""
+        history = self._pool.history
+        last = history.last_ending
+        return {
+            "most": self._most,
+            "alive": len(self._pool.processes),
+            "busy": len(self._pool.busy),
+            "started": history.started,
+            "replaced": history.ended,
+            "last_ending": {"cause": str(last.cause), "how": last.how, "last_line": last.last_line} if last else None,
+        }
+
+    def close(self) -> None:
+        """End them, whatever they do."""
+        self._pool.close()
+
+    @contextlib.contextmanager
+    def _used(self) -> Iterator[ConfinedProcess]:
+        with contextlib.ExitStack() as used:
+            try:
+                process = used.enter_context(self._pool.one())
+            except PoolClosed as closed:
+                raise PlatformError(ErrorCode.INVALID_STATE, "the instance is ending") from closed
+            except NotReady as refused:
+                raise PlatformError.from_document(json.loads(refused.content)) from refused
+            except Stopped as stopped:
+                how = f"{stopped.ending.how}: {stopped.ending.last_line}"
+                message = f"the process of {self._engine} did not start ({how})"
+                raise PlatformError(ErrorCode.DATABASE_ERROR, message) from stopped
+            yield process
+
+    def _started(self) -> ConfinedProcess:
+        return ConfinedProcess(
+            _PROGRAM,
+            self._opening or self._first_opening,
+            memory_bytes=self._allowance_bytes,
+            arguments=(self._engine,),
+            start_seconds=_START_SECONDS,
+        )
+
+    def _first_opening(self, announcement: bytes) -> bytes:
+        self.version = announced_version(announcement)
+        self._opening = self._prepared(self.version).to_json()
+        return self._opening
+
+    def _meaning(self, ending: Ending, seconds: float, access: Access) -> PlatformError:
+        """What the asker is told, in the terms of the query."""
+        details: dict[str, Any] = {"cause": str(ending.cause)}
+        unknown = ""
+        if ending.status is not None:
+            details["process_ended"] = ending.how
+            if access == "write":
+                unknown = "; it is unknown whether it was written"
+        if ending.cause is Cause.TIME:
+            late = ", and its process was ended because it did not stop" if ending.status is not None else ""
+            message = f"the query was stopped after {seconds:.1f} seconds, when its time was over{late}{unknown}"
+            hint = "narrow it, add a LIMIT, or ask for a longer timeout"
+            return PlatformError(ErrorCode.QUERY_TIMEOUT, message, hint, details)
+        if ending.cause is Cause.STOPPED:
+            return PlatformError(ErrorCode.QUERY_ERROR, f"the query was interrupted{unknown}", details=details)
+        if ending.cause is Cause.MEMORY:
+            details |= {"limit_bytes": self._allowance_bytes, "peak_bytes": ending.peak_bytes}
+            most = f"{self._allowance_bytes / _MEGABYTE:,.0f} MB"
+            message = f"the query needs more memory than a query of this instance may take ({most}){unknown}"
+            return PlatformError(ErrorCode.QUERY_ERROR, message, "narrow the query", details)
+        if ending.cause is Cause.KILLED:
+            message = f"something else ended the engine's process ({ending.how}) while it was at the query{unknown}"
+            hint = "ask again; if that is how it ends each time, the machine has too little memory"
+            return PlatformError(ErrorCode.UNEXPECTED_TERMINATION, message, hint, details)
+        message = f"the engine crashed on the query ({ending.how}); other queries are not affected{unknown}"
+        return PlatformError(ErrorCode.QUERY_ERROR, message, "ask in another way, and report the query", details)
