@@ -93,7 +93,7 @@ class Catalog:
             PlatformError: BACKEND_UNREACHABLE, or VALIDATION_FAILED for a URL of another kind.
         """
         return cls(
-            catalog_url(settings, clock),
+            catalog_url(settings, clock, tell),
             settings.catalog_patience_seconds,
             limits=limits_of(settings),
             name=application_name(settings.user, run_id),
@@ -219,7 +219,7 @@ class Catalog:
         self._engine.dispose()
 
 
-def catalog_url(settings: Settings, clock: Clock = SYSTEM) -> str:
+def catalog_url(settings: Settings, clock: Clock = SYSTEM, tell: Callable[[str], None] | None = None) -> str:
     """The SQLAlchemy URL of the catalog; the embedded server is started for it.
 
     Raises:
@@ -228,7 +228,7 @@ def catalog_url(settings: Settings, clock: Clock = SYSTEM) -> str:
     if settings.catalog == EMBEDDED:
         from graph_platform.catalog.embedded import EmbeddedPostgres  # noqa: PLC0415 - only this kind needs it
 
-        return EmbeddedPostgres(settings.home, clock).ensure()
+        return EmbeddedPostgres(settings.home, clock, tell).ensure()
     check_postgres_url(settings.catalog, CATALOG_VARIABLE)
     return settings.catalog
 

@@ -11,7 +11,6 @@ in a folder that only its owner can enter, which is why `trust` is enough inside
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import importlib.util
 import os
@@ -34,6 +33,7 @@ from graph_platform.catalog.limits import database_limits
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.polling import SYSTEM, Clock, Pauses, wait_until
 from graph_platform.private import private_folder
+from graph_platform.processes.lock import file_lock
 
 SUPERUSER = "graph_platform"
 CATALOG_DATABASE = "graph_platform"
@@ -85,10 +85,12 @@ class EmbeddedPostgres:
     Args:
         home: the platform's home; the server lives in its folder `postgres`.
         clock: what passes while it starts and ends, and while another process is at it.
+        tell: where a word goes when another process has to be waited for; None for nowhere.
     """
 
-    def __init__(self, home: Path, clock: Clock = SYSTEM) -> None:
+    def __init__(self, home: Path, clock: Clock = SYSTEM, tell: Callable[[str], None] | None = None) -> None:
         self._clock = clock
+        self._tell = tell or (lambda word: None)
         self._folder = home / "postgres"
         self.data = self._folder / "data"
         self.log = self._folder / "server.log"
@@ -196,27 +198,20 @@ class EmbeddedPostgres:
     @contextlib.contextmanager
     def _lock(self) -> Iterator[None]:
         """Only one process at a time starts or stops the server. The kernel frees the lock of one that is killed."""
-        try:
-            private_folder(self._folder)
-            descriptor = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            _fail(
-                f"the folder {self._folder} cannot be used: {error.strerror or error}",
-                "set GRAPH_PLATFORM_HOME to a folder that you may write, or GRAPH_PLATFORM_CATALOG to a Postgres URL",
-                error,
-            )
-        try:
-            if not self._wait(lambda: _locked(descriptor), _LOCK_SECONDS):
-                holder = os.pread(descriptor, 20, 0).decode(errors="replace") or "another"
+        with contextlib.ExitStack() as held:
+            try:
+                private_folder(self._folder)
+                path, doing = self._folder / "lock", "starting or stopping Postgres"
+                code = ErrorCode.BACKEND_UNREACHABLE
+                held.enter_context(file_lock(path, doing, _LOCK_SECONDS, self._tell, code=code, clock=self._clock))
+            except OSError as error:
                 _fail(
-                    f"process {holder} has been at Postgres for more than {_LOCK_SECONDS:.0f} s",
-                    f"end it if it hangs; it holds {self._folder / 'lock'}",
+                    f"the folder {self._folder} cannot be used: {error.strerror or error}",
+                    "set GRAPH_PLATFORM_HOME to a folder that you may write, or GRAPH_PLATFORM_CATALOG to a Postgres "
+                    "URL",
+                    error,
                 )
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
             yield
-        finally:
-            os.close(descriptor)
 
     def _wait(self, condition: Callable[[], bool], seconds: float) -> bool:
         return wait_until(condition, within_seconds=seconds, pauses=_LOOKS, clock=self._clock)
@@ -369,14 +364,6 @@ def _socket_folder(folder: Path) -> Path:
     digest = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:12]
     # Not the TMPDIR of whoever asks: every process must find the same folder.
     return Path("/tmp") / f"graph-platform-{os.geteuid()}-{digest}"  # noqa: S108  checked for its owner
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _give(folder: Path, owner: Account) -> None:

@@ -6,7 +6,6 @@ is why every way into it goes through `prepare`.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,7 +16,7 @@ from graph_platform.catalog.address import FORM, check_postgres_url
 from graph_platform.catalog.limits import DAGSTER_LIMITS, database_limits, parameters
 from graph_platform.catalog.version import MIGRATE
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.private import own_folder
+from graph_platform.private import own_folder, write_private
 from graph_platform.settings import Settings
 
 if TYPE_CHECKING:
@@ -70,9 +69,7 @@ def _write_configuration(home: Path) -> None:
     target, wanted = home / "dagster.yaml", _CONFIGURATION.read_bytes()
     if target.exists() and target.read_bytes() == wanted:
         return
-    unfinished = home / f"dagster.yaml.{os.getpid()}"
-    unfinished.write_bytes(wanted)
-    unfinished.replace(target)
+    write_private(target, wanted.decode())
 
 
 def _storage_url(settings: Settings) -> str:

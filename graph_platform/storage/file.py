@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import secrets
 import shutil
@@ -19,6 +18,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.private import FILE_MODE, FOLDER_MODE
+from graph_platform.processes.lock import lock, try_lock
 from graph_platform.redaction import masked
 from graph_platform.storage.keys import PARTIAL, check_key, check_prefix, key_below
 from graph_platform.storage.protocol import StoredObject
@@ -175,7 +175,7 @@ class FileStorage:
                 self._make_folders(partial.parent)
                 descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, FILE_MODE)
                 file = os.fdopen(descriptor, "wb")
-                fcntl.flock(file, fcntl.LOCK_EX)  # tells a deletion that the writer lives
+                lock(file.fileno())  # tells a deletion that the writer lives
                 if os.fstat(file.fileno()).st_nlink:
                     os.fchmod(file.fileno(), FILE_MODE)
                     return file
@@ -274,9 +274,9 @@ def _objects(folder: Path, prefix: str) -> Iterator[StoredObject]:
 
 def _remove_leftover(partial: Path) -> None:
     """Remove what a writer left that no longer lives; a living one holds a lock on its file."""
-    with contextlib.suppress(FileNotFoundError, BlockingIOError), partial.open("rb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        partial.unlink()
+    with contextlib.suppress(FileNotFoundError), partial.open("rb") as file:
+        if try_lock(file.fileno()):
+            partial.unlink()
 
 
 def _remove(path: Path) -> int:

@@ -6,7 +6,6 @@ Not the system's temporary folder: it may be memory, and nobody there knows whos
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import secrets
 import shutil
@@ -14,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from graph_platform.private import is_own, own_folder
+from graph_platform.processes.lock import lock, try_lock
 
 
 @contextlib.contextmanager
@@ -28,33 +28,34 @@ def scratch_folder(root: Path) -> Iterator[Path]:
     """
     is_own(root.parent)
     own_folder(root)
-    with _locked(root):  # else a folder might be taken for an abandoned one before its own lock
+    with _opening(root) as whole:
+        lock(whole)  # else a folder might be taken for an abandoned one before its own lock
         _sweep(root)
         folder = root / secrets.token_hex(8)
         folder.mkdir(mode=0o700)
-        lock = _opened(folder)
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        held = _opened(folder)
+        lock(held)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        os.close(lock)
+        os.close(held)
 
 
 def _sweep(root: Path) -> None:
     for folder in root.iterdir():
-        with contextlib.suppress(BlockingIOError, FileNotFoundError), _locked(folder, fcntl.LOCK_NB):
-            shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError), _opening(folder) as found:
+            if try_lock(found):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
-def _locked(folder: Path, how: int = 0) -> Iterator[None]:
-    lock = _opened(folder)
+def _opening(folder: Path) -> Iterator[int]:
+    opened = _opened(folder)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | how)
-        yield
+        yield opened
     finally:
-        os.close(lock)
+        os.close(opened)
 
 
 def _opened(folder: Path) -> int:

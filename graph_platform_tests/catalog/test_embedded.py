@@ -18,6 +18,8 @@ import sqlalchemy
 from graph_platform.catalog import embedded
 from graph_platform.catalog.embedded import DAGSTER_DATABASE, EmbeddedPostgres
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.processes.lock import file_lock
+from graph_platform_tests.simulated_clock import SimulatedClock
 from graph_platform_tests.waiting import until
 
 ROOT = os.geteuid() == 0
@@ -284,3 +286,15 @@ def test_an_ordinary_user_runs_it_too_and_root_can_end_it() -> None:
     finally:
         server.stop()
         shutil.rmtree(folder)
+
+
+def test_who_waits_for_another_process_at_postgres_is_told_so_and_not_for_ever(tmp_path: Path) -> None:
+    clock, words = SimulatedClock(), list[str]()
+    server = EmbeddedPostgres(tmp_path, clock, words.append)
+    (tmp_path / "postgres").mkdir(0o700)
+    held = file_lock(tmp_path / "postgres" / "lock", "holding", 1, words.append)
+    with held, pytest.raises(PlatformError, match=f"process {os.getpid()} has been starting or stopping") as late:
+        server.ensure()
+    assert late.value.code is ErrorCode.BACKEND_UNREACHABLE
+    assert words == [f"waiting for process {os.getpid()}, which is starting or stopping Postgres"]
+    assert 120 < clock.now < 121

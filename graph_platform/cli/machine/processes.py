@@ -81,7 +81,7 @@ def down(output: Output) -> int:
     for pid in end_dev(settings):
         ended.append({"what": "dev", "id": pid})
         output.progress(f"ended process {pid} of the UI")
-    server = EmbeddedPostgres(settings.home)
+    server = EmbeddedPostgres(settings.home, tell=output.progress)
     if settings.catalog != _EMBEDDED or server.data.exists():
         try:
             for identifier in _end_instances(settings, output, problems):

@@ -13,7 +13,6 @@ What a program is started with, and how it looks, is said beside this (`servers.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import shutil
@@ -29,6 +28,7 @@ from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.polling import SYSTEM, Clock, Pauses, wait_until
 from graph_platform.private import is_own, own_folder
 from graph_platform.processes.identity import process_identity
+from graph_platform.processes.lock import try_lock
 from graph_platform.processes.termination import tail_of, termination
 from graph_platform.runtime.local import files
 from graph_platform.runtime.local.turns import Turn, Turns
@@ -188,7 +188,7 @@ class Programs(Generic[Spec]):
         """Whether its process is there."""
         try:
             with (folder / self._kind.lock).open() as lock:
-                return not _try_lock(lock.fileno(), fcntl.LOCK_SH)  # shared: two lookers must not see each other
+                return not try_lock(lock.fileno(), shared=True)  # shared: two lookers must not see each other
         except FileNotFoundError:
             return False
 
@@ -261,7 +261,7 @@ class Programs(Generic[Spec]):
             lock = descriptor(self._kind.lock, os.O_RDWR)
             log = descriptor(self._kind.log, os.O_APPEND | os.O_WRONLY)
             output = descriptor(self._kind.output, os.O_APPEND | os.O_WRONLY) if self._kind.output else log
-            if not self._wait(lambda: _try_lock(lock), LOOK_SECONDS):  # somebody may be looking at it
+            if not self._wait(lambda: try_lock(lock), LOOK_SECONDS):  # somebody may be looking at it
                 return
             subprocess.run(
                 ["/bin/sh", "-c", _DETACH, "sh", *command],
@@ -349,11 +349,3 @@ def _remove(folder: Path) -> None:
         else:
             item.unlink(missing_ok=True)
     folder.rmdir()
-
-
-def _try_lock(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

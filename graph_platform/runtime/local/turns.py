@@ -9,7 +9,6 @@ the next end, since no start sleeps so long (one that did still finds out from t
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -18,11 +17,11 @@ from pathlib import Path
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.polling import SYSTEM, Clock
 from graph_platform.private import own_folder
+from graph_platform.processes.lock import SILENCE_SECONDS, try_lock
 
 PATIENCE_SECONDS = 60.0
 KEPT_SECONDS = 30 * 86_400.0
 _POLL_SECONDS = 0.02
-_SILENCE_SECONDS = 2.0
 _HOLDER_AT = 32  # where in the file the process is that has the turn, or had it last; the number is before it
 
 
@@ -82,7 +81,7 @@ class Turns:
                     f"{holder} has been starting or stopping {identifier} for more than {waited:.0f} s",
                     "end it if it hangs or was stopped by a signal, and try again",
                 )
-            if tell and waited > _SILENCE_SECONDS:
+            if tell and waited > SILENCE_SECONDS:
                 tell(f"waiting for {_holder(path)}, which starts or stops {identifier}")
                 tell = None
             self._clock.sleep(_POLL_SECONDS)
@@ -113,11 +112,10 @@ def _locked(path: Path, how: int = 0) -> Iterator[int | None]:
     """The file's descriptor with its lock, None if another process has it or it was removed meanwhile."""
     descriptor = os.open(path, how | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            is_the_one = os.fstat(descriptor).st_ino == path.stat(follow_symlinks=False).st_ino
-        except (BlockingIOError, FileNotFoundError):
-            is_the_one = False
+        is_the_one = False
+        with contextlib.suppress(FileNotFoundError):
+            same = os.fstat(descriptor).st_ino
+            is_the_one = try_lock(descriptor) and same == path.stat(follow_symlinks=False).st_ino
         yield descriptor if is_the_one else None
     finally:
         os.close(descriptor)
