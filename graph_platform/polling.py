@@ -6,6 +6,7 @@ are written down come from the catalog's clock and not from here.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,6 +24,10 @@ class Clock(Protocol):
         """Let that time pass."""
         ...
 
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        """Let that time pass, or only as much as it takes until another thread sets the event; whether it is set."""
+        ...
+
 
 class _SystemClock:
     def monotonic(self) -> float:
@@ -30,6 +35,9 @@ class _SystemClock:
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        return event.wait(seconds)
 
 
 SYSTEM: Clock = _SystemClock()

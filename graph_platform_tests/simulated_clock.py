@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 
@@ -24,3 +25,8 @@ class SimulatedClock:
         self.slept.append(seconds)
         self.now += seconds
         self._meanwhile(self.now)
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        if not event.is_set():
+            self.sleep(seconds)
+        return event.is_set()

@@ -6,7 +6,6 @@ Dagster itself is not imported: a submission is a handful of HTTP requests.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,6 +14,7 @@ import httpx
 from graph_platform.cli.output import Output
 from graph_platform.cli.runs import export_line
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.polling import SYSTEM, Clock
 from graph_platform.redaction import masked
 from graph_platform.settings import Settings
 
@@ -144,7 +144,8 @@ def _entries(holder: Mapping[str, Any]) -> dict[str, Any]:
 class _Dagster:
     """A Dagster webserver, as far as a submission needs it."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, clock: Clock = SYSTEM) -> None:
+        self._clock = clock
         self._url = url.rstrip("/")
         self._shown = masked(self._url)
         self._client = httpx.Client(timeout=httpx.Timeout(30, connect=5), follow_redirects=True)
@@ -197,7 +198,7 @@ class _Dagster:
             if run["status"] in _ENDED and not logs["hasMore"]:
                 return
             if not logs["hasMore"]:
-                time.sleep(_POLL_SECONDS)
+                self._clock.sleep(_POLL_SECONDS)
 
     def _selector(self, job: str) -> dict[str, str]:
         """Where the job is. Code locations have the names that their Dagster gives them."""
@@ -220,7 +221,7 @@ class _Dagster:
 
     def _ask(self, query: str, variables: Mapping[str, Any], patiently: bool = False) -> dict[str, Any]:
         """One GraphQL request. `patiently` waits a while for a webserver that restarts under a run."""
-        deadline = time.monotonic() + (_PATIENCE_SECONDS if patiently else 0)
+        deadline = self._clock.monotonic() + (_PATIENCE_SECONDS if patiently else 0)
         while True:
             try:
                 answer = self._client.post(f"{self._url}/graphql", json={"query": query, "variables": dict(variables)})
@@ -228,9 +229,9 @@ class _Dagster:
             except httpx.InvalidURL as error:
                 raise self._unusable(f"is no URL: {error}") from error
             except httpx.HTTPError as error:
-                if time.monotonic() >= deadline:
+                if self._clock.monotonic() >= deadline:
                     raise self._unusable(f"did not answer: {error or type(error).__name__}") from error
-                time.sleep(1)
+                self._clock.sleep(1)
         try:
             document = answer.json()
             data = document["data"]

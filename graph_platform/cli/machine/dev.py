@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import sys
-import time
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from graph_platform.cli import options
 from graph_platform.cli.output import Output
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.orchestration.home import MODULE, prepare
+from graph_platform.polling import SYSTEM, Clock, Pauses, wait_until
 from graph_platform.processes.lock import file_lock
 from graph_platform.settings import Settings
 
@@ -126,13 +126,12 @@ def _marked(mark: str) -> list[psutil.Process]:
     return found
 
 
-def _wait(processes: list[psutil.Process]) -> list[psutil.Process]:
-    deadline = time.monotonic() + _GRACE_SECONDS
-    while True:
-        alive = [process for process in processes if _alive(process)]
-        if not alive or time.monotonic() > deadline:
-            return alive
-        time.sleep(0.05)
+def _wait(processes: list[psutil.Process], clock: Clock = SYSTEM) -> list[psutil.Process]:
+    """Until they have ended, or for `_GRACE_SECONDS`; those that live on."""
+    wait_until(
+        lambda: not any(map(_alive, processes)), within_seconds=_GRACE_SECONDS, pauses=Pauses(0.05, 0.05), clock=clock
+    )
+    return [process for process in processes if _alive(process)]
 
 
 def _alive(process: psutil.Process) -> bool:

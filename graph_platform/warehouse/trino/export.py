@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from trino.client import TrinoRequest
 
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.mapping.sql.gate import without_terminator
+from graph_platform.polling import Clock
 from graph_platform.storage.protocol import Storage
 from graph_platform.warehouse.protocol import ExportProgress, ExportState
 from graph_platform.warehouse.trino.parquet import write_empty
@@ -88,6 +88,10 @@ class ClusterExports:
         self._lock = threading.Lock()
         self._exports: dict[str, _Export] = {}
 
+    @property
+    def _clock(self) -> Clock:
+        return self._connection.clock
+
     def over(self, connection: TrinoConnection) -> Self:
         """The same exports, asked for over another connection to the same server."""
         other = copy(self)
@@ -108,7 +112,7 @@ class ClusterExports:
             answer = self._connection.post(request, statement)
         except TrinoFailure as failure:
             raise PlatformError(ErrorCode.STARBURST_ERROR, f"the warehouse refused an export: {failure}") from None
-        export = _Export(request, sql, uri, table, answer.query, answer.next_uri, remember, time.monotonic())
+        export = _Export(request, sql, uri, table, answer.query, answer.next_uri, remember, self._clock.monotonic())
         # Before the first question: whatever runs can then be found again, and what was not remembered never runs.
         remember(_state(export))
         with self._lock:
@@ -123,7 +127,7 @@ class ClusterExports:
             sql, uri, table, query, next_uri = (kept[name] for name in ("sql", "uri", "table", "query", "next"))
         except (ValueError, KeyError, TypeError):
             return
-        export = _Export(self._request(query_id), sql, uri, table, query, next_uri, remember, time.monotonic())
+        export = _Export(self._request(query_id), sql, uri, table, query, next_uri, remember, self._clock.monotonic())
         with self._lock:
             self._exports[query_id] = export
 
@@ -133,15 +137,15 @@ class ClusterExports:
             export = self._exports.get(query_id)
         if export is None:
             return ExportProgress(ExportState.UNKNOWN)
-        until = time.monotonic() + wait_seconds
+        until = self._clock.monotonic() + wait_seconds
         with export.lock:
             while export.outcome.state is ExportState.RUNNING:
                 if wait_seconds > 0:
-                    pause = min(export.asked_again_at, until) - time.monotonic()
-                    if self._connection.closing.wait(max(0.0, pause)) or export.asked_again_at > until:
+                    pause = min(export.asked_again_at, until) - self._clock.monotonic()
+                    if self._clock.wait(self._connection.closing, max(0.0, pause)) or export.asked_again_at > until:
                         break
-                self._ask(export, max(0.0, until - time.monotonic()))
-                if time.monotonic() >= until:
+                self._ask(export, max(0.0, until - self._clock.monotonic()))
+                if self._clock.monotonic() >= until:
                     break
             return export.outcome
 
@@ -173,8 +177,8 @@ class ClusterExports:
         if answer.next_uri != export.next_uri:
             export.next_uri = answer.next_uri
             export.remember(_state(export))
-        elapsed = time.monotonic() - export.started
-        export.asked_again_at = time.monotonic() + min(_LONGEST_PAUSE_SECONDS, _PAUSE_SHARE * elapsed)
+        elapsed = self._clock.monotonic() - export.started
+        export.asked_again_at = self._clock.monotonic() + min(_LONGEST_PAUSE_SECONDS, _PAUSE_SHARE * elapsed)
 
     def _is_empty(self, export: _Export) -> bool:
         """Whether the query has no rows. Trino then writes no file, and some metastores refuse the table for that."""
@@ -213,7 +217,7 @@ class ClusterExports:
 
     def _unanswered(self, export: _Export, error: PlatformError) -> None:
         """The query goes on without us, so an outage is the export's only when it lasts."""
-        now = time.monotonic()
+        now = self._clock.monotonic()
         export.unanswered_since = export.unanswered_since or now
         if error.code is not ErrorCode.BACKEND_UNREACHABLE or now - export.unanswered_since > _PATIENCE_SECONDS:
             raise error
@@ -254,8 +258,8 @@ class ClusterExports:
             self._end(export, ExportProgress(ExportState.FAILED, error="the export was cancelled"))
 
     def _await_end(self, export: _Export, uri: str) -> None:
-        deadline = time.monotonic() + _CANCEL_SECONDS
-        while time.monotonic() < deadline:
+        deadline = self._clock.monotonic() + _CANCEL_SECONDS
+        while self._clock.monotonic() < deadline:
             try:
                 answer = self._connection.get(export.request, uri, patient=False)
             except (TrinoFailure, QueryLost, PlatformError):
@@ -275,14 +279,14 @@ class ClusterExports:
             f"SELECT count(*) FROM system.runtime.tasks WHERE query_id = {literal(export.query)} "  # noqa: S608
             f"AND state NOT IN ({', '.join(map(literal, _WRITERS_ENDED))})"
         )
-        deadline = time.monotonic() + _WRITERS_SECONDS
-        while time.monotonic() < deadline:
+        deadline = self._clock.monotonic() + _WRITERS_SECONDS
+        while self._clock.monotonic() < deadline:
             try:
                 if self._connection.rows(running, limit_seconds=_DROP_SECONDS) == [[0]]:
                     return
             except (PlatformError, TrinoFailure):
                 return  # the server is away, or its pages about itself are not for this user
-            time.sleep(_WRITERS_PAUSE_SECONDS)
+            self._clock.sleep(_WRITERS_PAUSE_SECONDS)
 
     def close(self) -> None:
         """Cancel what still runs."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import random
 import re
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from trino.client import ClientSession, TrinoRequest
 from trino.exceptions import TrinoConnectionError, TrinoQueryError
 
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.polling import SYSTEM, Clock
 from graph_platform.warehouse.trino.address import Credentials, TrinoAddress
 
 SOURCE = "graph-platform"
@@ -109,8 +109,9 @@ def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
 class TrinoConnection:
     """A server to send statements to. Safe to use from several threads; connections are kept and shared."""
 
-    def __init__(self, address: TrinoAddress, credentials: Credentials) -> None:
+    def __init__(self, address: TrinoAddress, credentials: Credentials, clock: Clock = SYSTEM) -> None:
         self.address = address
+        self.clock = clock
         self._credentials = credentials
         self._tags: Mapping[str, str] = {}
         self._adapter = HTTPAdapter(pool_maxsize=_CONNECTIONS)
@@ -230,12 +231,12 @@ class TrinoConnection:
         page_bytes: int | None = None,
     ) -> Answer:
         """Ask on until the query is over or `enough` says so; a query that is left for another reason is cancelled."""
-        deadline = time.monotonic() + limit_seconds + _GRACE_SECONDS
+        deadline = self.clock.monotonic() + limit_seconds + _GRACE_SECONDS
         try:
             while not enough(answer) and answer.next_uri is not None:
                 if self.closing.is_set():
                     raise PlatformError(ErrorCode.BACKEND_UNREACHABLE, "the connection to the warehouse was closed")
-                if time.monotonic() > deadline:
+                if self.clock.monotonic() > deadline:
                     raise _timeout(f"the warehouse did not end a statement at its limit of {limit_seconds:g} s")
                 answer = self.get(request, answer.next_uri, page_bytes=page_bytes)
         except QueryLost:
@@ -343,7 +344,7 @@ class TrinoConnection:
                 if response.status_code not in _RETRIED_STATUS:
                     return response
                 cause = f"it answered {response.status_code} {response.reason}"
-            if pause is None or (self.closing.wait(pause * random.uniform(0.8, 1.2)) and not closing):  # noqa: S311
+            if pause is None or (self.clock.wait(self.closing, pause * random.uniform(0.8, 1.2)) and not closing):  # noqa: S311
                 break
         raise self.unreachable(cause)
 
