@@ -21,7 +21,7 @@ ROOT = os.geteuid() == 0
 HERE = Path(__file__).parents[1]
 SOME_TESTS = " ".join(
     f"graph_platform_tests/{name}"
-    for name in ("catalog/test_transitions.py", "engine/test_values.py", "demo/test_data.py")
+    for name in ("catalog/test_transitions.py", "engine/results/test_texts.py", "demo/test_data.py")
 )
 
 
