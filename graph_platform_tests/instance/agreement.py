@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import httpx
-import psutil
 
 from graph_platform.catalog import instances
 from graph_platform.catalog.records import InstanceRecord
 from graph_platform.platform import Platform
 from graph_platform.runtime.protocol import Presence
-
-
-def servers(home: Path) -> dict[str, list[psutil.Process]]:
-    """The processes that serve an instance of this home, by the instance's id."""
-    found: dict[str, list[psutil.Process]] = {}
-    for process in psutil.process_iter(["cmdline", "name"]):
-        command = process.info["cmdline"] or [""]
-        if "graph_platform.server" in command and process.info["name"] != "sh":
-            spec = Path(command[command.index("--spec") + 1])
-            if spec.is_relative_to(home):
-                found.setdefault(spec.parent.name, []).append(process)
-    return found
+from graph_platform_tests.server_processes import server_processes
 
 
 def rows(platform: Platform, name: str | None = None) -> list[InstanceRecord]:
@@ -33,7 +19,7 @@ def rows(platform: Platform, name: str | None = None) -> list[InstanceRecord]:
 
 def agreed(platform: Platform, *ids: str) -> dict[str, str]:
     """Check it for these instances, all of which are at rest; returns their states."""
-    running, states = servers(platform.settings.home), {}
+    running, states = server_processes(platform.settings.home), {}
     for identifier in ids:
         with platform.catalog.transaction() as session:
             row = instances.get_instance(session, identifier)

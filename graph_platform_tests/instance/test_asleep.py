@@ -33,7 +33,8 @@ from graph_platform.runtime.protocol import Presence
 from graph_platform.settings import Settings
 from graph_platform.snapshot.requests import CreateSnapshot
 from graph_platform_tests.catalog.rows import pass_time
-from graph_platform_tests.instance.agreement import agreed, rows, servers
+from graph_platform_tests.instance.agreement import agreed, rows
+from graph_platform_tests.server_processes import server_processes
 from graph_platform_tests.waiting import until
 from graph_platform_tests.worlds import BY, Recorder, make_settings, people
 
@@ -215,7 +216,7 @@ def test_who_fails_a_dead_instance_and_sleeps_ends_nothing_of_its_successor(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lost = world.act(world.platform, "launch", "mortal")
-    (server,) = servers(world.settings.home)[lost.id]
+    (server,) = server_processes(world.settings.home)[lost.id]
     server.kill()
     until(lambda: world.platform.runtime.servers.observe(lost.id).presence is Presence.ENDED, "the end is not seen")
     sleeper = Sleeper(world, monkeypatch, "launch", "mortal", Failpoint.INSTANCE_FAILED)
@@ -231,6 +232,6 @@ def test_a_terminate_ends_a_server_that_nobody_knows_of(world: World, monkeypatc
     with monkeypatch.context() as away:
         away.setattr(world.platform.runtime.servers, "stop", lambda *_: None)
         world.act(world.platform, "terminate", "unknown")
-    assert len(servers(world.settings.home)[instance.id]) == 1
+    assert len(server_processes(world.settings.home)[instance.id]) == 1
     assert world.act(world.platform, "terminate", "unknown").status == "terminated"
     agreed(world.platform, instance.id)

@@ -21,8 +21,9 @@ from graph_platform.instance.requests import (
 )
 from graph_platform.snapshot.requests import CreateSnapshot
 from graph_platform_tests.catalog.rows import pass_time
-from graph_platform_tests.instance.agreement import agreed, rows, servers
+from graph_platform_tests.instance.agreement import agreed, rows
 from graph_platform_tests.killing import Killing
+from graph_platform_tests.server_processes import server_processes
 from graph_platform_tests.waiting import until
 from graph_platform_tests.worlds import BY, Recorder
 
@@ -97,7 +98,7 @@ def operators(tmp_path_factory: pytest.TempPathFactory, module_catalog_url: str)
     yield made
     for left in rows(made.platform):
         made.act("terminate", left.id)
-    assert servers(made.settings.home) == {}
+    assert server_processes(made.settings.home) == {}
     made.close()
 
 
@@ -122,7 +123,7 @@ def test_killed_at_a_named_point_it_is_gone_on_with_at_once_and_what_runs_is_wha
 
 def test_killed_after_it_wrote_that_a_server_died_the_next_launch_leaves_nothing_of_that(operators: Operators) -> None:
     lost = operators.act("launch", "mortal")
-    (server,) = servers(operators.settings.home)[lost.id]
+    (server,) = server_processes(operators.settings.home)[lost.id]
     server.kill()
     until(lambda: operators.platform.instances.look(lost.id)[0].status == "failed", "the end is not seen")
     assert operators.order("launch", "mortal", failpoint=Failpoint.INSTANCE_FAILED.value)["status"] == -9

@@ -24,7 +24,7 @@ from graph_platform.instance.requests import (
 from graph_platform.platform import Platform
 from graph_platform.proving.requests import CreateMapping, DeleteMapping
 from graph_platform.snapshot.requests import CreateSnapshot, DeleteSnapshot
-from graph_platform_tests.instance.agreement import servers
+from graph_platform_tests.server_processes import server_processes
 from graph_platform_tests.waiting import until
 from graph_platform_tests.worlds import BY, Recorder, make_settings, people
 
@@ -45,7 +45,7 @@ def launch(platform: Platform, name: str | None = None, snapshot: str = "people"
 
 def processes(home: Path) -> list[psutil.Process]:
     """The processes that serve an instance of this home."""
-    return [each for found in servers(home).values() for each in found]
+    return [each for found in server_processes(home).values() for each in found]
 
 
 def test_a_launched_instance_answers_and_what_it_answers_is_right(platform: Platform) -> None:

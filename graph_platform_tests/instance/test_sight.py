@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
-import psutil
 import pytest
 from sqlalchemy import text
 
@@ -32,6 +31,7 @@ from graph_platform.platform import Platform
 from graph_platform.proving.requests import CreateMapping
 from graph_platform.runtime.protocol import Observation, Presence
 from graph_platform.snapshot.requests import CreateSnapshot
+from graph_platform_tests.server_processes import server_processes
 from graph_platform_tests.waiting import until
 from graph_platform_tests.worlds import BY, Recorder, make_settings, people
 
@@ -137,10 +137,9 @@ def kill_server(platform: Platform, number: signal.Signals = signal.SIGKILL) -> 
     """Kill it, and wait until its end is written down."""
     (instance,) = platform.runtime.servers.list()
     folder = platform.settings.home / "instances" / instance.instance
-    for process in psutil.process_iter(["cmdline", "name"]):
-        if str(folder / "spec.json") in (process.info["cmdline"] or ()) and process.info["name"] != "sh":
-            process.send_signal(number)
-            process.wait(30)
+    for process in server_processes(platform.settings.home)[instance.instance]:
+        process.send_signal(number)
+        process.wait(30)
     until((folder / "exit-status").exists, "the end is not written down")
 
 

@@ -27,6 +27,7 @@ from graph_platform.runtime.local.servers import LocalServers
 from graph_platform.runtime.protocol import Presence
 from graph_platform.runtime.spec import ServerSpec, StoredObject, TaskSpec, spec_document
 from graph_platform.settings import Settings
+from graph_platform_tests.server_processes import server_processes
 from graph_platform_tests.services.runtimes import INSTALLATION, settled
 from graph_platform_tests.simulated_clock import SimulatedClock
 from graph_platform_tests.snapshots import Snapshot
@@ -56,20 +57,6 @@ def write_spec(home: Path, spec: ServerSpec) -> Path:
 
 def server_pid(home: Path) -> int:
     return int(json.loads((home / "instances/inst-1/process.json").read_text())["pid"])
-
-
-def servers_of(home: Path) -> list[int]:
-    """The processes that have this home in their arguments and are servers, whoever started them."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            arguments = (folder / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        is_server = b"graph_platform.server" in arguments and b"-c" not in arguments
-        if is_server and any(str(home).encode() in item for item in arguments):
-            found.append(int(folder.name))
-    return found
 
 
 def test_the_folder_is_private_and_holds_the_token_only_in_its_file(
@@ -112,9 +99,9 @@ def test_a_server_outlives_the_process_that_started_it(
     starter = subprocess.run([sys.executable, "-c", program, str(home), INSTALLATION, str(spec)], check=False)
     assert starter.returncode == -signal.SIGKILL
     assert settled(local, "inst-1").presence is Presence.READY
-    assert len(servers_of(home)) == 1
+    assert len(server_processes(home)["inst-1"]) == 1
     local.stop("inst-1", 1, 5)
-    assert servers_of(home) == []
+    assert server_processes(home) == {}
 
 
 @pytest.mark.parametrize("step", ["mkdir", "token", "spec", "lock"])
@@ -140,7 +127,7 @@ def test_a_start_killed_at_any_step_goes_on_with_the_next(
     assert left.presence is Presence.ENDED and left.failure is not None
     local.start(spec)
     assert settled(local, "inst-1").presence is Presence.READY
-    assert len(servers_of(home)) == 1
+    assert len(server_processes(home)["inst-1"]) == 1
 
 
 def test_a_reused_pid_is_never_touched(local: LocalServers, home: Path, snapshots: dict[str, Snapshot]) -> None:
@@ -320,7 +307,7 @@ def test_a_place_that_somebody_else_made_is_refused_and_nothing_is_read_or_writt
             local.list()
     else:
         assert local.list() == []
-    assert servers_of(home) == []
+    assert server_processes(home) == {}
     assert files_below(tmp_path / "their home") == before
     assert not (tmp_path / "nothing").exists()
     assert theirs.observe("inst-1").presence is Presence.READY

@@ -20,6 +20,7 @@ import pytest
 from graph_platform.runtime.local.servers import LocalServers
 from graph_platform.runtime.protocol import Presence
 from graph_platform_tests.engine.costly import HUNGRY, SLOW, star
+from graph_platform_tests.server_processes import server_processes
 from graph_platform_tests.services.runtimes import ENGINES, INSTALLATION, settled
 from graph_platform_tests.snapshots import LIMITS, Snapshot
 from graph_platform_tests.waiting import until
@@ -36,7 +37,7 @@ DEAF = {
 }
 """Statements that hear nothing while they are planned."""
 
-LONG_ROWS = 200_000
+LONG_ROWS = 500_000
 LONG = f"UNWIND range(1, {LONG_ROWS}) AS x RETURN x, '{'some text that makes it long ' * 4}' AS y"
 """More than fits between the worker and a client that does not read."""
 
@@ -44,16 +45,11 @@ LONG = f"UNWIND range(1, {LONG_ROWS}) AS x RETURN x, '{'some text that makes it 
 class Served:
     """A server and its processes, asked by clients with addresses of their own."""
 
-    def __init__(self, runtime: LocalServers, clients: ExitStack) -> None:
+    def __init__(self, runtime: LocalServers, home: Path, clients: ExitStack) -> None:
         self._way = runtime.connect("inst-1")
         self._clients = clients
         self.one, self.other = self.client("127.0.0.1"), self.client("127.0.0.2")
-        self.process = next(
-            process
-            for process in psutil.process_iter(["cmdline"])
-            if "graph_platform.server" in (process.info["cmdline"] or ())
-            and any(connection.laddr[1] == httpx.URL(self._way.url).port for connection in listening(process))
-        )
+        (self.process,) = server_processes(home)["inst-1"]
 
     def client(self, address: str) -> httpx.Client:
         transport = httpx.HTTPTransport(local_address=address)
@@ -79,13 +75,6 @@ class Served:
         return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
 
 
-def listening(process: psutil.Process) -> list[Any]:
-    try:
-        return [each for each in process.net_connections("tcp4") if each.status == psutil.CONN_LISTEN]
-    except psutil.Error:
-        return []
-
-
 def command(process: psutil.Process) -> list[str]:
     try:
         return process.cmdline()
@@ -97,12 +86,13 @@ def command(process: psutil.Process) -> list[str]:
 def served(
     request: pytest.FixtureRequest, snapshots: dict[str, Snapshot], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
-    runtime = LocalServers(tmp_path_factory.mktemp("home"), INSTALLATION)
+    home = tmp_path_factory.mktemp("home")
+    runtime = LocalServers(home, INSTALLATION)
     limits = replace(LIMITS, query_seconds=QUERY_SECONDS, query_rows=1_000_000)
     runtime.start(replace(snapshots[request.param].spec(request.param), limits=limits))
     assert settled(runtime, "inst-1").presence is Presence.READY
     with ExitStack() as clients:
-        yield Served(runtime, clients)
+        yield Served(runtime, home, clients)
     runtime.stop("inst-1", 1, 5)
 
 
@@ -169,7 +159,7 @@ def test_what_wants_gigabytes_ends_its_process_and_is_told_the_limit(served: Ser
     assert answer.status_code == 400
     assert "memory" in answer.json()["message"] or "crashed" in answer.json()["message"], answer.text
     assert ask(served.one, "RETURN 1").json()["rows"] == [[1]]
-    assert served.peak() - peak < 8 * MEGABYTE
+    assert served.peak() - peak < 64 * MEGABYTE
     until(lambda: served.status()["workers"]["replaced"] == replaced + 1, "the process was used again")
 
 
@@ -189,8 +179,7 @@ def test_a_long_answer_goes_through_a_server_that_does_not_grow(served: Served) 
         content = b"".join(answer.iter_bytes())
     document = json.loads(content)
     assert (document["row_count"], document["rows"][-1][0], document["truncated"]) == (LONG_ROWS, LONG_ROWS, False)
-    assert len(content) > 20 * MEGABYTE
-    assert served.peak() - peak < 8 * MEGABYTE
+    assert served.peak() - peak < len(content) / 4
 
 
 def test_an_answer_whose_process_dies_in_its_midst_is_broken_off(served: Served) -> None:
@@ -216,12 +205,13 @@ def test_whoever_does_not_read_an_answer_holds_a_worker_no_longer_than_the_time(
 def test_nothing_is_left_of_a_server_that_was_killed(
     snapshots: dict[str, Snapshot], tmp_path: Path, served: Served
 ) -> None:
-    runtime = LocalServers(tmp_path / "home", INSTALLATION)
+    home = tmp_path / "home"
+    runtime = LocalServers(home, INSTALLATION)
     engine = served.status()["engine"]["name"]
     runtime.start(snapshots[engine].spec(engine))
     assert settled(runtime, "inst-1").presence is Presence.READY
     with ExitStack() as clients:
-        killed = Served(runtime, clients)
+        killed = Served(runtime, home, clients)
         statuses: list[BaseException] = []
 
         def asking() -> None:

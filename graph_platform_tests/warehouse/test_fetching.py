@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import duckdb
@@ -51,11 +50,9 @@ def test_a_value_that_cannot_be_computed_is_a_refusal(world: World) -> None:
 
 
 def test_a_statement_ends_at_its_time_limit(world: World) -> None:
-    started = time.monotonic()
     with pytest.raises(PlatformError) as failure:
         world.warehouse.fetch(ENDLESS, 1, 1)
     assert failure.value.code is ErrorCode.QUERY_TIMEOUT
-    assert time.monotonic() - started < 20
     assert world.warehouse.fetch("SELECT count(*) AS n FROM fruit", 1, 60) == ((1000,),)
 
 

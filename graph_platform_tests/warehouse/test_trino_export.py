@@ -431,9 +431,7 @@ def test_a_streamed_export_stops_when_it_is_cancelled(files_exporter: Exporter) 
     warehouse = files_exporter.open(export_schema="")
     warehouse.submit_export("stream-1", LONG, files_exporter.uri("stream-1"), _nothing)
     assert warehouse.poll_export("stream-1", 3).state is ExportState.RUNNING
-    started = time.monotonic()
     warehouse.cancel_export("stream-1")
-    assert time.monotonic() - started < 10
     assert warehouse.poll_export("stream-1", 0).state is ExportState.FAILED
     still = files_exporter.server.run(
         "SELECT count(*) FROM system.runtime.queries "
