@@ -260,7 +260,7 @@ def _query_error(
         if elapsed >= timeout_seconds * 0.9:
             return PlatformError(
                 ErrorCode.QUERY_TIMEOUT,
-                f"the query was stopped after {timeout_seconds:g} seconds",
+                f"the query was stopped after {timeout_seconds:.1f} seconds",
                 "narrow it, add a LIMIT, or ask for a longer timeout",
             )
         return PlatformError(ErrorCode.QUERY_ERROR, "the query was interrupted")
