@@ -4,13 +4,14 @@
 #   make test    the tests, two side by side; TESTS=graph_platform_tests/mapping for some of them, WORKERS=0 for one by one
 #   make lint    style, format and strict types
 #   make fuzz-gate   what the gate in front of the graph engines lets through; COUNT=… and SEED=… as you like
+#   make cluster  a Kubernetes node until Ctrl-C, as the tests have it: as root, with Go and the packages of .ci/packages
 #   make bench   what is claimed to be fast, as ratios in one run
 #   make lock    requirements.lock, again from pyproject.toml
 #
 # All paths are relative: the folder's own may have spaces, which make cannot quote.
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format fuzz-gate bench lock install
+.PHONY: help demo test lint format fuzz-gate bench cluster lock install
 
 export PYTHON
 WORKERS = 2
@@ -33,6 +34,9 @@ lint: install
 fuzz-gate: install
 	.venv/bin/python -m graph_platform_tests.engine.fuzz_gate $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED))
 
+cluster: install
+	@.venv/bin/python -m graph_platform_tests.services.kubernetes
+
 bench: install
 	.venv/bin/python -m benchmarks
 
@@ -40,10 +44,13 @@ format: install
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
 
-# Universal (every platform and Python from 3.11) and without an index, so that any mirror can serve it.
+# Universal (every platform and Python from 3.11) and without an index, so that any mirror can serve it. The server's
+# image has the same versions.
 lock: install
 	.venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--no-emit-index-url --no-emit-find-links --group dev pyproject.toml -o requirements.lock
+	.venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--no-emit-index-url --no-emit-find-links -c requirements.lock deploy/server.in -o deploy/server.lock
 
 install: .venv/.installed
 

@@ -75,7 +75,23 @@ class Settings:
     storage: str = _setting(
         "", "where snapshots are kept: file:///FOLDER, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX", secret=True
     )
-    runtime: str = _setting("local:", "where instances run: local: for processes on loopback", secret=True)
+    runtime: str = _setting(
+        "local:", "where instances run: local: for processes on loopback, or kubernetes://NAMESPACE", secret=True
+    )
+    kubernetes_image: str = _setting("graph-platform-server:0.1.0", "the image of servers and tasks in a cluster")
+    kubernetes_storage_secret: str = _setting(
+        "",
+        "Secret of the namespace whose entries are variables by which pods reach storage; empty: by their node's role",
+    )
+    kubernetes_patience_seconds: float = _setting(
+        90.0, "how long an operation waits for a cluster's API server that is away or busy, in seconds"
+    )
+    kubernetes_pending_seconds: float = _setting(
+        60.0, "how long a pod may find no node with room before that is a failure, in seconds"
+    )
+    kubernetes_task_memory_bytes: int = _setting(
+        4 * 1024**3, "memory of a task's pod where the task itself has no limit, in bytes"
+    )
     engine: str = _setting("ladybug", "the graph database engine: ladybug or ryugraph")
     user: str = _setting("", "who is written on what is created, and in the audit; empty: the login name")
     dagster_url: str = _setting(

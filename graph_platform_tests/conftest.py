@@ -19,16 +19,20 @@ from graph_platform.catalog.catalog import Catalog
 from graph_platform.catalog.embedded import EmbeddedPostgres
 from graph_platform_tests.services.buckets import gcs_endpoint, gs_url, s3_endpoint, s3_url
 from graph_platform_tests.services.flights import flights, flights_file, flights_server
-from graph_platform_tests.services.runtimes import elsewhere, runtime, servers, snapshots, tasks
+from graph_platform_tests.services.kubernetes.fixtures import cluster, namespace
+from graph_platform_tests.services.runtimes import elsewhere, place, runtime, servers, snapshots, tasks
 from graph_platform_tests.services.trino import trino_server
 
 __all__ = [
+    "cluster",
     "elsewhere",
     "flights",
     "flights_file",
     "flights_server",
     "gcs_endpoint",
     "gs_url",
+    "namespace",
+    "place",
     "runtime",
     "s3_endpoint",
     "s3_url",

@@ -21,8 +21,13 @@ def main() -> int:
     parser.add_argument("--work", type=Path, required=True, help="folder for what is fetched or loaded")
     parser.add_argument("--data", type=Path, required=True, help="folder of the databases that outlive the server")
     parser.add_argument("--state", type=Path, help="folder in which it is told what becomes of the server")
+    parser.add_argument("--failure-file", type=Path, help="file that is there, to be told why the server ends")
     given = parser.parse_args()
-    return serve(Places(given.spec, given.token_file, given.bind, Folders(given.work, given.data), given.state))
+    return serve(
+        Places(
+            given.spec, given.token_file, given.bind, Folders(given.work, given.data), given.state, given.failure_file
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -69,6 +69,7 @@ class Places:
         bind: where it listens.
         folders: where databases are.
         state: the folder in which whoever started it reads what became of it; None where nobody could.
+        failure_file: a file that is there already, in which it is told why the server ends; None for none.
     """
 
     spec: Path
@@ -76,6 +77,7 @@ class Places:
     bind: Address
     folders: Folders
     state: Path | None
+    failure_file: Path | None = None
 
 
 def serve(places: Places) -> int:
@@ -85,7 +87,7 @@ def serve(places: Places) -> int:
         The exit status: 0 after SIGTERM, 1 after a failure, whose document is in the state's folder too.
     """
     faulthandler.enable()
-    state = State(places.state)
+    state = State(places.state, places.failure_file)
     try:
         spec = read_spec(ServerSpec, places.spec)
         state.process(spec.attempt)

@@ -36,9 +36,11 @@ class Task:
     `work` is a folder of its own for files on the way, removed at the end.
     """
 
-    def __init__(self, work: Path, output: IO[str]) -> None:
+    def __init__(self, work: Path, output: IO[str], mark: str | None = None) -> None:
         self.work = work
         self._output = output
+        # On a line of its own, whatever else was written without an end to it.
+        self._mark = f"\n{mark} " if mark else ""
 
     def step(self, phase: str, subject: str | None, done: int, of: int) -> None:
         """Tell how far it is, for whoever waits for the task."""
@@ -46,7 +48,7 @@ class Task:
 
     def tell(self, document: Mapping[str, Any]) -> None:
         """Write a line to standard output."""
-        print(json.dumps(document), file=self._output, flush=True)
+        print(self._mark + json.dumps(document), file=self._output, flush=True)
 
 
 class Program(Protocol):
@@ -61,8 +63,11 @@ class Program(Protocol):
         ...
 
 
-def carry_out(spec_path: Path, work: Path, state_folder: Path | None) -> int:
+def carry_out(spec_path: Path, work: Path, state: State, mark: str | None = None) -> int:
     """Run the task of a spec in this process.
+
+    Args:
+        mark: a word before each line that is told; None for none.
 
     Returns:
         The exit status: 0 once the result is written, 1 after a failure that was told, 77 at the end of the memory.
@@ -70,7 +75,7 @@ def carry_out(spec_path: Path, work: Path, state_folder: Path | None) -> int:
     """
     output = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what native code prints is for the log
-    task, state = Task(work, output), State(state_folder)
+    task = Task(work, output, mark)
     try:
         spec = read_spec(TaskSpec, spec_path)
         state.process(spec.attempt)

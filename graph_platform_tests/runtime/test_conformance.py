@@ -1,9 +1,10 @@
-"""What every runtime promises. A new adapter is a new line in `conftest.RUNTIMES`."""
+"""What every runtime promises. A new adapter is a new line in `services.runtimes.PLACES`."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
+from pathlib import Path
 
 import httpx
 import pytest
@@ -11,8 +12,16 @@ import pytest
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.runtime.protocol import Observation, Presence, Servers
 from graph_platform.runtime.spec import ServerSpec
-from graph_platform_tests.services.runtimes import settled
-from graph_platform_tests.snapshots import Snapshot
+from graph_platform_tests.services.runtimes import Place, settled
+from graph_platform_tests.snapshots import Snapshot, make_snapshot
+
+
+@pytest.fixture
+def snapshots(place: Place, snapshots: dict[str, Snapshot], tmp_path: Path) -> dict[str, Snapshot]:
+    """A snapshot where the servers of the runtime reach it."""
+    if place.name == "local":
+        return snapshots
+    return {"ladybug": make_snapshot(tmp_path, "ladybug", url=place.storage_url)}
 
 
 def ask(servers: Servers, cypher: str, instance: str = "inst-1") -> httpx.Response:

@@ -392,11 +392,13 @@ def test_a_list_costs_the_same_for_each_of_five_thousand_as_for_each_of_fifty(
 def test_the_settings_name_the_runtime(home: Path) -> None:
     settings = replace(Settings(), home=home)
     assert isinstance(open_runtime(settings, "x"), LocalRuntime)
-    for url in ("kubernetes://namespace", "local", "docker:", ""):
+    for url in ("kubernetes:", "kubernetes://", "kubernetes://A_b", "local", "local:x", "docker:", ""):
         with pytest.raises(PlatformError) as refused:
             open_runtime(replace(settings, runtime=url), "x")
         assert refused.value.code is ErrorCode.VALIDATION_FAILED
-        assert "local:" in str(refused.value.hint)
+        assert "local:" in str(refused.value.hint) and "kubernetes://NAMESPACE" in str(refused.value.hint)
+    with pytest.raises(PlatformError, match="pods do not reach storage in a folder"):
+        open_runtime(replace(settings, runtime="kubernetes://here", storage=f"file://{home}"), "x")
 
 
 def test_an_identity_is_a_process_and_not_a_number() -> None:

@@ -34,11 +34,18 @@ SECRET = "a-secret/of+the=tests"
 @pytest.fixture(scope="session")
 def s3_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An S3 server of the session's own."""
+    with s3_server(tmp_path_factory.mktemp("s3")) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def s3_server(folder: Path, address: str = "127.0.0.1") -> Iterator[str]:
+    """An S3 server at an address of this machine; its URL."""
     if importlib.util.find_spec("moto") is None:
         missing("moto, which answers for S3", _INSTALL)
     port = _free_port()
-    command = [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    with _running(command, f"http://127.0.0.1:{port}", "/moto-api/", tmp_path_factory.mktemp("s3")) as url:
+    command = [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", address, "-p", str(port)]
+    with _running(command, f"http://{address}:{port}", "/moto-api/", folder) as url:
         yield url
 
 

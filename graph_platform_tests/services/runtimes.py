@@ -6,18 +6,19 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from graph_platform.runtime.local.runtime import LocalRuntime
 from graph_platform.runtime.protocol import Observation, Presence, Runtime, Servers, Tasks
+from graph_platform_tests.services.kubernetes.fixtures import Namespace
 from graph_platform_tests.snapshots import Snapshot, make_snapshot
 from graph_platform_tests.waiting import until
 
 ENGINES = ("ladybug", "ryugraph")
 INSTALLATION = "test-installation"
-RUNTIMES: dict[str, Callable[[Path], Runtime]] = {"local": lambda home: LocalRuntime(home, INSTALLATION)}
 
 
 @pytest.fixture(scope="session")
@@ -26,18 +27,55 @@ def snapshots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Snapshot]:
     return {engine: make_snapshot(tmp_path_factory.mktemp(engine), engine) for engine in ENGINES}
 
 
-def _home(folder: Path) -> Path:
-    return folder / "home with space"
+@dataclass(frozen=True)
+class Place:
+    """A runtime, and storage that what runs there reaches.
+
+    Args:
+        code: makes the same `runtime` in another process.
+    """
+
+    name: str
+    runtime: Runtime
+    storage_url: str
+    code: str
 
 
-@pytest.fixture(params=RUNTIMES)
-def runtime(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Runtime]:
-    made = RUNTIMES[request.param](_home(tmp_path))
+def _local(request: pytest.FixtureRequest, folder: Path) -> Place:
+    home = folder / "home with space"
+    code = (
+        "from pathlib import Path; from graph_platform.runtime.local.runtime import LocalRuntime\n"
+        f"runtime = LocalRuntime(Path({str(home)!r}), {INSTALLATION!r})\n"
+    )
+    return Place("local", LocalRuntime(home, INSTALLATION), (folder / "task's storage").as_uri(), code)
+
+
+def _kubernetes(request: pytest.FixtureRequest, folder: Path) -> Place:
+    namespace: Namespace = request.getfixturevalue("namespace")
+    code = (
+        "from graph_platform_tests.services.kubernetes.fixtures import platform_runtime\n"
+        f"runtime = platform_runtime({namespace.kubeconfig!r}, {namespace.name!r}, {INSTALLATION!r})\n"
+    )
+    return Place("kubernetes", namespace.runtime(INSTALLATION), namespace.storage_url, code)
+
+
+PLACES: dict[str, Callable[[pytest.FixtureRequest, Path], Place]] = {"local": _local, "kubernetes": _kubernetes}
+
+
+@pytest.fixture(params=PLACES)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """Each runtime that there is, empty."""
+    made = PLACES[request.param](request, tmp_path)
     yield made
-    for server in made.servers.list():
-        made.servers.stop(server.instance, server.attempt, 0.2)
-    for task in made.tasks.list():
-        made.tasks.stop(task.task, task.attempt)
+    for server in made.runtime.servers.list():
+        made.runtime.servers.stop(server.instance, server.attempt, 0.2)
+    for task in made.runtime.tasks.list():
+        made.runtime.tasks.stop(task.task, task.attempt)
+
+
+@pytest.fixture
+def runtime(place: Place) -> Runtime:
+    return place.runtime
 
 
 @pytest.fixture
@@ -50,22 +88,13 @@ def tasks(runtime: Runtime) -> Tasks:
     return runtime.tasks
 
 
-_ELSEWHERE = """
-import os, pickle, sys
-from pathlib import Path
-from graph_platform_tests.services.runtimes import RUNTIMES
-runtime = RUNTIMES[sys.argv[1]](Path(sys.argv[2]))
-spec = pickle.load(sys.stdin.buffer)
-"""
-
-
 @pytest.fixture
-def elsewhere(request: pytest.FixtureRequest, runtime: Runtime, tmp_path: Path) -> Callable[[str, object], int]:
+def elsewhere(place: Place) -> Callable[[str, object], int]:
     """Runs code in a process and a group of its own, with `runtime` and a `spec`, and returns the exit status."""
-    name = request.node.callspec.params["runtime"]
 
     def run(code: str, spec: object) -> int:
-        command = [sys.executable, "-c", _ELSEWHERE + code, name, str(_home(tmp_path))]
+        program = f"import os, pickle, sys\n{place.code}spec = pickle.load(sys.stdin.buffer)\n{code}"
+        command = [sys.executable, "-c", program]
         return subprocess.run(command, input=pickle.dumps(spec), check=False, start_new_session=True).returncode
 
     return run

@@ -32,6 +32,7 @@ import httpx
 import pytest
 
 from graph_platform_tests.services.buckets import SECRET
+from graph_platform_tests.services.cache import cache
 from graph_platform_tests.services.missing import missing
 from graph_platform_tests.services.proxy import Proxy
 
@@ -88,11 +89,10 @@ def distribution() -> Path:
 
     The folder appears in the cache under its final name only when it is whole, so that a kill leaves nothing half.
     """
-    cache = _cache()
-    final = cache / f"trino-{VERSION}"
+    final = cache() / f"trino-{VERSION}"
     if final.is_dir():
         return final
-    with tempfile.TemporaryDirectory(dir=cache, prefix=".trino-") as scratch:
+    with tempfile.TemporaryDirectory(dir=cache(), prefix=".trino-") as scratch:
         built = _unpacked(Path(scratch))
         try:
             built.rename(final)
@@ -105,11 +105,10 @@ def distribution() -> Path:
 
 def fetched(coordinate: str, file_name: str) -> Path:
     """One file from Maven Central, kept in the cache."""
-    cache = _cache()
-    if not (cache / file_name).is_file():
-        with tempfile.TemporaryDirectory(dir=cache, prefix=".fetched-") as scratch:
-            _copied(coordinate, file_name, Path(scratch)).rename(cache / file_name)
-    return cache / file_name
+    if not (cache() / file_name).is_file():
+        with tempfile.TemporaryDirectory(dir=cache(), prefix=".fetched-") as scratch:
+            _copied(coordinate, file_name, Path(scratch)).rename(cache() / file_name)
+    return cache() / file_name
 
 
 def _copied(coordinate: str, file_name: str, folder: Path) -> Path:
@@ -120,12 +119,6 @@ def _copied(coordinate: str, file_name: str, folder: Path) -> Path:
     if done.returncode or not (folder / file_name).is_file():
         missing(f"{coordinate} ({done.stdout.strip()[-300:]})", " ".join(command))
     return folder / file_name
-
-
-def _cache() -> Path:
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "graph-platform-tests"
-    cache.mkdir(parents=True, exist_ok=True)
-    return cache
 
 
 def _unpacked(scratch: Path) -> Path:

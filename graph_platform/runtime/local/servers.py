@@ -6,24 +6,20 @@ What a graph's databases hold outlives its server: it is below `HOME/graphs`.
 from __future__ import annotations
 
 import builtins
-import http.client
-import json
 import secrets
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.polling import SYSTEM, Clock
 from graph_platform.private import write_private
+from graph_platform.runtime.asking import server_status
 from graph_platform.runtime.local import files
 from graph_platform.runtime.local.programs import Kind, Programs, storage_errors
 from graph_platform.runtime.protocol import Connection, Observation, Presence
 from graph_platform.runtime.spec import ServerSpec
 from graph_platform.runtime.state import ENDPOINT, FAILURE, read_document
 
-STATUS_SECONDS = 2.0
 _ANY_PORT = "127.0.0.1:0"
 
 
@@ -97,7 +93,7 @@ class LocalServers:
         url = _url(folder)
         if url is None:
             return Observation(spec.instance, spec.attempt, Presence.STARTING)
-        status = _ask(url, _token(folder))
+        status = server_status(url, _token(folder))
         if status is None:
             if self._programs.end_comes(folder):  # it has just ended
                 return self._observation(folder, spec)
@@ -133,17 +129,3 @@ def _url(folder: Path) -> str | None:
     """Where the server listens, None if it has not said it."""
     url = (read_document(folder / ENDPOINT) or {}).get("url")
     return url if isinstance(url, str) else None
-
-
-def _ask(url: str, token: str) -> dict[str, Any] | None:
-    """The server's `/status`, None if it does not answer in time."""
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=STATUS_SECONDS)
-    try:
-        connection.request("GET", "/status", headers={"Authorization": f"Bearer {token}"})
-        response = connection.getresponse()
-        document = json.loads(response.read())
-    except (OSError, http.client.HTTPException, ValueError):
-        return None
-    finally:
-        connection.close()
-    return document if response.status == 200 and isinstance(document, dict) else None

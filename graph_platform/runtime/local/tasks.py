@@ -5,18 +5,17 @@ from __future__ import annotations
 import builtins
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.polling import SYSTEM, Clock
 from graph_platform.private import own_folder
 from graph_platform.runtime.local import files
 from graph_platform.runtime.local.programs import Kind, Programs, storage_errors
+from graph_platform.runtime.outcome import in_words_of, task_result
 from graph_platform.runtime.protocol import TaskObservation, TaskPresence, TaskStep
 from graph_platform.runtime.spec import TaskSpec
-from graph_platform.storage.connect import open_storage
 
 _WORK = "work"
 
@@ -61,13 +60,11 @@ class LocalTasks:
             failure = self._failure(folder, spec)
         if failure is None:
             try:
-                return TaskObservation(task, spec.attempt, TaskPresence.DONE, steps, _result(spec))
+                return TaskObservation(task, spec.attempt, TaskPresence.DONE, steps, task_result(spec))
             except PlatformError as error:
-                if error.code is not ErrorCode.RESOURCE_NOT_FOUND:
+                if error.code is not ErrorCode.UNEXPECTED_TERMINATION:
                     raise
-                failure = PlatformError(
-                    ErrorCode.UNEXPECTED_TERMINATION, f"the process {spec.doing} ended without a result"
-                ).document()
+                failure = error.document()
         return TaskObservation(task, spec.attempt, TaskPresence.FAILED, steps, failure=failure)
 
     def list(self) -> builtins.list[TaskObservation]:
@@ -86,10 +83,7 @@ class LocalTasks:
 
     def _failure(self, folder: Path, spec: TaskSpec) -> dict[str, object] | None:
         failure = self._programs.failure(folder, spec)
-        if failure is not None and failure["code"] == ErrorCode.TASK_TIMEOUT:
-            over = f"{spec.doing} took longer than {spec.seconds:g} seconds and was stopped"
-            return {**failure, "message": over, "hint": spec.seconds_hint}
-        return failure
+        return None if failure is None else in_words_of(spec, failure)
 
 
 def _command(folder: Path, spec: TaskSpec) -> list[str]:
@@ -113,14 +107,3 @@ def _steps(folder: Path) -> Iterator[TaskStep]:
         with contextlib.suppress(ValueError, KeyError, TypeError):
             step = json.loads(line)["step"]
             yield TaskStep(str(step["phase"]), step["subject"], int(step["done"]), int(step["of"]))
-
-
-def _result(spec: TaskSpec) -> Mapping[str, Any]:
-    content = open_storage(spec.result.storage_url).read(spec.result.key)
-    try:
-        result = json.loads(content)
-    except ValueError:
-        result = None
-    if not isinstance(result, dict):
-        raise PlatformError(ErrorCode.STORAGE_ERROR, f"{spec.result.key} is not a result")
-    return result

@@ -1,0 +1,262 @@
+"""Objects of one namespace of a cluster, as the API server has them: JSON documents, and errors in its own words.
+
+Each call ends as an undisturbed one would, where the API server is away, busy or slow for less than the patience; all
+that is asked here may be asked twice.
+"""
+
+from __future__ import annotations
+
+import builtins
+import json
+from collections.abc import Callable, Iterator, Mapping
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import urllib3
+from kubernetes.client import ApiClient, ApiException, Configuration
+from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
+
+from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.polling import SYSTEM, Clock, Pauses
+
+Document = dict[str, Any]
+Answer = TypeVar("Answer")
+
+CONNECT_SECONDS, READ_SECONDS = 5.0, 30.0
+PAGE = 500
+STARTING_SECONDS = 5.0
+"""How long a refusal is not believed: an API server that has just started does not know its own roles yet."""
+
+_JSON = {200: "object", 201: "object", 202: "object"}
+_PAUSES = Pauses(0.2, 5.0)
+
+
+class Kind(StrEnum):
+    """A kind of object, by its path."""
+
+    CONFIG_MAP = "/api/v1/namespaces/{namespace}/configmaps"
+    EVENT = "/api/v1/namespaces/{namespace}/events"
+    POD = "/api/v1/namespaces/{namespace}/pods"
+    SECRET = "/api/v1/namespaces/{namespace}/secrets"  # noqa: S105 - a path
+
+
+def cluster_client() -> ApiClient:
+    """A client for the cluster that this process runs in, else for the one of KUBECONFIG.
+
+    Raises:
+        PlatformError: VALIDATION_FAILED, if neither is there.
+    """
+    configuration = Configuration()
+    configuration.retries = False  # here it is known what may be asked twice
+    try:
+        try:
+            load_incluster_config(client_configuration=configuration)
+        except ConfigException:
+            load_kube_config(client_configuration=configuration)
+    except ConfigException as error:
+        raise PlatformError(
+            ErrorCode.VALIDATION_FAILED,
+            f"no way to a cluster: {error}",
+            "run inside it, or set KUBECONFIG to a file that names it",
+        ) from error
+    return ApiClient(configuration)
+
+
+class Cluster:
+    """One namespace. Every method raises BACKEND_UNREACHABLE if the API server is away for longer than the patience,
+    and PERMISSION_DENIED for a right that is missing.
+
+    Args:
+        patience_seconds: how long a call is tried again while the API server is away or busy.
+    """
+
+    def __init__(
+        self, client: ApiClient, namespace: str, *, patience_seconds: float = 90.0, clock: Clock = SYSTEM
+    ) -> None:
+        self.namespace = namespace
+        self._client = client
+        self._patience = patience_seconds
+        self._clock = clock
+
+    def get(self, kind: Kind, name: str) -> Document | None:
+        """The object, None if there is none."""
+        try:
+            return self._document("GET", f"{self._path(kind)}/{name}")
+        except ApiException as error:
+            if error.status == 404:
+                return None
+            raise _refused(error, f"read {name}") from error
+
+    def create(self, kind: Kind, manifest: Mapping[str, Any]) -> Document | None:
+        """Make an object; None if its name is taken, perhaps by this very call, whose answer was lost."""
+        try:
+            return self._document("POST", self._path(kind), body=manifest)
+        except ApiException as error:
+            if error.status == 409 and _reason(error) == "AlreadyExists":
+                return None
+            raise _refused(error, f"create {manifest['kind']} {manifest['metadata']['name']}") from error
+
+    def replace(self, kind: Kind, document: Mapping[str, Any]) -> bool:
+        """Change an object as it was read; False if it was changed or removed since."""
+        name = document["metadata"]["name"]
+        try:
+            self._document("PUT", f"{self._path(kind)}/{name}", body=document)
+        except ApiException as error:
+            if error.status in (404, 409):
+                return False
+            raise _refused(error, f"change {name}") from error
+        return True
+
+    def delete(self, kind: Kind, document: Mapping[str, Any], grace_seconds: float | None = None) -> None:
+        """Remove this very object, by its UID, and in the background what it owns. One that is gone stays gone."""
+        metadata = document["metadata"]
+        body: Document = {
+            "kind": "DeleteOptions",
+            "apiVersion": "v1",
+            "preconditions": {"uid": metadata["uid"]},
+            "propagationPolicy": "Background",
+        }
+        if grace_seconds is not None:
+            body["gracePeriodSeconds"] = max(1, round(grace_seconds))
+        try:
+            self._document("DELETE", f"{self._path(kind)}/{metadata['name']}", body=body)
+        except ApiException as error:
+            if error.status not in (404, 409):
+                raise _refused(error, f"delete {metadata['name']}") from error
+
+    def list(self, kind: Kind, labels: str = "", fields: str = "") -> builtins.list[Document]:
+        """Every object with these labels and fields, all of them or an error."""
+        for _ in range(10):
+            try:
+                return list(self._pages(kind, labels, fields))
+            except ApiException as error:
+                if error.status != 410:  # the rest of the list is too old to be had: once more from its start
+                    raise _refused(error, f"list {kind.rpartition('/')[2]}") from error
+        raise PlatformError(ErrorCode.BACKEND_UNREACHABLE, "the cluster does not give a whole list", "try again")
+
+    def log(self, pod: str) -> str:
+        """What a pod's container has written, "" while it has not started or when it is gone."""
+
+        def read() -> str:
+            answer = self._call("GET", f"{self._path(Kind.POD)}/{pod}/log", raw=True)
+            try:
+                content: bytes = answer.read()
+            finally:
+                answer.release_conn()
+            return content.decode(errors="replace")
+
+        try:
+            return self._tried(read)
+        except ApiException as error:
+            if error.status in (400, 404):
+                return ""
+            raise _refused(error, f"read the log of {pod}") from error
+
+    def _pages(self, kind: Kind, labels: str, fields: str) -> Iterator[Document]:
+        query = [("limit", PAGE), ("labelSelector", labels), ("fieldSelector", fields)]
+        further = ""
+        while True:
+            page = self._document("GET", self._path(kind), [*query, *([("continue", further)] if further else [])])
+            yield from page["items"]
+            further = page["metadata"].get("continue", "")
+            if not further:
+                return
+
+    def _path(self, kind: Kind) -> str:
+        return kind.format(namespace=self.namespace)
+
+    def _document(
+        self, method: str, path: str, query: builtins.list[tuple[str, Any]] | None = None, body: Any = None
+    ) -> Document:
+        found: Document = self._tried(lambda: self._call(method, path, query, body))
+        return found
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        query: builtins.list[tuple[str, Any]] | None = None,
+        body: Any = None,
+        *,
+        raw: bool = False,
+    ) -> Any:
+        return self._client.call_api(
+            path,
+            method,
+            query_params=[each for each in query or [] if each[1] != ""],
+            header_params={"Accept": "application/json", "Content-Type": "application/json"},
+            body=body,
+            response_types_map={} if raw else _JSON,
+            auth_settings=["BearerToken"],
+            _return_http_data_only=True,
+            _preload_content=not raw,
+            _request_timeout=(CONNECT_SECONDS, READ_SECONDS),
+        )
+
+    def _tried(self, call: Callable[[], Answer]) -> Answer:
+        """The answer, asked for again while the API server is away or says that it is too busy."""
+        begun = self._clock.monotonic()
+        deadline = begun + self._patience
+        for pause in _PAUSES:
+            try:
+                return call()
+            except ApiException as error:
+                unsettled = error.status in (401, 403) and self._clock.monotonic() < begun + STARTING_SECONDS
+                if error.status and error.status != 429 and error.status < 500 and not unsettled:
+                    raise
+                wait, cause = max(pause, _retry_after(error)), f"HTTP {error.status}: {_message(error)}"
+            except (urllib3.exceptions.HTTPError, OSError) as error:
+                wait, cause = pause, str(error)
+            if self._clock.monotonic() + wait > deadline:
+                raise PlatformError(
+                    ErrorCode.BACKEND_UNREACHABLE,
+                    f"the cluster did not answer for {self._patience:g} seconds: {cause}",
+                    "see `kubectl cluster-info`, and try again",
+                )
+            self._clock.sleep(wait)
+        raise AssertionError("pauses never end")
+
+
+def _body(error: ApiException) -> Document:
+    try:
+        document = json.loads(error.body)
+    except (TypeError, ValueError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _reason(error: ApiException) -> str:
+    return str(_body(error).get("reason", ""))
+
+
+def _message(error: ApiException) -> str:
+    return str(_body(error).get("message") or error.reason or error.body)
+
+
+def _retry_after(error: ApiException) -> float:
+    try:
+        return float((error.headers or {}).get("Retry-After", 0))
+    except ValueError:
+        return 0.0
+
+
+def _refused(error: ApiException, doing: str) -> PlatformError:
+    """What the API server did not allow, in its words."""
+    message = f"the cluster refused to {doing}: {_message(error)}"
+    if error.status == 401:
+        return PlatformError(ErrorCode.PERMISSION_DENIED, message, "the credentials are not the cluster's, or too old")
+    if "exceeded quota" in message:
+        return PlatformError(
+            ErrorCode.CONCURRENCY_LIMIT_EXCEEDED, message, "end instances, or raise the namespace's ResourceQuota"
+        )
+    if "PodSecurity" in message or "admission webhook" in message:
+        return PlatformError(ErrorCode.PERMISSION_DENIED, message, "a policy of the cluster forbids it")
+    if error.status == 403:
+        return PlatformError(
+            ErrorCode.PERMISSION_DENIED,
+            message,
+            "give the platform's service account that right (deploy/platform.yaml)",
+        )
+    if error.status == 404:
+        return PlatformError(ErrorCode.RESOURCE_NOT_FOUND, message, "see GRAPH_PLATFORM_RUNTIME: is it the namespace?")
+    return PlatformError(ErrorCode.VALIDATION_FAILED, message)

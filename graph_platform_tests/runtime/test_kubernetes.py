@@ -1,0 +1,243 @@
+"""What only a cluster does, on a real node: failures in its words, rights, an API server that goes away."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.runtime.kubernetes.cluster import Cluster, Kind
+from graph_platform.runtime.kubernetes.runtime import KubernetesRuntime
+from graph_platform.runtime.protocol import Observation, Presence
+from graph_platform.runtime.spec import StoredObject, TaskSpec
+from graph_platform_tests.runtime.programs import PROGRAM
+from graph_platform_tests.runtime.test_conformance import ask
+from graph_platform_tests.services.kubernetes.fixtures import TASK_BYTES, Namespace
+from graph_platform_tests.services.runtimes import INSTALLATION, settled
+from graph_platform_tests.snapshots import LIMITS, Snapshot, make_snapshot
+from graph_platform_tests.waiting import until
+
+
+@pytest.fixture
+def snapshot(namespace: Namespace, tmp_path: Path) -> Snapshot:
+    return make_snapshot(tmp_path, "ladybug", url=namespace.storage_url)
+
+
+@pytest.fixture
+def runtime(namespace: Namespace) -> Iterator[KubernetesRuntime]:
+    made = namespace.runtime(INSTALLATION)
+    yield made
+    for seen in made.servers.list():
+        made.servers.stop(seen.instance, seen.attempt, 0.2)
+
+
+def failure(seen: Observation) -> dict[str, Any]:
+    assert seen.presence is Presence.ENDED, seen
+    assert seen.failure is not None
+    return dict(seen.failure)
+
+
+def test_a_pod_is_restricted_and_holds_no_token_but_its_own(
+    namespace: Namespace, runtime: KubernetesRuntime, snapshot: Snapshot
+) -> None:
+    runtime.servers.start(snapshot.spec("ladybug"))
+    settled(runtime.servers, "inst-1")
+    token = runtime.servers.connect("inst-1").token
+    (pod,) = namespace.objects("pods")
+    assert token not in json.dumps(pod)
+    assert token not in json.dumps(namespace.objects("configmaps"))
+    assert token not in namespace.kubectl("logs", "server-inst-1")
+
+    def inside(*command: str) -> str:
+        return namespace.kubectl("exec", "server-inst-1", "--", *command)
+
+    status = dict(line.split(":\t", 1) for line in inside("cat", "/proc/self/status").splitlines() if ":\t" in line)
+    assert (status["CapEff"], status["CapBnd"]) == ("0000000000000000", "0000000000000000")
+    assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
+    assert status["Uid"].split() == ["10001"] * 4
+    assert inside("sh", "-c", "touch /opt/graph-platform/x /usr/x /x 2>&1 || true").count("Read-only file system") == 3
+    assert "No such file" in inside("sh", "-c", "ls /var/run/secrets/kubernetes.io 2>&1 || true")
+    assert token not in inside("sh", "-c", "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ | tr '\\0' ' '")
+
+
+def test_an_end_leaves_nothing_but_the_mark(
+    namespace: Namespace, runtime: KubernetesRuntime, snapshot: Snapshot
+) -> None:
+    runtime.servers.start(snapshot.spec("ladybug"))
+    settled(runtime.servers, "inst-1")
+    runtime.servers.stop("inst-1", 1, 5)
+    until(lambda: not namespace.objects("secrets"), "the cluster does not collect the token")
+    assert namespace.objects("pods") == []
+    (mark,) = namespace.objects("configmaps")
+    assert (mark["metadata"]["name"], mark["data"]) == ("server-inst-1", {"ended": "1"})
+
+
+def test_a_pod_that_takes_more_memory_than_its_limit_is_killed_and_told_the_limit(
+    namespace: Namespace, runtime: KubernetesRuntime
+) -> None:
+    order = {"act": "swell"}
+    result = StoredObject(namespace.storage_url, "result.json")
+    spec = TaskSpec(INSTALLATION, "task-1", 1, PROGRAM, "rehearsing", order, result, 600.0, "give it more time", 0)
+    runtime.tasks.start(spec)
+    until(lambda: runtime.tasks.observe("task-1").failure, "the kernel does not kill it")
+    found = dict(runtime.tasks.observe("task-1").failure or {})
+    assert (found["code"], found["details"]) == ("OOM_KILLED", {"limit": str(TASK_BYTES), "log_tail": ""})
+    assert f"{TASK_BYTES / 1024**2:,.0f} MB" in str(found["message"])
+    runtime.tasks.stop("task-1", 1)
+
+
+def _no_image(namespace: Namespace) -> KubernetesRuntime:
+    return namespace.runtime(INSTALLATION, image="localhost:1/nowhere:1")
+
+
+def _no_name(namespace: Namespace) -> KubernetesRuntime:
+    return namespace.runtime(INSTALLATION, image="Not A Name")
+
+
+def _no_secret(namespace: Namespace) -> KubernetesRuntime:
+    namespace.kubectl("delete", "secret", "storage")
+    return namespace.runtime(INSTALLATION)
+
+
+@pytest.mark.parametrize(
+    ("given", "words", "hint"),
+    [
+        (_no_image, "ImagePullBackOff", "GRAPH_PLATFORM_KUBERNETES_IMAGE"),
+        (_no_name, "InvalidImageName", "GRAPH_PLATFORM_KUBERNETES_IMAGE"),
+        (_no_secret, 'secret "storage" not found', "GRAPH_PLATFORM_KUBERNETES_STORAGE_SECRET"),
+    ],
+    ids=["an image that cannot be had", "no name of an image", "no secret of storage"],
+)
+def test_what_cannot_start_is_told_in_the_clusters_words_before_any_time_limit(
+    namespace: Namespace, snapshot: Snapshot, given: Callable[[Namespace], KubernetesRuntime], words: str, hint: str
+) -> None:
+    runtime = given(namespace)
+    runtime.servers.start(snapshot.spec("ladybug"))
+    found = failure(settled(runtime.servers, "inst-1"))
+    assert words in found["message"]
+    assert hint in found["hint"]
+    assert [failure(seen) for seen in runtime.servers.list()] == [found]
+    runtime.servers.stop("inst-1", 1, 1)
+
+
+def test_what_no_node_has_room_for_is_told_in_the_schedulers_words(
+    runtime: KubernetesRuntime, snapshot: Snapshot
+) -> None:
+    limits = type(LIMITS)(**{**vars(LIMITS), "pool_bytes": 2**50})
+    runtime.servers.start(snapshot.spec("ladybug", limits=limits))
+    found = failure(settled(runtime.servers, "inst-1"))
+    assert "no node has room" in found["message"] and "Insufficient memory" in found["message"]
+
+
+def test_a_quota_refuses_a_pod_by_name_and_nothing_is_left(
+    namespace: Namespace, runtime: KubernetesRuntime, snapshot: Snapshot
+) -> None:
+    namespace.kubectl("create", "quota", "small", "--hard=pods=0")
+    until(lambda: "used" in namespace.objects("quota")[0]["status"], "the quota does not hold")
+    with pytest.raises(PlatformError) as refused:
+        runtime.servers.start(snapshot.spec("ladybug"))
+    assert refused.value.code is ErrorCode.CONCURRENCY_LIMIT_EXCEEDED
+    assert "exceeded quota: small" in refused.value.message
+    namespace.kubectl("delete", "quota", "small")
+    runtime.servers.start(snapshot.spec("ladybug"))
+    assert settled(runtime.servers, "inst-1").presence is Presence.READY
+
+
+def test_a_right_that_is_missing_is_named(namespace: Namespace, snapshot: Snapshot) -> None:
+    role = json.loads(namespace.kubectl("get", "role", "graph-platform", "-o", "json"))
+    role["rules"] = [rule for rule in role["rules"] if rule["resources"] != ["secrets"]]
+    namespace.node.apply(role)
+    with pytest.raises(PlatformError) as refused:
+        namespace.runtime(INSTALLATION).servers.start(snapshot.spec("ladybug"))
+    assert refused.value.code is ErrorCode.PERMISSION_DENIED
+    assert 'cannot create resource "secrets"' in refused.value.message
+    assert "deploy/platform.yaml" in str(refused.value.hint)
+
+
+def test_a_pod_that_somebody_deleted_has_ended_and_does_not_come_back(
+    namespace: Namespace, runtime: KubernetesRuntime, snapshot: Snapshot
+) -> None:
+    spec = snapshot.spec("ladybug")
+    runtime.servers.start(spec)
+    settled(runtime.servers, "inst-1")
+    namespace.kubectl("delete", "pod", "server-inst-1", "--grace-period=1")
+    until(lambda: runtime.servers.observe("inst-1").presence is Presence.ENDED, "it is still there")
+    until(lambda: not namespace.objects("pods"), "it is still there")
+    found = failure(runtime.servers.observe("inst-1"))
+    assert "somebody deleted it" in found["message"]
+    runtime.servers.start(spec)
+    assert failure(runtime.servers.observe("inst-1")) == found
+    runtime.servers.start(snapshot.spec("ladybug", attempt=2))
+    assert settled(runtime.servers, "inst-1").presence is Presence.READY
+
+
+def test_what_another_installation_has_is_never_touched(
+    namespace: Namespace, runtime: KubernetesRuntime, snapshot: Snapshot
+) -> None:
+    other = namespace.runtime("somebody-elses")
+    other.servers.start(snapshot.spec("ladybug", installation="somebody-elses"))
+    assert settled(other.servers, "inst-1").presence is Presence.READY
+    assert runtime.servers.observe("inst-1").presence is Presence.ABSENT
+    assert list(runtime.servers.list()) == []
+    for act in (
+        lambda: runtime.servers.start(snapshot.spec("ladybug")),
+        lambda: runtime.servers.stop("inst-1", 9, 1),
+        lambda: runtime.servers.connect("inst-1"),
+    ):
+        with pytest.raises(PlatformError) as refused:
+            act()
+        assert refused.value.code is ErrorCode.PERMISSION_DENIED
+    assert other.servers.observe("inst-1").presence is Presence.READY
+    other.servers.stop("inst-1", 1, 1)
+
+
+def test_a_late_starts_objects_have_an_owner_that_is_gone_and_are_collected(
+    namespace: Namespace, runtime: KubernetesRuntime, snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end comes between the claim and the pod, and the start is killed before it looks again."""
+    create = Cluster.create
+
+    def ended_meanwhile(cluster: Cluster, kind: Kind, manifest: Any) -> Any:
+        if kind is Kind.POD:
+            monkeypatch.setattr(Cluster, "create", create)
+            namespace.runtime(INSTALLATION).servers.stop("inst-1", 1, 1)
+            create(cluster, kind, manifest)
+            raise KeyboardInterrupt
+        return create(cluster, kind, manifest)
+
+    monkeypatch.setattr(Cluster, "create", ended_meanwhile)
+    with pytest.raises(KeyboardInterrupt):
+        runtime.servers.start(snapshot.spec("ladybug"))
+    until(lambda: not namespace.objects("pods,secrets"), "the cluster does not collect them")
+
+
+def test_an_api_server_that_goes_away_delays_and_changes_nothing(
+    namespace: Namespace, runtime: KubernetesRuntime, snapshot: Snapshot
+) -> None:
+    def away(act: Callable[[], object]) -> None:
+        """Carry it out while there is no API server; it comes back meanwhile."""
+        namespace.node.stop_program("kube-apiserver")
+        acting = pool.submit(act)
+        namespace.node.start_api_server()
+        acting.result()
+
+    pool = ThreadPoolExecutor(1)
+    away(lambda: runtime.servers.start(snapshot.spec("ladybug")))
+    assert settled(runtime.servers, "inst-1").presence is Presence.READY
+    away(lambda: runtime.servers.observe("inst-1"))
+    assert ask(runtime.servers, "RETURN 1").json()["rows"] == [[1]]
+    away(lambda: runtime.servers.stop("inst-1", 1, 1))
+    assert runtime.servers.observe("inst-1").presence is Presence.ABSENT
+
+
+def test_the_way_in_wants_the_token(runtime: KubernetesRuntime, snapshot: Snapshot) -> None:
+    runtime.servers.start(snapshot.spec("ladybug"))
+    settled(runtime.servers, "inst-1")
+    way = runtime.servers.connect("inst-1")
+    assert httpx.post(f"{way.url}/query", json={"cypher": "RETURN 1"}).status_code == 401

@@ -1,0 +1,144 @@
+"""A cluster for the session, and a namespace of it for each test, with the platform's own rights and no more."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from kubernetes.client import ApiClient, Configuration
+from kubernetes.config import load_kube_config_from_dict
+
+from graph_platform.runtime.kubernetes.cluster import Cluster
+from graph_platform.runtime.kubernetes.manifests import Image
+from graph_platform.runtime.kubernetes.runtime import KubernetesRuntime
+from graph_platform_tests.services.buckets import SECRET, s3_server
+from graph_platform_tests.services.kubernetes.images import ROOT, TESTS, tests_archive
+from graph_platform_tests.services.kubernetes.node import Node
+
+PENDING_SECONDS = 5.0
+TASK_BYTES = 512 * 1024**2
+STORAGE_SECRET = "storage"
+
+
+@dataclass(frozen=True)
+class Namespace:
+    """A namespace with the platform's service account, and storage that its pods reach.
+
+    Args:
+        kubeconfig: what the service account uses, as text.
+    """
+
+    node: Node
+    name: str
+    kubeconfig: str
+    storage_url: str
+
+    def client(self) -> ApiClient:
+        """A client with the service account's rights."""
+        return platform_client(self.kubeconfig)
+
+    def runtime(self, installation: str, **changes: Any) -> KubernetesRuntime:
+        """The runtime of this namespace."""
+        return platform_runtime(self.kubeconfig, self.name, installation, **changes)
+
+    def kubectl(self, *arguments: str) -> str:
+        """Run kubectl in it, as the administrator."""
+        return self.node.kubectl("-n", self.name, *arguments)
+
+    def objects(self, kinds: str) -> list[dict[str, Any]]:
+        """What is in it of these kinds, beside what every namespace has."""
+        found: list[dict[str, Any]] = json.loads(self.kubectl("get", kinds, "-o", "json"))["items"]
+        every = ("kube-root-ca.crt", STORAGE_SECRET)
+        return [each for each in found if each["metadata"]["name"] not in every]
+
+
+def platform_client(kubeconfig: str) -> ApiClient:
+    """A client by a kubeconfig's text."""
+    configuration = Configuration()
+    configuration.retries = False
+    load_kube_config_from_dict(yaml.safe_load(kubeconfig), client_configuration=configuration)
+    return ApiClient(configuration)
+
+
+def platform_runtime(
+    kubeconfig: str, namespace: str, installation: str, image: str = TESTS, pending_seconds: float = PENDING_SECONDS
+) -> KubernetesRuntime:
+    """The runtime of a namespace, in whatever process."""
+    return KubernetesRuntime(
+        Cluster(platform_client(kubeconfig), namespace),
+        installation,
+        Image(image, STORAGE_SECRET),
+        pending_seconds=pending_seconds,
+        task_memory_bytes=TASK_BYTES,
+    )
+
+
+@dataclass(frozen=True)
+class TestCluster:
+    """A node that has the tests' image, and an S3 server that its pods reach."""
+
+    node: Node
+    s3_endpoint: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables by which storage is reached, here and in pods."""
+        return {
+            "AWS_ENDPOINT_URL": self.s3_endpoint,
+            "AWS_ACCESS_KEY_ID": "tester",
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def bucket(self) -> str:
+        """A storage root in a bucket of its own."""
+        name = f"bucket-{secrets.token_hex(6)}"
+        httpx.put(f"{self.s3_endpoint}/{name}", trust_env=False, timeout=60).raise_for_status()
+        return f"s3://{name}/root"
+
+    def namespace(self) -> Namespace:
+        """A new namespace, under the restricted pod security standard."""
+        name = f"test-{secrets.token_hex(4)}"
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": STORAGE_SECRET, "namespace": name}}
+        labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+        self.node.apply(
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}},
+            {**secret, "stringData": self.environment},
+        )
+        self.node.kubectl("apply", "-n", name, "-f", str(ROOT / "deploy/platform.yaml"))
+        token = self.node.kubectl("create", "token", "graph-platform", "-n", name, "--duration", "10h").strip()
+        return Namespace(self.node, name, self.node.kubeconfig(token=token), self.bucket())
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCluster]:
+    """A cluster of the session's own."""
+    archive = tests_archive()
+    node = Node()
+    try:
+        node.load(archive)
+        with s3_server(tmp_path_factory.mktemp("s3"), node.sandbox.host_address) as endpoint:
+            yield TestCluster(node, endpoint)
+    finally:
+        node.close()
+
+
+@pytest.fixture
+def namespace(cluster: TestCluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Namespace]:
+    """An empty namespace, and the environment that reaches its storage."""
+    for name, value in cluster.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-credentials"))
+    monkeypatch.setenv("NO_PROXY", "*")
+    made = cluster.namespace()
+    yield made
+    cluster.node.kubectl("delete", "namespace", made.name, "--wait=false")
