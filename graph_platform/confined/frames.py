@@ -15,6 +15,8 @@ from enum import IntEnum
 MOST_BYTES = 64 * 1024**2
 """The longest content of a frame: whoever asks must not need the memory that the process that answers may not have."""
 
+_AT_ONCE_BYTES = 64 * 1024
+
 _HEADER = struct.Struct("!BQQ")  # kind, number of the request, length of the content
 
 
@@ -58,8 +60,12 @@ def send(to: socket.socket, frame: Frame) -> None:
         Gone: the other side has closed.
     """
     try:
-        to.sendall(_HEADER.pack(frame.kind, frame.number, len(frame.content)))
-        to.sendall(frame.content)
+        header = _HEADER.pack(frame.kind, frame.number, len(frame.content))
+        if len(frame.content) <= _AT_ONCE_BYTES:  # who reads is woken once
+            to.sendall(header + frame.content)
+        else:
+            to.sendall(header)
+            to.sendall(frame.content)
     except OSError as error:
         raise Gone from error
 
@@ -101,7 +107,7 @@ class Reader:
                 if unless is not None and not self._comes(wait_seconds, unless):
                     return False
                 self._source.settimeout(wait_seconds)
-                received = self._source.recv(min(1024**2, count - len(self._read)))
+                received = self._source.recv(max(_AT_ONCE_BYTES, min(1024**2, count - len(self._read))))
             except TimeoutError:
                 return False
             except BlockingIOError:  # a wait of nothing

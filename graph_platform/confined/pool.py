@@ -69,6 +69,21 @@ class ProcessPool:
         finally:
             self._returned(process)
 
+    def taken_now(self) -> ConfinedProcess | None:
+        """A process that is idle, without waiting; None if there is none. `give_back` has to follow.
+
+        Raises:
+            PoolClosed.
+        """
+        with self._changed:
+            if self._closed:
+                raise PoolClosed
+            return self._idle_one()
+
+    def give_back(self, process: ConfinedProcess) -> None:
+        """Let others ask it."""
+        self._returned(process)
+
     @property
     def busy(self) -> tuple[ConfinedProcess, ...]:
         """Those that are being asked."""
@@ -102,12 +117,9 @@ class ProcessPool:
             while True:
                 if self._closed:
                     raise PoolClosed
-                while self._idle:
-                    process = self._idle.pop()
-                    if process.alive:
-                        self._busy[process] = time.monotonic()
-                        return process
-                    self._note_end(process)
+                process = self._idle_one()
+                if process is not None:
+                    return process
                 left = self._until_a_start()
                 if left is not None and left <= 0:
                     self._starting += 1
@@ -117,6 +129,15 @@ class ProcessPool:
         with self._changed:
             self._fill()
         return process
+
+    def _idle_one(self) -> ConfinedProcess | None:
+        while self._idle:
+            process = self._idle.pop()
+            if process.alive:
+                self._busy[process] = time.monotonic()
+                return process
+            self._note_end(process)
+        return None
 
     def _until_a_start(self) -> float | None:
         """Seconds until another process may be started if nothing changes; None while none may be."""
@@ -155,7 +176,7 @@ class ProcessPool:
         return process
 
     def _returned(self, process: ConfinedProcess) -> None:
-        alive = process.alive
+        alive = not process.has_ended  # whether it ended since its answer is looked at when it is taken next
         with self._changed:
             self._busy.pop(process, None)
             closed = self._closed

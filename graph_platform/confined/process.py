@@ -127,13 +127,15 @@ class ConfinedProcess:
         self._number = 0
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the process has ended
         self._connection, theirs = socket.socketpair()
-        with theirs:
-            command = [sys.executable, "-X", "faulthandler", "-m", module]
-            command += [str(theirs.fileno()), str(os.getpid()), str(memory_bytes), *arguments]
+        self._interrupts, their_interrupts = socket.socketpair()
+        with theirs, their_interrupts:
+            passed = (theirs.fileno(), their_interrupts.fileno())
+            command = [sys.executable, "-X", "faulthandler", "-m", module, ",".join(map(str, passed))]
+            command += [str(os.getpid()), str(memory_bytes), *arguments]
             try:
-                self._process = _started(command, {**_own_environment(), **environment}, theirs.fileno(), self._log)
+                self._process = _started(command, {**_own_environment(), **environment}, passed, self._log)
             except BaseException:
-                self._connection.close()
+                self._close_connection()
                 self._log.close()
                 on_end()
                 raise
@@ -148,6 +150,11 @@ class ConfinedProcess:
     def pid(self) -> int:
         """The process's id."""
         return self._process.pid
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its end is known here."""
+        return self._ended is not None
 
     @property
     def alive(self) -> bool:
@@ -181,29 +188,20 @@ class ConfinedProcess:
             Refused: the program says why.
             Stopped: there is no answer. The process lives on only if it stopped in time after it was told to.
         """
+        with self.asked(request, limit_seconds) as asked:
+            return asked.answer(limit_seconds, take=take, stop=stop, grace_seconds=grace_seconds)
+
+    @contextlib.contextmanager
+    def asked(self, request: bytes, limit_seconds: float | None = None) -> Iterator[Asked]:
+        """Ask it, for whoever has something else to do than wait for the answer.
+
+        Raises:
+            Stopped: as `ask` does.
+        """
         with self._use():
             self._number += 1
             self._tell(Frame(Kind.REQUEST, self._number, request), limit_seconds)
-            deadline = None if limit_seconds is None else time.monotonic() + limit_seconds
-            parts = bytearray()
-            while True:
-                left = None if deadline is None else max(0.0, deadline - time.monotonic())
-                heard = self._hear(left, stop)
-                if heard is None:
-                    cause = Cause.STOPPED if stop and stop.wished else Cause.TIME
-                    raise Stopped(self._interrupted(cause, grace_seconds))
-                if heard.number != self._number:
-                    raise Stopped(self.end(Cause.CRASHED))
-                if heard.kind is Kind.ANSWER:
-                    return bytes(parts) + heard.content if parts else heard.content
-                if heard.kind is Kind.REFUSED:
-                    raise Refused(heard.content)
-                if heard.kind is not Kind.PART:
-                    raise Stopped(self.end(Cause.CRASHED))
-                if take is None:
-                    parts += heard.content
-                elif not take(heard.content):
-                    raise Stopped(self._interrupted(Cause.STOPPED, grace_seconds))
+            yield Asked(self, self._number)
 
     def end(self, cause: Cause = Cause.STOPPED) -> Ending:
         """Kill it, wait until it is no more, and tell how it ended; for whoever is asking it, that is the `cause`."""
@@ -212,7 +210,7 @@ class ConfinedProcess:
                 self._ended = self._killed(cause)
             ended = self._ended
         if self._used.acquire(blocking=False):  # else whoever uses the connection closes it
-            self._connection.close()
+            self._close_connection()
             self._used.release()
         return ended
 
@@ -229,7 +227,11 @@ class ConfinedProcess:
                 raise
             finally:
                 if self._ended is not None:
-                    self._connection.close()
+                    self._close_connection()
+
+    def _close_connection(self) -> None:
+        self._connection.close()
+        self._interrupts.close()
 
     def _killed(self, cause: Cause) -> Ending:
         # One that ended by itself keeps its own status. Its id is its own until it has been waited for.
@@ -261,7 +263,7 @@ class ConfinedProcess:
         """
         deadline = time.monotonic() + grace_seconds
         while (left := deadline - time.monotonic()) > 0:
-            self._tell(Frame(Kind.INTERRUPT, self._number), left)
+            self._tell(Frame(Kind.INTERRUPT, self._number), left, self._interrupts)
             pause = time.monotonic() + min(left, _AGAIN_SECONDS)
             while (heard := self._hear(max(0.0, pause - time.monotonic()))) is not None:
                 if heard.number != self._number:
@@ -270,10 +272,11 @@ class ConfinedProcess:
                     return Ending(cause)
         return self.end(cause)
 
-    def _tell(self, frame: Frame, limit_seconds: float | None) -> None:
-        self._connection.settimeout(limit_seconds)
+    def _tell(self, frame: Frame, limit_seconds: float | None, to: socket.socket | None = None) -> None:
+        connection = to or self._connection
+        connection.settimeout(limit_seconds)
         try:
-            send(self._connection, frame)
+            send(connection, frame)
         except Gone as gone:
             raise Stopped(self.end(Cause.KILLED)) from gone
 
@@ -292,6 +295,63 @@ class ConfinedProcess:
             raise Stopped(self.end(Cause.KILLED)) from gone
 
 
+class Asked:
+    """A request that was sent, and its answer when it comes. It is the process's only one meanwhile."""
+
+    def __init__(self, process: ConfinedProcess, number: int) -> None:
+        self._process = process
+        self._number = number
+        self._parts: list[bytes] = []
+
+    def fileno(self) -> int:
+        """Can be read from when something of the answer is there, or the process is no more."""
+        return self._process._connection.fileno()
+
+    def here(self) -> bytes | None:
+        """The answer if all of it is there, without waiting; None if not, and then `answer` waits for it.
+
+        Raises:
+            Refused, Stopped: as `ConfinedProcess.ask` does.
+        """
+        heard = self._process._hear(0.0)
+        return None if heard is None else self._whole(heard)
+
+    def answer(
+        self,
+        limit_seconds: float | None = None,
+        *,
+        take: Callable[[bytes], bool] | None = None,
+        stop: Stop | None = None,
+        grace_seconds: float = GRACE_SECONDS,
+    ) -> bytes:
+        """The answer, or its last part where `take` is given the others; see `ConfinedProcess.ask`."""
+        process = self._process
+        deadline = None if limit_seconds is None else time.monotonic() + limit_seconds
+        while True:
+            while take is not None and self._parts:
+                if not take(self._parts.pop(0)):
+                    raise Stopped(process._interrupted(Cause.STOPPED, grace_seconds))
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            heard = process._hear(left, stop)
+            if heard is None:
+                cause = Cause.STOPPED if stop and stop.wished else Cause.TIME
+                raise Stopped(process._interrupted(cause, grace_seconds))
+            whole = self._whole(heard)
+            if whole is not None:
+                return whole
+
+    def _whole(self, heard: Frame) -> bytes | None:
+        """The answer if this was the end of it; a part is kept."""
+        if heard.number == self._number and heard.kind is Kind.ANSWER:
+            return b"".join([*self._parts, heard.content])
+        if heard.number == self._number and heard.kind is Kind.REFUSED:
+            raise Refused(heard.content)
+        if heard.number != self._number or heard.kind is not Kind.PART:
+            raise Stopped(self._process.end(Cause.CRASHED))
+        self._parts.append(heard.content)
+        return None
+
+
 @dataclass(frozen=True)
 class _Order:
     """A process to be started."""
@@ -299,7 +359,7 @@ class _Order:
     started: Future[subprocess.Popen[bytes]]
     command: list[str]
     environment: dict[str, str]
-    connection: int
+    passed: tuple[int, ...]
     log: IO[bytes]
 
 
@@ -316,15 +376,15 @@ class _Starter:
         self._owner = 0
 
     def start(
-        self, command: list[str], environment: dict[str, str], connection: int, log: IO[bytes]
+        self, command: list[str], environment: dict[str, str], passed: tuple[int, ...], log: IO[bytes]
     ) -> subprocess.Popen[bytes]:
-        """Start a program that inherits one file descriptor, `connection`, and writes to `log`."""
+        """Start a program that inherits these file descriptors, and writes to `log`."""
         started: Future[subprocess.Popen[bytes]] = Future()
         with self._lock:
             if self._owner != os.getpid():  # a thread does not come along through a fork
                 self._owner, self._wanted = os.getpid(), queue.SimpleQueue()
                 threading.Thread(target=self._run, args=(self._wanted,), name="starts-processes", daemon=True).start()
-            self._wanted.put(_Order(started, command, environment, connection, log))
+            self._wanted.put(_Order(started, command, environment, passed, log))
         return started.result()
 
     def _run(self, wanted: queue.SimpleQueue[_Order]) -> None:
@@ -337,7 +397,7 @@ class _Starter:
                         stdin=subprocess.DEVNULL,
                         stdout=order.log,
                         stderr=order.log,
-                        pass_fds=(order.connection,),
+                        pass_fds=order.passed,
                         env=order.environment,
                         start_new_session=True,  # a Ctrl-C at the terminal is the starting side's to handle
                     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import queue
 import re
 import resource
 import signal
@@ -90,7 +89,8 @@ def serve(
         reserves: whether the program will need `not_counted` later.
     """
     keep_private()
-    number, starter, allowance = map(int, sys.argv[1:4])
+    number, interrupts = map(int, sys.argv[1].split(","))
+    starter, allowance = map(int, sys.argv[2:4])
     connection = socket.socket(fileno=number)
     _die_with(starter)
     memory()
@@ -102,22 +102,22 @@ def serve(
             reader = Reader(connection)
             opening = reader.frame()
             if opening is not None:
-                _serve(connection, reader, opened(opening.content), allowance, reserves)
+                asked = _Asked(reader, Reader(socket.socket(fileno=interrupts)), opened(opening.content))
+                _serve(connection, asked, allowance, reserves)
         except NotOpened as refused:
             send(connection, Frame(Kind.FAILED, 0, refused.content))
     os._exit(0)  # whatever a thread of the program still does
 
 
-def _serve(connection: socket.socket, reader: Reader, program: Program, allowance: int, reserves: bool) -> None:
-    asked = _Asked(program)
-    threading.Thread(target=asked.read, args=(reader,), daemon=True).start()
+def _serve(connection: socket.socket, asked: _Asked, allowance: int, reserves: bool) -> None:
+    threading.Thread(target=asked.listen, daemon=True).start()
     limit_memory(allowance, final=not reserves)
     send(connection, Frame(Kind.READY))
     while True:
         request = asked.begin()
         last = False
         try:
-            answer = Frame(Kind.ANSWER, request.number, _answered(connection, program, request))
+            answer = Frame(Kind.ANSWER, request.number, _answered(connection, asked.program, request))
         except Interrupted:
             answer = Frame(Kind.INTERRUPTED, request.number)
         except Refused as refused:
@@ -149,27 +149,31 @@ def _answered(connection: socket.socket, program: Program, request: Frame) -> by
 
 
 class _Asked:
-    """What is asked of the program, read in a thread of its own so that an interrupt is heard."""
+    """What is asked of the program. Interrupts come on a connection of their own, to a thread of their own."""
 
-    def __init__(self, program: Program) -> None:
-        self._program = program
-        self._requests: queue.SimpleQueue[Frame] = queue.SimpleQueue()
+    def __init__(self, requests: Reader, interrupts: Reader, program: Program) -> None:
+        self.program = program
+        self._requests = requests
+        self._interrupts = interrupts
         self._lock = threading.Lock()
         self._number: int | None = None
 
-    def read(self, reader: Reader) -> None:
-        """Read until the starting side is gone, and end the process then: a statement may take for ever."""
+    def listen(self) -> None:
+        """Listen until the starting side is gone, and end the process then: a statement may take for ever."""
         with contextlib.suppress(Gone):
-            while (frame := reader.frame()) is not None:
-                if frame.kind is Kind.REQUEST:
-                    self._requests.put(frame)
-                elif frame.kind is Kind.INTERRUPT:
-                    self._interrupt(frame.number)
+            while (frame := self._interrupts.frame()) is not None:
+                self._interrupt(frame.number)
         os._exit(0)
 
     def begin(self) -> Frame:
-        """The next request, once there is one."""
-        request = self._requests.get()
+        """The next request, once there is one.
+
+        Raises:
+            Gone: the starting side is no more.
+        """
+        request = self._requests.frame()
+        if request is None:
+            raise Gone
         with self._lock:
             self._number = request.number
         return request
@@ -182,7 +186,7 @@ class _Asked:
     def _interrupt(self, number: int) -> None:
         with self._lock:
             if self._number == number:
-                self._program.interrupt()
+                self.program.interrupt()
 
 
 def _end_out_of_memory(connection: socket.socket, request: Frame) -> NoReturn:

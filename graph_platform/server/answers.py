@@ -16,7 +16,7 @@ PIECES = 4
 
 
 class Answer:
-    """An answer that comes. `take` and `ended` are called in the worker's thread, all else in the event loop.
+    """An answer that comes. `take` and `ended` are called in a thread, all else in the event loop.
 
     Args:
         deadline: the time of `time.monotonic` until which the worker waits for the client to take a piece.
@@ -44,6 +44,11 @@ class Answer:
         """This was all of it, or there is no more because of an error."""
         self.stop.close()
         self._tell(last, True, error)
+
+    def ended_here(self, last: bytes | None, error: BaseException | None = None) -> None:
+        """As `ended`, for the event loop."""
+        self.stop.close()
+        self._take_note(last, True, error)
 
     async def begun(self) -> bytes | None:
         """Wait for its beginning: all of it, if it is one piece; None if more than that comes.

@@ -42,6 +42,7 @@ _HTTP_ERRORS: Mapping[int, tuple[ErrorCode, str]] = {
     404: (ErrorCode.RESOURCE_NOT_FOUND, "there is no such page; there are /health /ready /status /schema /query"),
     405: (ErrorCode.VALIDATION_FAILED, "that page does not take this method"),
 }
+_MOMENT_SECONDS = 0.03
 _WATCHED = ("/health", "/ready", "/status")
 """Pages that runtimes look at all the time. As long as they say what they are for, the log has no line of that: its
 last lines, which tell how a server ended, would be nothing else.
@@ -185,7 +186,7 @@ class _HttpError(PlatformError):
 
 async def _answered(request: Request, answer: Answer, log: Callable[[str], None]) -> Response:
     """The response once its beginning is there. Its query is stopped when nobody waits for it any more."""
-    watch = asyncio.create_task(_gone(request, answer))
+    watch = _Watch(request, answer)
     try:
         whole = await answer.begun()
     except BaseException:
@@ -198,11 +199,30 @@ async def _answered(request: Request, answer: Answer, log: Callable[[str], None]
     return _InPieces(answer, watch, log)
 
 
-async def _gone(request: Request, answer: Answer) -> None:
-    """The body has been read, so that what the client does next is to go away."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-    answer.give_up()
+class _Watch:
+    """Gives an answer up when its client goes away. A query that is answered in a moment is not watched: nothing of it
+    would be saved.
+    """
+
+    def __init__(self, request: Request, answer: Answer) -> None:
+        self._request, self._answer = request, answer
+        self._task: asyncio.Task[None] | None = None
+        self._begins = asyncio.get_running_loop().call_later(_MOMENT_SECONDS, self._begin)
+
+    def cancel(self) -> None:
+        """Watch no more."""
+        self._begins.cancel()
+        if self._task:
+            self._task.cancel()
+
+    def _begin(self) -> None:
+        self._task = asyncio.create_task(self._gone())
+
+    async def _gone(self) -> None:
+        """The body has been read, so that what the client does next is to go away."""
+        while (await self._request.receive())["type"] != "http.disconnect":
+            pass
+        self._answer.give_up()
 
 
 class _InPieces(Response):
@@ -210,7 +230,7 @@ class _InPieces(Response):
     sent must not look like all of it.
     """
 
-    def __init__(self, answer: Answer, watch: asyncio.Task[None], log: Callable[[str], None]) -> None:
+    def __init__(self, answer: Answer, watch: _Watch, log: Callable[[str], None]) -> None:
         super().__init__(media_type="application/json")
         del self.headers["content-length"]
         self._answer, self._watch, self._log = answer, watch, log

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Literal
 
 from graph_platform.engine.gate.rows import with_row_limit
@@ -24,11 +24,16 @@ from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.runtime.spec import Access, ServerSpec
 from graph_platform.server.answers import Answer
 from graph_platform.server.places import Places, Shares
-from graph_platform.server.workers import Workers
+from graph_platform.server.workers import AskedWorker, Workers
 
 SCHEMA_SECONDS = 600.0
 
 _REMEMBERED_CHARACTERS = 4096
+_SMALL_BYTES = 64 * 1024
+"""Of a request: so much a socket takes at once."""
+
+_MOMENT_SECONDS = 0.03
+"""How long the event loop itself looks for an answer, before a thread waits for it."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +112,8 @@ class Host:
                 f"send a value or [], or say its type: CAST(${null} AS INT64[])",
                 {"parameter": f"${null}"},
             )
-        limited = with_row_limit(statement, query.row_limit + 1)
+        limit = _remembered_limit if small else with_row_limit
+        limited = limit(statement, query.row_limit + 1)
         return Question(
             database.name,
             limited.text,
@@ -156,15 +162,68 @@ class Host:
         answer.ended(None, error)
 
     def _begin(self, client: str, answer: Answer, question: Question) -> None:
-        self._threads.submit(self._run, client, answer, question, asyncio.get_running_loop())
+        """Ask a worker. What it answers within a moment needs no thread; for what takes longer, one waits."""
+        loop = asyncio.get_running_loop()
+        request = self._request(answer, question)
+        try:
+            asked = self._workers.asked_now(request, question.access) if len(request) <= _SMALL_BYTES else None
+        except PlatformError as error:
+            answer.ended_here(None, error)
+            self._end(client, answer)
+            return
+        if asked is None:
+            self._threads.submit(self._run, client, answer, question, loop)
+            return
+        wait = partial(self._wait_for, client, answer, asked, loop)
+        patience = loop.call_later(_MOMENT_SECONDS, wait)
+        loop.add_reader(asked.fileno(), self._look, client, answer, asked, patience, wait)
 
-    def _run(self, client: str, answer: Answer, question: Question, loop: asyncio.AbstractEventLoop) -> None:
+    def _look(
+        self,
+        client: str,
+        answer: Answer,
+        asked: AskedWorker,
+        patience: asyncio.TimerHandle,
+        wait: Callable[[], None],
+    ) -> None:
+        """Something of the answer is there."""
         last, error = None, None
         try:
-            left = max(0.0, answer.deadline - time.monotonic())
-            request = replace(question, seconds=left).to_json()
-            access = question.access
-            last = self._workers.ask(request, answer.deadline, access=access, take=answer.take, stop=answer.stop)
+            last = asked.here()
+        except Exception as caught:  # noqa: BLE001 - whoever waits for the answer gets it
+            error = caught
+        patience.cancel()
+        if last is None and error is None:
+            wait()
+            return
+        asyncio.get_running_loop().remove_reader(asked.fileno())
+        asked.close()
+        answer.ended_here(last, error)
+        self._end(client, answer)
+
+    def _wait_for(self, client: str, answer: Answer, asked: AskedWorker, loop: asyncio.AbstractEventLoop) -> None:
+        loop.remove_reader(asked.fileno())
+
+        def waited() -> bytes:
+            with contextlib.closing(asked):
+                return asked.answer(answer.deadline, take=answer.take, stop=answer.stop)
+
+        self._threads.submit(self._told, client, answer, waited, loop)
+
+    def _request(self, answer: Answer, question: Question) -> bytes:
+        return replace(question, seconds=max(0.0, answer.deadline - time.monotonic())).to_json()
+
+    def _run(self, client: str, answer: Answer, question: Question, loop: asyncio.AbstractEventLoop) -> None:
+        def waited() -> bytes:
+            request, access = self._request(answer, question), question.access
+            return self._workers.ask(request, answer.deadline, access=access, take=answer.take, stop=answer.stop)
+
+        self._told(client, answer, waited, loop)
+
+    def _told(self, client: str, answer: Answer, waited: Callable[[], bytes], loop: asyncio.AbstractEventLoop) -> None:
+        last, error = None, None
+        try:
+            last = waited()
         except Exception as caught:  # noqa: BLE001 - whoever waits for the answer gets it
             error = caught
         with contextlib.suppress(RuntimeError):  # the loop has ended
@@ -243,6 +302,11 @@ def _workers(spec: ServerSpec) -> int:
     if any(database.access is Access.WRITE for database in spec.databases):
         return 1
     return spec.limits.workers or max(3, len(os.sched_getaffinity(0)))
+
+
+@lru_cache(512)
+def _remembered_limit(statement: Statement, rows: int) -> Statement:
+    return with_row_limit(statement, rows)
 
 
 @lru_cache(512)

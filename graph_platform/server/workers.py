@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from graph_platform.confined.pool import PoolClosed, ProcessPool
-from graph_platform.confined.process import ConfinedProcess, NotReady, Refused, Stop, Stopped
+from graph_platform.confined.process import Asked, ConfinedProcess, NotReady, Refused, Stop, Stopped
 from graph_platform.engine.gate.clauses import Access
 from graph_platform.engine.protocol import EngineVersion
 from graph_platform.engine.worker.requests import Opening, announced_version
@@ -24,8 +24,53 @@ GRACE_SECONDS = 0.5
 """How long a query that was told to stop may take for it, before its process is ended."""
 
 _PROGRAM = "graph_platform.engine.worker.program"
+_SEND_SECONDS = 1.0
 _START_SECONDS = 60.0
 _MEGABYTE = 1024**2
+
+
+class _InWords:
+    """Turns what a worker says, and how it ended, into what the asker is told. May be entered again and again."""
+
+    def __init__(self, meaning: Callable[[Ending], PlatformError]) -> None:
+        self._meaning = meaning
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Refused):
+            raise PlatformError.from_document(json.loads(error.content)) from error
+        if isinstance(error, Stopped):
+            raise self._meaning(error.ending) from error
+
+
+class AskedWorker:
+    """A worker that was asked, for whoever does not wait for it. `close` has to follow, in any thread."""
+
+    def __init__(self, asked: Asked, meaning: _InWords, used: contextlib.ExitStack) -> None:
+        self._asked = asked
+        self._meaning = meaning
+        self._used = used
+
+    def fileno(self) -> int:
+        """Can be read from when something of the answer is there, or the worker is no more."""
+        return self._asked.fileno()
+
+    def here(self) -> bytes | None:
+        """The answer, if all of it is there. Errors are those of `Workers.ask`."""
+        with self._meaning:
+            return self._asked.here()
+
+    def answer(self, deadline: float, *, take: Callable[[bytes], bool], stop: Stop) -> bytes:
+        """Wait for the answer, as `Workers.ask` does."""
+        with self._meaning:
+            left = max(0.0, deadline - time.monotonic())
+            return self._asked.answer(left, take=take, stop=stop, grace_seconds=GRACE_SECONDS)
+
+    def close(self) -> None:
+        """Let others ask it."""
+        self._used.close()
 
 
 class Workers:
@@ -79,14 +124,31 @@ class Workers:
                 memory or crashed; UNEXPECTED_TERMINATION if something else ended the worker.
         """
         begun = time.monotonic()
-        with self._used() as process:
-            try:
-                left = max(0.0, deadline - time.monotonic())
-                return process.ask(request, left, take=take, stop=stop, grace_seconds=GRACE_SECONDS)
-            except Refused as refused:
-                raise PlatformError.from_document(json.loads(refused.content)) from refused
-            except Stopped as stopped:
-                raise self._meaning(stopped.ending, time.monotonic() - begun, access) from stopped
+        with self._used() as process, self._in_words(begun, access):
+            left = max(0.0, deadline - time.monotonic())
+            return process.ask(request, left, take=take, stop=stop, grace_seconds=GRACE_SECONDS)
+
+    def asked_now(self, request: bytes, access: Access = "read") -> AskedWorker | None:
+        """Ask a worker that is idle, and do not wait for anything; None if there is none.
+
+        Raises:
+            PlatformError: INVALID_STATE while the server ends; as `ask` does if the worker ends at once.
+        """
+        try:
+            process = self._pool.taken_now()
+        except PoolClosed as closed:
+            raise PlatformError(ErrorCode.INVALID_STATE, "the instance is ending") from closed
+        if process is None:
+            return None
+        with contextlib.ExitStack() as used:
+            used.callback(self._pool.give_back, process)
+            meaning = self._in_words(time.monotonic(), access)
+            with meaning:
+                asked = used.enter_context(process.asked(request, _SEND_SECONDS))
+            return AskedWorker(asked, meaning, used.pop_all())
+
+    def _in_words(self, begun: float, access: Access) -> _InWords:
+        return _InWords(lambda ending: self._meaning(ending, time.monotonic() - begun, access))
 
     def status(self) -> dict[str, Any]:
         """How many there are and have been, and how the last one ended."""

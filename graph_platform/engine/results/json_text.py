@@ -26,6 +26,7 @@ import base64
 import datetime
 import itertools
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache, partial
@@ -84,6 +85,8 @@ def json_rows(batches: Batches) -> tuple[tuple[Any, ...], ...]:
 
 def _rows(batch: pa.RecordBatch) -> pa.Buffer:
     """The rows, each with a comma before it: an array of texts has them one after another in its last buffer."""
+    if batch.num_rows * batch.num_columns <= _FEW_VALUES and all(map(_is_simple, batch.schema.types)):
+        return _few_rows(batch)
     parts: list[pa.Array | str] = []
     for column in batch.columns:
         parts += ["," if parts else ",[", texts(column)]
@@ -91,6 +94,22 @@ def _rows(batch: pa.RecordBatch) -> pa.Buffer:
     _, offsets, data = joined.buffers()
     ends = pa.Array.from_buffers(pa.int32(), len(joined) + 1, [None, offsets])
     return data.slice(0, ends[-1].as_py())
+
+
+def _few_rows(batch: pa.RecordBatch) -> pa.Buffer:
+    """The same for few simple values, where calling the kernels would take longer than the values do."""
+    values = ([_number(value) for value in column.to_pylist()] for column in batch.columns)
+    rows = (json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in zip(*values, strict=True))
+    return pa.py_buffer("".join(f",{row}" for row in rows).encode())
+
+
+def _number(value: Any) -> Any:
+    return _NO_NUMBERS.get(str(value), value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+@lru_cache(maxsize=1024)
+def _is_simple(kind: pa.DataType) -> bool:
+    return any(is_kind(kind) for is_kind in _SIMPLE)
 
 
 def texts(array: pa.Array) -> pa.Array:
@@ -304,6 +323,10 @@ def _id(place: int, array: pa.Array) -> pa.Array:
     written = _joined('"', _plain(found.field("table")), ":", _plain(found.field("offset")), '"')
     return pc.if_else(found.is_valid(), written, "null") if found.null_count else written
 
+
+_FEW_VALUES = 64
+_SIMPLE = (pa.types.is_null, pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_string)
+_NO_NUMBERS = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 _BY_TYPE: Sequence[tuple[Callable[[pa.DataType], bool], _Texts]] = (
     (pa.types.is_null, _plain),
