@@ -33,7 +33,22 @@ class Answer(TypedDict):
     warnings: list[str]
 
 
+@dataclass(frozen=True)
+class Way:
+    """How other programs ask an instance.
+
+    Attributes:
+        url: its address; `/query` takes questions.
+        header_file: a file that only its owner reads, with the header of HTTP that an answer wants.
+        until_closed: whether the address is there only as long as the program that asked for it.
+    """
+
+    url: str
+    header_file: str
+    until_closed: bool
+
+
 RESULTS: Mapping[str, Any] = MappingProxyType(
-    {"instance": InstanceRecord, "instance_details": InstanceDetails, "answer": Answer}
+    {"instance": InstanceRecord, "instance_details": InstanceDetails, "answer": Answer, "way": Way}
 )
 """By the names under which their JSON Schemas are published."""

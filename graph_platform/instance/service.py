@@ -20,6 +20,7 @@ import shlex
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, cast
 
 import httpx
@@ -46,10 +47,11 @@ from graph_platform.instance.requests import (
     SuspendInstance,
     TerminateInstance,
 )
-from graph_platform.instance.results import Answer, InstanceDetails
+from graph_platform.instance.results import Answer, InstanceDetails, Way
 from graph_platform.instance.sight import all_are_here, as_seen, death, expiry_warning, vanished
 from graph_platform.lives import Lived, granted
 from graph_platform.polling import SYSTEM, Clock, Pauses, wait_until
+from graph_platform.private import own_folder, write_private
 from graph_platform.processes.owner import purpose, this_process
 from graph_platform.progress import Attribution, Reporter
 from graph_platform.runtime.protocol import Observation, Presence, Servers
@@ -184,6 +186,7 @@ class InstanceService:
             ending = instances.begin_termination(session, instance, by=by, reason=f"terminated by {by.user}")
         reached(Failpoint.INSTANCE_STOPPING)
         self._stop(ending)
+        self._header(instance).unlink(missing_ok=True)
         reached(Failpoint.INSTANCE_STOPPED)
         with self._catalog.transaction() as session:
             instances.end_termination(session, ending, by=by)
@@ -250,6 +253,24 @@ class InstanceService:
             raise PlatformError.from_document(document)
         warnings = [expiry_warning(instance)] if instance.expired else []
         return cast(Answer, {**document, "warnings": warnings})
+
+    def connect(self, reference: str) -> Way:
+        """The way to a running instance for other programs; the token is put into a file of this home.
+
+        Raises:
+            PlatformError: RESOURCE_NOT_FOUND, INVALID_STATE, or what its server has ended with.
+        """
+        with self._catalog.transaction() as session:
+            instance = instances.get_instance(session, reference)
+        _refuse_unless_running(self._living(instance, Attribution(self._settings.user)))
+        connection = self._servers.connect(instance.id)
+        header = self._header(instance)
+        own_folder(header.parent)
+        write_private(header, f"Authorization: Bearer {connection.token}\n")
+        return Way(connection.url, str(header), connection.until_closed)
+
+    def _header(self, instance: InstanceRecord) -> Path:
+        return self._settings.home / "connections" / f"{instance.id}.header"
 
     def list(self) -> builtins.list[InstanceRecord]:
         """The instances that are not terminated, as the runtime sees them; as their rows say, where it cannot."""

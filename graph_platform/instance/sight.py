@@ -20,9 +20,10 @@ def all_are_here(settings: Settings) -> bool:
     """Whether what this runtime does not have is nowhere.
 
     The embedded catalog lies in the same home as the local runtime. Another one may be shared by machines, each with
-    a local runtime of its own, and which of them an instance is on is not in the catalog.
+    a local runtime of its own, and which of them an instance is on is not in the catalog. A cluster is the same from
+    everywhere.
     """
-    return settings.catalog == "embedded:"
+    return settings.catalog == "embedded:" or not settings.runtime.startswith("local:")
 
 
 def death(instance: InstanceRecord, seen: Observation, *, absence_tells: bool) -> PlatformError | None:

@@ -46,10 +46,13 @@ class Observation:
 
 @dataclass(frozen=True)
 class Connection:
-    """How to reach an instance: base URL and bearer token. The token is in no `repr`."""
+    """How to reach an instance: base URL and bearer token, which is in no `repr`; `until_closed` if the URL is there
+    only as long as this process.
+    """
 
     url: str
     token: str
+    until_closed: bool = False
 
     def __repr__(self) -> str:
         return f"Connection(url={self.url!r})"

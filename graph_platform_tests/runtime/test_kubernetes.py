@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gc
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.runtime.kubernetes.cluster import Cluster, Kind
@@ -18,8 +21,10 @@ from graph_platform.runtime.protocol import Observation, Presence
 from graph_platform.runtime.spec import StoredObject, TaskSpec
 from graph_platform_tests.runtime.programs import PROGRAM
 from graph_platform_tests.runtime.test_conformance import ask
-from graph_platform_tests.services.kubernetes.fixtures import TASK_BYTES, Namespace
+from graph_platform_tests.services.kubernetes.certificates import Authority
+from graph_platform_tests.services.kubernetes.fixtures import TASK_BYTES, Namespace, platform_client
 from graph_platform_tests.services.runtimes import INSTALLATION, settled
+from graph_platform_tests.simulated_clock import SimulatedClock
 from graph_platform_tests.snapshots import LIMITS, Snapshot, make_snapshot
 from graph_platform_tests.waiting import until
 
@@ -241,3 +246,35 @@ def test_the_way_in_wants_the_token(runtime: KubernetesRuntime, snapshot: Snapsh
     settled(runtime.servers, "inst-1")
     way = runtime.servers.connect("inst-1")
     assert httpx.post(f"{way.url}/query", json={"cypher": "RETURN 1"}).status_code == 401
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
+def test_from_outside_the_way_in_is_a_port_of_loopback_and_ends_with_the_pod(
+    namespace: Namespace, snapshot: Snapshot
+) -> None:
+    outside = namespace.runtime(INSTALLATION, direct=False)
+    outside.servers.start(snapshot.spec("ladybug"))
+    assert settled(outside.servers, "inst-1").presence is Presence.READY
+    way = outside.servers.connect("inst-1")
+    assert way.url.startswith("http://127.0.0.1:") and way == outside.servers.connect("inst-1")
+    headers = {"Authorization": f"Bearer {way.token}"}
+    long = {"cypher": "UNWIND range(1, 100) AS x RETURN x, repeat('text', 1000)"}
+    with httpx.Client(base_url=way.url, headers=headers, trust_env=False, timeout=30) as client:
+        for _ in range(3):
+            assert len(client.post("/query", json=long).json()["rows"]) == 100
+    outside.servers.stop("inst-1", 1, 1)
+    with pytest.raises(httpx.TransportError):
+        httpx.get(f"{way.url}/health", timeout=30)
+    gc.collect()  # the client's library leaves its sockets to that: here, not in another test
+
+
+def test_an_api_server_of_another_authority_is_not_answering(namespace: Namespace) -> None:
+    stranger = Authority(namespace.node.state / f"strangers-{namespace.name}")
+    kubeconfig = yaml.safe_load(namespace.kubeconfig)
+    known = base64.b64encode(stranger.certificate.read_bytes()).decode()
+    kubeconfig["clusters"][0]["cluster"]["certificate-authority-data"] = known
+    cluster = Cluster(platform_client(yaml.safe_dump(kubeconfig)), namespace.name, clock=SimulatedClock())
+    with pytest.raises(PlatformError) as refused:
+        cluster.get(Kind.POD, "server-inst-1")
+    assert refused.value.code is ErrorCode.BACKEND_UNREACHABLE
+    assert "certificate verify failed" in refused.value.message

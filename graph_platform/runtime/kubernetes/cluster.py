@@ -18,6 +18,7 @@ from kubernetes.config import ConfigException, load_incluster_config, load_kube_
 
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.polling import SYSTEM, Clock, Pauses
+from graph_platform.runtime.kubernetes.forward import Forward, client_errors
 
 Document = dict[str, Any]
 Answer = TypeVar("Answer")
@@ -38,6 +39,15 @@ class Kind(StrEnum):
     EVENT = "/api/v1/namespaces/{namespace}/events"
     POD = "/api/v1/namespaces/{namespace}/pods"
     SECRET = "/api/v1/namespaces/{namespace}/secrets"  # noqa: S105 - a path
+
+
+def inside_a_cluster() -> bool:
+    """Whether this process runs in a pod, with an account of the cluster."""
+    try:
+        load_incluster_config(client_configuration=Configuration())
+    except ConfigException:
+        return False
+    return True
 
 
 def cluster_client() -> ApiClient:
@@ -77,6 +87,10 @@ class Cluster:
         self._client = client
         self._patience = patience_seconds
         self._clock = clock
+
+    def forward(self, pod: str, port: int, own_port: int = 0) -> Forward:
+        """A port of loopback that leads to a pod's."""
+        return Forward(self._client.configuration, self.namespace, pod, port, own_port)
 
     def get(self, kind: Kind, name: str) -> Document | None:
         """The object, None if there is none."""
@@ -199,7 +213,8 @@ class Cluster:
         deadline = begun + self._patience
         for pause in _PAUSES:
             try:
-                return call()
+                with client_errors():
+                    return call()
             except ApiException as error:
                 unsettled = error.status in (401, 403) and self._clock.monotonic() < begun + STARTING_SECONDS
                 if error.status and error.status != 429 and error.status < 500 and not unsettled:

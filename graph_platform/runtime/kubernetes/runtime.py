@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.polling import SYSTEM, Clock
-from graph_platform.runtime.kubernetes.cluster import Cluster, cluster_client
+from graph_platform.runtime.kubernetes.cluster import Cluster, cluster_client, inside_a_cluster
 from graph_platform.runtime.kubernetes.manifests import Image
 from graph_platform.runtime.kubernetes.servers import KubernetesServers
 from graph_platform.runtime.kubernetes.tasks import KubernetesTasks
@@ -22,9 +22,10 @@ class KubernetesRuntime:
         *,
         pending_seconds: float,
         task_memory_bytes: int,
+        direct: bool,
         clock: Clock = SYSTEM,
     ) -> None:
-        self._servers = KubernetesServers(cluster, installation, image, pending_seconds, clock)
+        self._servers = KubernetesServers(cluster, installation, image, pending_seconds, direct=direct, clock=clock)
         self._tasks = KubernetesTasks(cluster, installation, image, pending_seconds, task_memory_bytes, clock)
 
     @property
@@ -57,4 +58,5 @@ def kubernetes_runtime(settings: Settings, installation: str, namespace: str) ->
         Image(settings.kubernetes_image, settings.kubernetes_storage_secret),
         pending_seconds=settings.kubernetes_pending_seconds,
         task_memory_bytes=settings.kubernetes_task_memory_bytes,
+        direct=inside_a_cluster(),
     )

@@ -6,6 +6,7 @@ import base64
 import builtins
 import datetime
 import secrets
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -15,6 +16,7 @@ from graph_platform.runtime.asking import server_status
 from graph_platform.runtime.kubernetes import manifests
 from graph_platform.runtime.kubernetes.attempts import Attempts, Found
 from graph_platform.runtime.kubernetes.cluster import Cluster, Document, Kind
+from graph_platform.runtime.kubernetes.forward import Forward
 from graph_platform.runtime.kubernetes.manifests import Image
 from graph_platform.runtime.kubernetes.pods import Stage, gone, look, volume_failure
 from graph_platform.runtime.protocol import Connection, Observation, Presence
@@ -26,11 +28,23 @@ class KubernetesServers:
 
     Args:
         pending_seconds: how long a pod may find no place before that counts as a failure.
+        direct: whether this process reaches pods by their addresses, as one in the cluster does; else its way to them
+            is through the API server.
     """
 
     def __init__(
-        self, cluster: Cluster, installation: str, image: Image, pending_seconds: float, clock: Clock = SYSTEM
+        self,
+        cluster: Cluster,
+        installation: str,
+        image: Image,
+        pending_seconds: float,
+        *,
+        direct: bool,
+        clock: Clock = SYSTEM,
     ) -> None:
+        self._direct = direct
+        self._forwards: dict[str, Forward] = {}
+        self._forwarding = threading.Lock()
         self._cluster = cluster
         self._image = image
         self._pending_seconds = pending_seconds
@@ -54,14 +68,14 @@ class KubernetesServers:
         return self._observation(found, ask=True)
 
     def connect(self, instance: str) -> Connection:
-        """The pod's address, and the token from its Secret."""
+        """The pod's address, or one of loopback that leads there, and the token from the pod's Secret."""
         found = self._attempts.find(instance, mine=True)
         if found is None:
             raise PlatformError(ErrorCode.RESOURCE_NOT_FOUND, f"{instance} is not in this namespace")
-        url = _url(found.pod)
+        url = self._way(found.pod)
         if url is None:
             raise PlatformError(ErrorCode.INVALID_STATE, f"{instance} does not listen", "look at its status")
-        return Connection(url, self._token(found))
+        return Connection(url, self._token(found), until_closed=not self._direct)
 
     def list(self) -> builtins.list[Observation]:
         """Every instance of this installation, from one listing of the pods."""
@@ -90,7 +104,7 @@ class KubernetesServers:
 
     def _asked(self, found: Found, pod: Document, stage: Stage) -> Observation:
         """What the server in a running pod says of itself."""
-        url = _url(pod)
+        url = self._way(pod)
         status = server_status(url, self._token(found)) if url else None
         if status is None:
             presence = Presence.READY if stage is Stage.READY else Presence.STARTING
@@ -104,6 +118,16 @@ class KubernetesServers:
             float(status["progress"]),
             last_activity=status["last_activity"],
         )
+
+    def _way(self, pod: Document | None) -> str | None:
+        """Where this process reaches a pod's server, None while no container runs."""
+        if pod is None or self._direct or _url(pod) is None:
+            return _url(pod)
+        uid = pod["metadata"]["uid"]
+        with self._forwarding:
+            if uid not in self._forwards:
+                self._forwards[uid] = self._cluster.forward(pod["metadata"]["name"], manifests.PORT)
+            return self._forwards[uid].url
 
     def _volume_failure(self, pod: Document) -> dict[str, object] | None:
         events = self._cluster.list(Kind.EVENT, fields=f"involvedObject.uid={pod['metadata']['uid']}")

@@ -14,6 +14,7 @@ from graph_platform.engine.results.json_text import json_pieces
 from graph_platform_tests.engine.results.values import SCALARS, some_kind, some_value
 
 REPEATED = 60
+MANY = 64
 
 
 def opened(engine_name: str, path: Path) -> Database:
@@ -34,6 +35,8 @@ def test_each_type_is_what_the_table_says(engine_name: str, tmp_path: Path, kind
         [found] = column(database, f"RETURN {text}")
         assert (found, type(found)) == (expected, type(expected)), text
         assert repr(found) == repr(expected), text  # -0.0 is equal to 0.0
+        many = column(database, f"UNWIND range(1, {REPEATED + MANY}) AS i RETURN {text}")  # few are made another way
+        assert list(map(repr, many)) == [repr(expected)] * (REPEATED + MANY), text
     database.close()
 
 

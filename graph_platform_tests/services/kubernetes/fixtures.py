@@ -68,7 +68,13 @@ def platform_client(kubeconfig: str) -> ApiClient:
 
 
 def platform_runtime(
-    kubeconfig: str, namespace: str, installation: str, image: str = TESTS, pending_seconds: float = PENDING_SECONDS
+    kubeconfig: str,
+    namespace: str,
+    installation: str,
+    *,
+    image: str = TESTS,
+    pending_seconds: float = PENDING_SECONDS,
+    direct: bool = True,
 ) -> KubernetesRuntime:
     """The runtime of a namespace, in whatever process."""
     return KubernetesRuntime(
@@ -77,6 +83,7 @@ def platform_runtime(
         Image(image, STORAGE_SECRET),
         pending_seconds=pending_seconds,
         task_memory_bytes=TASK_BYTES,
+        direct=direct,
     )
 
 

@@ -1,0 +1,87 @@
+"""From a mapping to an answered query and back to nothing, each step a Dagster run, with pods of a real node."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from graph_platform_tests.cli.conftest import CommandLine
+from graph_platform_tests.services.kubernetes.fixtures import STORAGE_SECRET, Namespace
+from graph_platform_tests.services.kubernetes.images import TESTS
+from graph_platform_tests.waiting import until
+
+
+@pytest.fixture
+def in_the_cluster(cli: CommandLine, namespace: Namespace, tmp_path: Path) -> CommandLine:
+    """The command line of somebody outside of the cluster, with the rights of the platform's service account."""
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(namespace.kubeconfig)
+    return replace(
+        cli,
+        environment={
+            **cli.environment,
+            "KUBECONFIG": str(kubeconfig),
+            "GRAPH_PLATFORM_RUNTIME": f"kubernetes://{namespace.name}",
+            "GRAPH_PLATFORM_STORAGE": namespace.storage_url,
+            "GRAPH_PLATFORM_KUBERNETES_IMAGE": TESTS,
+            "GRAPH_PLATFORM_KUBERNETES_STORAGE_SECRET": STORAGE_SECRET,
+            "GRAPH_PLATFORM_KUBERNETES_TASK_MEMORY_BYTES": str(1024**3),
+            "GRAPH_PLATFORM_ENGINE_MEMORY_BYTES": str(128 * 1024**2),
+            "GRAPH_PLATFORM_ENGINE_ALLOWANCE_BYTES": str(256 * 1024**2),
+        },
+    )
+
+
+def test_a_mapping_becomes_an_instance_in_the_cluster_that_answers_and_leaves_nothing(
+    in_the_cluster: CommandLine, people: Path, namespace: Namespace
+) -> None:
+    cli = in_the_cluster
+    cli.json("mapping", "create", people)
+    assert cli.json("snapshot", "create", "people")["status"] == "ready"
+    assert namespace.objects("pods") == []  # the one that built the database is gone
+    lost = cli.json("instance", "launch", "people", "--name", "mine")["id"]
+    namespace.kubectl("delete", "pod", f"server-{lost}", "--grace-period=1")
+    shown = cli.json("instance", "show", "mine")
+    assert (shown["status"], shown["error"]["code"]) == ("failed", "UNEXPECTED_TERMINATION")
+    assert "somebody deleted it" in shown["error"]["message"]
+
+    instance = cli.json("instance", "launch", "people", "--name", "mine")
+    assert (instance["status"], instance["id"] == lost) == ("running", False)
+    counted = "MATCH (p:Person) RETURN count(*) AS people"
+    assert cli.json("instance", "query", "mine", counted)["rows"] == [[3]]
+    shown = cli.json("instance", "show", "mine")
+    assert (shown["observed"]["presence"], shown["runtime"]) == ("ready", f"kubernetes://{namespace.name}")
+    (pod,) = namespace.objects("pods")
+    assert pod["metadata"]["labels"]["instance-id"] == instance["id"]
+    header = asked_by_curl(cli)
+
+    assert cli.json("instance", "suspend", "mine")["status"] == "suspended"
+    assert namespace.objects("pods") == []
+    assert cli.json("instance", "resume", "mine")["status"] == "running"
+    assert cli.json("instance", "query", "mine", counted)["rows"] == [[3]]
+    assert cli.json("instance", "terminate", "mine")["status"] == "terminated"
+    assert namespace.objects("pods") == [] and not header.exists()
+    until(lambda: not namespace.objects("secrets"), "the cluster does not collect the tokens")
+
+
+def asked_by_curl(cli: CommandLine) -> Path:
+    """Ask through `instance connect`, as its words say; returns the file with the token."""
+    command = [sys.executable, "-m", "graph_platform", "instance", "connect", "mine", "-o", "json"]
+    with subprocess.Popen(command, env=cli.variables(), stdout=subprocess.PIPE, text=True) as connected:
+        assert connected.stdout is not None
+        way = json.loads("".join(iter(connected.stdout.readline, "}\n")) + "}")
+        header = Path(way["header_file"])
+        headers = ("-H", f"@{header}", "-H", "Content-Type: application/json")
+        question = ["curl", "-s", *headers, "-d", '{"cypher": "RETURN 1 AS one"}', f"{way['url']}/query"]
+        curl = subprocess.run(question, capture_output=True, text=True, check=True)
+        assert json.loads(curl.stdout)["rows"] == [[1]]
+        assert header.stat().st_mode & 0o077 == 0
+        connected.send_signal(signal.SIGINT)
+        assert connected.wait(30) == 0
+    return header
