@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from graph_platform.engine.explanations import explained
 from graph_platform.engine.parameters import Unreadable, check_json, read_json
 from graph_platform.engine.worker.requests import Question
 from graph_platform.errors import ErrorCode, PlatformError
@@ -80,7 +81,13 @@ def application(host: Host, token: str, log: Callable[[str], None]) -> ASGIApp:
         # Reading a large body, and looking through it, takes a second: not in the loop that everybody's requests share.
         asked, question = read() if len(body) <= SMALL_BYTES else await asyncio.to_thread(read)
         answer = host.ask(request.client.host if request.client else "", asked, question)
-        return await _answered(request, answer, log)
+        try:
+            return await _answered(request, answer, log)
+        except PlatformError as error:
+            told = explained(error, asked.cypher) if len(body) <= SMALL_BYTES else error
+            if told is error:
+                raise
+            raise told from error
 
     async def refused(request: Request, error: Exception) -> Response:
         return _error(error) if isinstance(error, PlatformError) else _error(_unexpected(error))
