@@ -267,7 +267,7 @@ class InstanceService:
         header = self._header(instance)
         own_folder(header.parent)
         write_private(header, f"Authorization: Bearer {connection.token}\n")
-        return Way(connection.url, str(header), connection.until_closed)
+        return Way(connection.url, str(header), connection.inside is not None)
 
     def _header(self, instance: InstanceRecord) -> Path:
         return self._settings.home / "connections" / f"{instance.id}.header"
@@ -377,7 +377,7 @@ class InstanceService:
             self._servers.start(spec)
             reached(Failpoint.INSTANCE_STARTED)
             self._wait(instance, keeper, report)
-            url = self._servers.connect(instance.id).url
+            url = self._servers.connect(instance.id).address
         except PlatformError as error:
             if self._fail(instance, error, _STARTING, by):
                 raise

@@ -46,13 +46,20 @@ class Observation:
 
 @dataclass(frozen=True)
 class Connection:
-    """How to reach an instance: base URL and bearer token, which is in no `repr`; `until_closed` if the URL is there
-    only as long as this process.
+    """How to reach an instance: base URL and bearer token, which is in no `repr`.
+
+    `inside` is where it is for whoever is at the place itself, if the URL is another one, which then is there only as
+    long as this process.
     """
 
     url: str
     token: str
-    until_closed: bool = False
+    inside: str | None = None
+
+    @property
+    def address(self) -> str:
+        """The URL that lasts as long as the instance's server."""
+        return self.inside or self.url
 
     def __repr__(self) -> str:
         return f"Connection(url={self.url!r})"

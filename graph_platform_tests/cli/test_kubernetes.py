@@ -59,6 +59,7 @@ def test_a_mapping_becomes_an_instance_in_the_cluster_that_answers_and_leaves_no
     assert (shown["observed"]["presence"], shown["runtime"]) == ("ready", f"kubernetes://{namespace.name}")
     (pod,) = namespace.objects("pods")
     assert pod["metadata"]["labels"]["instance-id"] == instance["id"]
+    assert shown["url"] == f"http://{pod['status']['podIP']}:8080"
     header = asked_by_curl(cli)
 
     assert cli.json("instance", "suspend", "mine")["status"] == "suspended"

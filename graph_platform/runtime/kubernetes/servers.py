@@ -75,7 +75,7 @@ class KubernetesServers:
         url = self._way(found.pod)
         if url is None:
             raise PlatformError(ErrorCode.INVALID_STATE, f"{instance} does not listen", "look at its status")
-        return Connection(url, self._token(found), until_closed=not self._direct)
+        return Connection(url, self._token(found), None if self._direct else _url(found.pod))
 
     def list(self) -> builtins.list[Observation]:
         """Every instance of this installation, from one listing of the pods."""
