@@ -29,7 +29,8 @@ _SILENCE_SECONDS = 10.0
 _GRACE_SECONDS = 10.0
 """How much longer than a statement may take its answer is waited for: the server's own limit says more than ours."""
 
-# Those at the head of the queue: who waits in it himself is no cause.
+# Those at the head of the queue: who waits in it himself is no cause. It changes while it is looked at: whose time was
+# just over waits no more, but is nobody's cause to wait either, which a second look shows.
 _HOLDERS = text(
     """
     WITH RECURSIVE queue (pid, depth) AS (
@@ -42,6 +43,8 @@ _HOLDERS = text(
         extract(epoch FROM clock_timestamp() - a.state_change)::float AS state_seconds, a.xact_start
     FROM queue JOIN pg_stat_activity a USING (pid)
     WHERE cardinality(pg_blocking_pids(a.pid)) = 0
+        AND EXISTS (SELECT FROM (SELECT :pid UNION SELECT pid FROM queue) AS waiting (pid)
+            WHERE a.pid = ANY (pg_blocking_pids(waiting.pid)))
     ORDER BY a.xact_start, a.pid
     """
 )

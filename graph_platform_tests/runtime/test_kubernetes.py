@@ -19,6 +19,7 @@ from graph_platform.runtime.kubernetes.cluster import Cluster, Kind
 from graph_platform.runtime.kubernetes.runtime import KubernetesRuntime
 from graph_platform.runtime.protocol import Observation, Presence
 from graph_platform.runtime.spec import StoredObject, TaskSpec
+from graph_platform_tests.engine.costly import HUNGRY
 from graph_platform_tests.runtime.programs import PROGRAM
 from graph_platform_tests.runtime.test_conformance import ask
 from graph_platform_tests.services.kubernetes.certificates import Authority
@@ -95,6 +96,25 @@ def test_a_pod_that_takes_more_memory_than_its_limit_is_killed_and_told_the_limi
     assert (found["code"], found["details"]) == ("OOM_KILLED", {"limit": str(TASK_BYTES), "log_tail": ""})
     assert f"{TASK_BYTES / 1024**2:,.0f} MB" in str(found["message"])
     runtime.tasks.stop("task-1", 1)
+
+
+@pytest.mark.parametrize("what", HUNGRY)
+def test_a_querys_limit_strikes_before_the_pods(runtime: KubernetesRuntime, snapshot: Snapshot, what: str) -> None:
+    runtime.servers.start(snapshot.spec("ladybug"))
+    settled(runtime.servers, "inst-1")
+    way = runtime.servers.connect("inst-1")
+    cypher, parameters = HUNGRY[what]
+    with httpx.Client(base_url=way.url, headers={"Authorization": f"Bearer {way.token}"}, timeout=60) as client:
+        with ThreadPoolExecutor(3) as pool:
+            question = {"cypher": cypher, "parameters": parameters}
+            asked = [pool.submit(client.post, "/query", json=question) for _ in range(3)]
+            answers = [each.result() for each in asked]
+        assert {(answer.status_code, answer.json()["code"]) for answer in answers} <= {
+            (400, "QUERY_ERROR"),
+            (504, "QUERY_TIMEOUT"),
+        }
+        assert client.post("/query", json={"cypher": "RETURN 1"}).json()["rows"] == [[1]]
+    assert runtime.servers.observe("inst-1").presence is Presence.READY
 
 
 def _no_image(namespace: Namespace) -> KubernetesRuntime:

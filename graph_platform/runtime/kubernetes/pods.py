@@ -81,10 +81,18 @@ def gone(name: str) -> PlatformError:
     )
 
 
-def volume_failure(events: Sequence[Document]) -> str | None:
-    """What the events of a pod say of a volume that cannot be mounted, None if nothing."""
-    told = [each for each in events if each.get("reason") in ("FailedMount", "FailedAttachVolume")]
-    return str(told[-1].get("message")) if told else None
+def volume_failure(events: Sequence[Document], patience_seconds: float) -> PlatformError | None:
+    """The error for a volume that cannot be mounted, None if no event of the pod says so, or has not said so for long:
+    a node tries again, and on a busy one the first try comes to nothing.
+    """
+    for event in events:
+        if event.get("reason") not in ("FailedMount", "FailedAttachVolume"):
+            continue
+        first, last = (datetime.datetime.fromisoformat(event[name]) for name in ("firstTimestamp", "lastTimestamp"))
+        if (last - first).total_seconds() >= patience_seconds:
+            told = f"a volume of the pod cannot be mounted: {event.get('message')}"
+            return PlatformError(ErrorCode.UNEXPECTED_TERMINATION, told, "see `kubectl describe pod`")
+    return None
 
 
 def _terminated(pod: Document, terminated: Document, doing: str) -> Sight:

@@ -131,11 +131,8 @@ class KubernetesServers:
 
     def _volume_failure(self, pod: Document) -> dict[str, object] | None:
         events = self._cluster.list(Kind.EVENT, fields=f"involvedObject.uid={pod['metadata']['uid']}")
-        told = volume_failure(events)
-        if told is None:
-            return None
-        message = f"a volume of the pod cannot be mounted: {told}"
-        return PlatformError(ErrorCode.UNEXPECTED_TERMINATION, message, "see `kubectl describe pod`").document()
+        error = volume_failure(events, self._pending_seconds)
+        return None if error is None else error.document()
 
     def _token(self, found: Found) -> str:
         name = f"server-{found.identifier}-{found.attempt}"

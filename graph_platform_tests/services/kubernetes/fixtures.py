@@ -22,7 +22,7 @@ from graph_platform_tests.services.buckets import SECRET, s3_server
 from graph_platform_tests.services.kubernetes.images import ROOT, TESTS, tests_archive
 from graph_platform_tests.services.kubernetes.node import Node
 
-PENDING_SECONDS = 5.0
+PENDING_SECONDS = 15.0
 TASK_BYTES = 512 * 1024**2
 STORAGE_SECRET = "storage"
 

@@ -16,7 +16,7 @@ import yaml
 from graph_platform_tests.services.kubernetes.certificates import Authority, Pair
 from graph_platform_tests.services.kubernetes.images import scratch_image
 from graph_platform_tests.services.kubernetes.programs import programs
-from graph_platform_tests.services.kubernetes.sandbox import Sandbox
+from graph_platform_tests.services.kubernetes.sandbox import STATE_PREFIX, Sandbox
 from graph_platform_tests.waiting import until
 
 NAME = "node-1"
@@ -36,7 +36,7 @@ class Node:
     def __init__(self, eviction: Mapping[str, str] | None = None) -> None:
         self.programs = programs()
         # In /tmp: a socket's path may have 108 bytes.
-        self.state = Path(tempfile.mkdtemp(prefix="gp-node-", dir="/tmp"))
+        self.state = Path(tempfile.mkdtemp(prefix=STATE_PREFIX, dir="/tmp"))
         self.sandbox = Sandbox(self.state)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._eviction = dict(eviction or {})

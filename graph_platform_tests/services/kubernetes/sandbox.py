@@ -21,6 +21,7 @@ from graph_platform_tests.waiting import until
 _FIRST = Path(__file__).with_name("first.py")
 _CGROUPS = Path("/sys/fs/cgroup")
 _MOST = 64
+STATE_PREFIX = "gp-node-"
 
 
 class Sandbox:
@@ -36,7 +37,7 @@ class Sandbox:
     def __init__(self, state: Path) -> None:
         if os.geteuid() != 0:
             missing("the right to make namespaces", "sudo make cluster")
-        self._number, self._claim = _number()
+        self._number, self._claim = _number(state)
         self.name = f"gpk{self._number}"
         network = f"10.213.{self._number}"
         self.host_address, self.address = f"{network}.1", f"{network}.2"
@@ -128,10 +129,10 @@ def _removed(top: Path) -> bool:
     return not top.exists()
 
 
-def _number() -> tuple[int, IO[str]]:
+def _number(state: Path) -> tuple[int, IO[str]]:
     """The lowest number that no sandbox of this machine has, and the file whose lock says so."""
     for number in range(1, _MOST):
-        claim = Path(f"/tmp/graph-platform-node-{number}.lock").open("w", encoding="ascii")  # noqa: SIM115 - kept
+        claim = Path(f"/tmp/graph-platform-node-{number}.lock").open("a+", encoding="utf-8")  # noqa: SIM115 - kept
         try:
             fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -139,5 +140,12 @@ def _number() -> tuple[int, IO[str]]:
             continue
         # What a killed one left: nobody else has this number.
         subprocess.run(["ip", "link", "del", f"gpk{number}h"], capture_output=True, check=False)
+        claim.seek(0)
+        left = Path(claim.read().strip() or "/nowhere")
+        if left.name.startswith(STATE_PREFIX) and left != state:
+            shutil.rmtree(left, ignore_errors=True)
+        claim.truncate(0)
+        claim.write(str(state))
+        claim.flush()
         return number, claim
     raise AssertionError(f"{_MOST} nodes are running on this machine")
