@@ -61,7 +61,7 @@ def application(host: Host, token: str, log: Callable[[str], None]) -> ASGIApp:
         return _json({"status": "alive"})
 
     async def ready(request: Request) -> Response:
-        is_ready = host.phase == "ready" and not host.draining
+        is_ready = host.is_ready
         return _json({"ready": is_ready, "phase": host.phase, "progress": host.progress}, 200 if is_ready else 503)
 
     async def status(request: Request) -> Response:
@@ -113,7 +113,7 @@ def application(host: Host, token: str, log: Callable[[str], None]) -> ASGIApp:
         ],
         exception_handlers={PlatformError: refused, HTTPException: http_error, Exception: refused},
     )
-    return _guarded(app, token, log)
+    return _guarded(app, token, host, log)
 
 
 def read_query(content: bytes, longest_seconds: float, most_rows: int, came: float) -> Query:
@@ -266,10 +266,21 @@ def _error(error: PlatformError) -> Response:
     return _json(error.document(), status)
 
 
-def _guarded(app: ASGIApp, token: str, log: Callable[[str], None]) -> ASGIApp:
-    """Ask every request for the token before anything else looks at it, and log what became of it."""
+def _guarded(app: ASGIApp, token: str, host: Host, log: Callable[[str], None]) -> ASGIApp:
+    """Ask every request for the token before anything else looks at it, and log what became of it.
+
+    Without one there is only an answer for the probes of a cluster: that the server lives, and whether it is ready.
+    """
+    probes: Mapping[str, Callable[[], tuple[str, int]]] = {
+        "/health": lambda: ("alive", 200),
+        "/ready": lambda: ("ready", 200) if host.is_ready else ("not ready", 503),
+    }
     expected = f"Bearer {token}".encode()
-    unauthorized = PlatformError(ErrorCode.PERMISSION_DENIED, "the instance's bearer token is missing or wrong")
+    unauthorized = PlatformError(
+        ErrorCode.PERMISSION_DENIED,
+        "the instance's bearer token is missing or wrong",
+        "`graph-platform instance connect INSTANCE` says how to ask it",
+    )
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -286,6 +297,9 @@ def _guarded(app: ASGIApp, token: str, log: Callable[[str], None]) -> ASGIApp:
         if len(given) == 1 and hmac.compare_digest(given[0], expected):
             trust(scope)
             await app(scope, receive, noting)
+        elif not given and scope["method"] == "GET" and scope["path"] in probes:
+            word, code = probes[scope["path"]]()
+            await _json({"status": word}, code, {"Connection": "close"})(scope, receive, noting)
         else:
             refusal = _json(unauthorized.document(), 401, {"WWW-Authenticate": "Bearer", "Connection": "close"})
             await refusal(scope, receive, noting)

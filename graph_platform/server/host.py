@@ -71,6 +71,11 @@ class Host:
         self._threads = ThreadPoolExecutor(workers, "asks-a-worker")
         self._answers: set[Answer] = set()
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it takes queries."""
+        return self.phase == "ready" and not self.draining
+
     def report(self, phase: str, progress: float) -> None:
         """Note how far the start is."""
         self.phase, self.progress = phase, round(min(max(progress, 0.0), 1.0), 4)

@@ -55,6 +55,7 @@ def test_a_pod_is_restricted_and_holds_no_token_but_its_own(
     runtime.servers.start(snapshot.spec("ladybug"))
     settled(runtime.servers, "inst-1")
     token = runtime.servers.connect("inst-1").token
+    until(lambda: runtime.servers.list()[0].presence is Presence.READY, "the cluster does not see that it is ready")
     (pod,) = namespace.objects("pods")
     assert token not in json.dumps(pod)
     assert token not in json.dumps(namespace.objects("configmaps"))
