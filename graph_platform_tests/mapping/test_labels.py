@@ -32,11 +32,11 @@ def test_a_label_is_the_singular_in_capitals(table: str, label: str) -> None:
 
 def test_no_two_names_are_the_same_for_the_engines() -> None:
     names = Names()
-    assert [names.label("orders"), names.label("Order"), names.edge_type("order"), names.edge_type("order", "id")] == [
-        "Order",
-        "Order2",
-        "ORDER_2",
-        "ORDER_ID",
+    assert [names.label("sales"), names.label("Sale"), names.edge_type("sale"), names.edge_type("sale", "id")] == [
+        "Sale",
+        "Sale2",
+        "SALE_2",
+        "SALE_ID",
     ]
 
 

@@ -90,12 +90,12 @@ def test_declared_keys_become_nodes_references_and_links(shop: DuckDBWarehouse) 
     assert {(n.label, n.primary_key.name, n.primary_key.type) for n in mapping.node_definitions} == {
         ("Customer", "id_2", "INT64"),
         ("Product", "sku", "STRING"),
-        ("Order", "id", "INT64"),
+        ("Orders", "id", "INT64"),
         ("ProductDetail", "sku", "STRING"),
     }
     assert edges(mapping) == {
-        ("ORDER_CUSTOMER", "Order", "Customer", "id", "buyer"),
-        ("ORDER_ITEMS", "Order", "Product", "order_id", "product"),
+        ("ORDERS_CUSTOMER", "Orders", "Customer", "id", "buyer"),
+        ("ORDER_ITEMS", "Orders", "Product", "order_id", "product"),
         ("PRODUCT_DETAIL_PRODUCT", "ProductDetail", "Product", "sku", "sku_there"),
     }
     link = next(edge for edge in mapping.edge_definitions if edge.type == "ORDER_ITEMS")
@@ -221,13 +221,13 @@ def test_a_schema_of_a_trino_server_becomes_a_graph(trino_server: TrinoServer) -
     try:
         mapping, _ = suggested(warehouse)
         assert {(n.label, n.primary_key.name) for n in mapping.node_definitions} == {
-            ("Customer", "custkey"), ("Nation", "nationkey"), ("Order", "orderkey"), ("Part", "partkey"),
+            ("Customer", "custkey"), ("Nation", "nationkey"), ("Orders", "orderkey"), ("Part", "partkey"),
             ("Region", "regionkey"), ("Supplier", "suppkey"),
         }  # fmt: skip
         assert {
             ("CUSTOMER_NATION", "Customer", "Nation", "custkey", "nationkey"),
             ("NATION_REGION", "Nation", "Region", "nationkey", "regionkey"),
-            ("ORDER_CUSTOMER", "Order", "Customer", "orderkey", "custkey"),
+            ("ORDERS_CUSTOMER", "Orders", "Customer", "orderkey", "custkey"),
             ("PARTSUPP", "Part", "Supplier", "partkey", "suppkey"),
         } <= edges(mapping)
         require_loadable(warehouse, mapping)

@@ -35,6 +35,7 @@ class ProblemCode(StrEnum):
     EDGE_TYPE_INVALID = "EDGE_TYPE_INVALID"
     PROPERTY_NAME_INVALID = "PROPERTY_NAME_INVALID"
     NAME_RESERVED = "NAME_RESERVED"
+    NAME_NEEDS_QUOTES = "NAME_NEEDS_QUOTES"
     NAME_DUPLICATE = "NAME_DUPLICATE"
     COLUMN_NAME_DUPLICATE = "COLUMN_NAME_DUPLICATE"
     TOO_MANY_PROPERTIES = "TOO_MANY_PROPERTIES"
@@ -110,6 +111,7 @@ PROBLEM_KINDS: Mapping[ProblemCode, ProblemKind] = MappingProxyType(
         _C.EDGE_TYPE_INVALID: ProblemKind("An edge type breaks a rule."),
         _C.PROPERTY_NAME_INVALID: ProblemKind("A property or key name breaks a rule."),
         _C.NAME_RESERVED: ProblemKind("A name is reserved for the platform or the engines."),
+        _C.NAME_NEEDS_QUOTES: ProblemKind("A name that queries have to quote, since it is a word of Cypher."),
         _C.NAME_DUPLICATE: ProblemKind("Two definitions share a name, as the engines compare names."),
         _C.COLUMN_NAME_DUPLICATE: ProblemKind("A definition names a column twice, without regard to case."),
         _C.TOO_MANY_PROPERTIES: ProblemKind("A definition has more properties than allowed."),

@@ -25,6 +25,7 @@ from graph_platform.mapping.checks.report import (
 )
 from graph_platform.mapping.definition.ddl import ddl
 from graph_platform.mapping.definition.model import EdgeDefinition, MappingDefinition, NodeDefinition
+from graph_platform.mapping.definition.quoting import check_quoting
 from graph_platform.mapping.definition.resolved import ResolvedColumn, ResolvedDefinition
 from graph_platform.mapping.definition.structure import MAX_PROPERTIES, check_structure
 from graph_platform.mapping.sql.gate import CheckedQuery, Review, check_query, item_positions, item_text
@@ -86,10 +87,8 @@ def validate(
         PlatformError: BACKEND_UNREACHABLE, when the warehouse did not answer; that says nothing about the mapping.
     """
     structure = check_structure(mapping, grant)
-    nodes = [_State(node, node.label, [], []) for node in mapping.node_definitions]
-    edges = [
-        _State(edge, name, [], []) for edge, name in zip(mapping.edge_definitions, _edge_names(mapping), strict=True)
-    ]
+    nodes = [_state(node, node.label) for node in mapping.node_definitions]
+    edges = [_state(edge, name) for edge, name in zip(mapping.edge_definitions, _edge_names(mapping), strict=True)]
     states = [*nodes, *edges]
     # Each further stage costs a definition milliseconds: none begins on more than a report can list.
     left = MOST_PROBLEMS - len(structure)
@@ -114,6 +113,10 @@ def validate(
     for state in edges:
         _check_edge(state, keys)
     return _validation(structure, nodes, edges)
+
+
+def _state(definition: NodeDefinition | EdgeDefinition, name: str) -> _State:
+    return _State(definition, name, [], list(check_quoting(definition, name)))
 
 
 def _edge_names(mapping: MappingDefinition) -> Iterator[str]:

@@ -9,6 +9,7 @@ import re
 from functools import cache
 from typing import Any
 
+from graph_platform.mapping.definition.quoting import is_word_of_cypher
 from graph_platform.mapping.definition.structure import EDGE_TYPE, LABEL, MAX_LABEL
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+", re.ASCII)
@@ -42,14 +43,16 @@ class Names:
         self._taken: set[str] = set()
 
     def label(self, name: str) -> str:
-        """A node's label: `order_items` becomes `OrderItem`."""
-        found = "".join(word.capitalize() for word in singular_words(name))
-        return self._free(found if LABEL.fullmatch(found) else f"Node{found}")
+        """A node's label: `order_items` becomes `OrderItem`; `orders` stays `Orders`: ORDER is a word of Cypher."""
+        one, many = ("".join(word.capitalize() for word in found) for found in (singular_words(name), words(name)))
+        fits = (found for found in (one, many) if LABEL.fullmatch(found) and not is_word_of_cypher(found))
+        return self._free(next(fits, f"Node{one}"))
 
     def edge_type(self, *names: str) -> str:
         """An edge's type: `order`, `customer` become `ORDER_CUSTOMER`."""
         found = "_".join(word for name in names for word in words(name)).upper()
-        return self._free(found if EDGE_TYPE.fullmatch(found) else f"EDGE_{found}".rstrip("_"), "_")
+        fits = EDGE_TYPE.fullmatch(found) and not is_word_of_cypher(found)
+        return self._free(found if fits else f"EDGE_{found}".rstrip("_"), "_")
 
     def _free(self, name: str, separator: str = "") -> str:
         name = name[: MAX_LABEL - 4]

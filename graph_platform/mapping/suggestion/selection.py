@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from graph_platform.mapping.definition.model import PropertyDefinition
+from graph_platform.mapping.definition.quoting import is_word_of_cypher
 from graph_platform.mapping.definition.structure import MAX_PROPERTIES, MAX_PROPERTY_NAME, property_name
 from graph_platform.mapping.sql.gate import identifier
 from graph_platform.mapping.types.loading import export_expression
@@ -58,7 +59,7 @@ def selection(keys: Sequence[Column], others: Sequence[Column] = ()) -> Selectio
     Args:
         keys: columns of types that can be a key, which are never left out.
     """
-    taken = {column.name.lower() for column in (*keys, *others) if property_name(column.name) == column.name}
+    taken = {column.name.lower() for column in (*keys, *others) if _suggested(column.name) == column.name}
     chosen = [_selected(column, taken) for column in keys]
     possible, left_out = [], []
     for column in others:
@@ -80,14 +81,19 @@ def _selected(column: Column, taken: set[str]) -> SelectedColumn:
     name = _free_name(column.name, taken)
     renamed = None
     if name != column.name:
-        renamed = f"{column.name} is named {name}, since no property may have that name"
+        why = (
+            "queries would have to quote that word"
+            if is_word_of_cypher(column.name)
+            else "no property may have that name"
+        )
+        renamed = f"{column.name} is named {name}, since {why}"
     if sql != identifier(name):
         sql += f" AS {identifier(name)}"
     return SelectedColumn(name, sql, kind, tuple(note for note in (renamed, cast) if note))
 
 
 def _free_name(name: str, taken: set[str]) -> str:
-    stem = property_name(name)
+    stem = _suggested(name)
     if stem == name:
         return name
     found, number = stem, 1
@@ -96,6 +102,10 @@ def _free_name(name: str, taken: set[str]) -> str:
         found = f"{stem[: MAX_PROPERTY_NAME - _ROOM_FOR_A_NUMBER]}_{number}"
     taken.add(found.lower())
     return found
+
+
+def _suggested(name: str) -> str:
+    return f"{name}_value" if is_word_of_cypher(name) else property_name(name)
 
 
 def _written(column: Column) -> tuple[str, str, str | None]:
