@@ -29,6 +29,7 @@ def printed(cli: CommandLine, people: Path) -> Iterator[Printed]:
         "instance": [cli.json("instance", "launch", "s", "--name", "i"), *cli.json("instance", "list")],
         "instance_details": [cli.json("instance", "show", "i")],
         "answer": [cli.json("instance", "query", "i", "MATCH (p:Person) RETURN p, p.born ORDER BY p.id")],
+        "way": [cli.json("instance", "connect", "i")],
         "error": [
             cli.run("mapping", "show", "nobody", "-o", "json").json(),
             cli.run("mapping", "create", "nowhere.yaml", "-o", "json").json(),
