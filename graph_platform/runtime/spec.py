@@ -22,6 +22,9 @@ from graph_platform.errors import ErrorCode, PlatformError
 
 Spec = TypeVar("Spec")
 
+ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+"""Of an instance or a task."""
+
 _DATABASE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 
 
@@ -170,6 +173,19 @@ class TaskSpec:
     seconds: float
     seconds_hint: str
     memory_bytes: int
+
+
+def check_id(identifier: str, noun: str) -> None:
+    """Refuse what is no id: a name of files and of a cluster's objects.
+
+    Args:
+        noun: what has such an id, for the message.
+
+    Raises:
+        PlatformError: VALIDATION_FAILED.
+    """
+    if not ID.fullmatch(identifier):
+        raise _invalid(f"{identifier!r} is not the id of {noun}")
 
 
 def spec_document(spec: Any) -> dict[str, Any]:

@@ -32,7 +32,7 @@ import httpx
 import pytest
 
 from graph_platform_tests.services.buckets import SECRET
-from graph_platform_tests.services.cache import cache
+from graph_platform_tests.services.cache import cache, kept
 from graph_platform_tests.services.missing import missing
 from graph_platform_tests.services.proxy import Proxy
 
@@ -85,22 +85,8 @@ def _java_version(program: Path) -> int:
 
 
 def distribution() -> Path:
-    """The unpacked server with its plugins, fetched on first use.
-
-    The folder appears in the cache under its final name only when it is whole, so that a kill leaves nothing half.
-    """
-    final = cache() / f"trino-{VERSION}"
-    if final.is_dir():
-        return final
-    with tempfile.TemporaryDirectory(dir=cache(), prefix=".trino-") as scratch:
-        built = _unpacked(Path(scratch))
-        try:
-            built.rename(final)
-        except OSError:
-            # Another session was faster; its folder is as good.
-            if not final.is_dir():
-                raise
-    return final
+    """The unpacked server with its plugins, fetched on first use."""
+    return kept(f"trino-{VERSION}", _unpacked)
 
 
 def fetched(coordinate: str, file_name: str) -> Path:

@@ -7,7 +7,6 @@ attempt is over all the same; then it takes away, by UID, what it sees.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from graph_platform.polling import SYSTEM, Clock, Pauses, wait_until
 from graph_platform.runtime.kubernetes import manifests
 from graph_platform.runtime.kubernetes.cluster import Cluster, Document, Kind
 from graph_platform.runtime.kubernetes.manifests import ATTEMPT, INSTALLATION, INSTANCE, STARTED
-from graph_platform.runtime.spec import ServerSpec, TaskSpec
+from graph_platform.runtime.spec import ServerSpec, TaskSpec, check_id
 
 Spec = TypeVar("Spec", bound=ServerSpec | TaskSpec)
 
@@ -30,7 +29,6 @@ KEPT_DAYS = 30
 catalog, and ends what it started."""
 
 _PAUSES = Pauses(0.05, 1.0)
-_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,7 @@ class Attempts(Generic[Spec]):
             PlatformError: INVALID_STATE if a later attempt is there or this one was ended, PERMISSION_DENIED if it is
                 of another installation.
         """
-        self._check(identifier)
+        check_id(identifier, self._noun)
         if spec.installation != self._installation:
             raise PlatformError(ErrorCode.PERMISSION_DENIED, f"{identifier} is of another installation")
         self._refuse_if_over(identifier, spec.attempt)
@@ -103,7 +101,7 @@ class Attempts(Generic[Spec]):
         Raises:
             PlatformError: PERMISSION_DENIED for one of another installation, BACKEND_UNREACHABLE for a pod that stays.
         """
-        self._check(identifier)
+        check_id(identifier, self._noun)
         self._pod(identifier, mine=True)  # another installation's: not even a mark is left
         self._mark(identifier, up_to_attempt)
         for claim in self._claims(identifier):
@@ -118,7 +116,7 @@ class Attempts(Generic[Spec]):
         Args:
             mine: one of another installation is PERMISSION_DENIED instead of None.
         """
-        self._check(identifier)
+        check_id(identifier, self._noun)
         pod = self._pod(identifier, mine=mine)
         if pod is not None:
             return Found(identifier, None, pod)
@@ -246,10 +244,6 @@ class Attempts(Generic[Spec]):
                 "use another namespace per installation",
             )
         return document
-
-    def _check(self, identifier: str) -> None:
-        if not _ID.fullmatch(identifier):
-            raise PlatformError(ErrorCode.VALIDATION_FAILED, f"{identifier!r} is not the id of {self._noun}")
 
 
 def attempt_of(document: Document) -> int:

@@ -117,7 +117,7 @@ def server_pod(spec: ServerSpec, image: Image, owner: Manifest) -> Manifest:
         "command": [
             *("python", "-P", "-X", "faulthandler", "-m", "graph_platform.server"),
             *("--spec", "/given/spec.json", "--token-file", "/token/token", "--bind", f"0.0.0.0:{PORT}"),
-            *("--work", "/work/server", "--data", "/data", "--failure-file", "/dev/termination-log"),
+            *("--work", "/scratch/server", "--data", "/data", "--failure-file", "/dev/termination-log"),
         ],
         "ports": [{"containerPort": PORT, "name": "http"}],
         "readinessProbe": {"httpGet": {"path": "/ready", "port": PORT}, "periodSeconds": 1, "timeoutSeconds": 2},
@@ -137,7 +137,7 @@ def task_pod(spec: TaskSpec, image: Image, owner: Manifest, memory_bytes: int) -
         "name": "task",
         "command": [
             *("python", "-P", "-X", "faulthandler", "-m", "graph_platform.tasks"),
-            *("--spec", "/given/spec.json", "--work", "/work/task", "--failure-file", "/dev/termination-log"),
+            *("--spec", "/given/spec.json", "--work", "/scratch/task", "--failure-file", "/dev/termination-log"),
             *("--mark", owner["metadata"]["uid"]),
         ],
     }
@@ -160,7 +160,7 @@ def _container(image: Image, memory_bytes: int) -> Manifest:
     return {
         "image": image.name,
         "imagePullPolicy": "IfNotPresent",
-        "env": [{"name": "TMPDIR", "value": "/work"}, {"name": "HOME", "value": "/work"}],
+        "env": [{"name": "TMPDIR", "value": "/scratch"}, {"name": "HOME", "value": "/scratch"}],
         "envFrom": [{"secretRef": {"name": image.storage_secret}}] if image.storage_secret else [],
         "resources": {
             "requests": {"cpu": "100m", "memory": str(memory_bytes)},
@@ -175,7 +175,7 @@ def _container(image: Image, memory_bytes: int) -> Manifest:
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [
             {"name": "given", "mountPath": "/given", "readOnly": True},
-            {"name": "work", "mountPath": "/work"},
+            {"name": "scratch", "mountPath": "/scratch"},
         ],
     }
 
@@ -201,7 +201,7 @@ def _pod(metadata: Manifest, owner: Manifest, container: Manifest, volumes: Sequ
             "containers": [container],
             "volumes": [
                 {"name": "given", "configMap": {"name": owner["metadata"]["name"]}},
-                {"name": "work", "emptyDir": {}},
+                {"name": "scratch", "emptyDir": {}},
                 *volumes,
             ],
         },

@@ -88,7 +88,9 @@ class KubernetesTasks:
         doing = found.pod["metadata"].get("annotations", {}).get(manifests.DOING, "at the task")
         sight = look(found.pod, doing, patience_seconds=self._pending_seconds, now=now)
         if sight.stage is Stage.FAILED:
-            failure = in_words_of(self._spec(found.pod), sight.failure or {})
+            failure = sight.failure or {}
+            if failure["code"] == ErrorCode.TASK_TIMEOUT:
+                failure = self._in_its_words(found.pod, failure)
             return TaskObservation(task, attempt, TaskPresence.FAILED, failure=failure)
         presence = TaskPresence.DONE if sight.stage is Stage.DONE else TaskPresence.RUNNING
         return TaskObservation(task, attempt, presence)
@@ -101,6 +103,14 @@ class KubernetesTasks:
             if error.code is not ErrorCode.UNEXPECTED_TERMINATION:
                 raise
             return TaskObservation(task, attempt, TaskPresence.FAILED, steps, failure=error.document())
+
+    def _in_its_words(self, pod: Document, failure: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return in_words_of(self._spec(pod), failure)
+        except PlatformError as error:
+            if error.code is not ErrorCode.INVALID_STATE:
+                raise
+            return failure  # somebody ends it now, which is no reason to tell nothing of the others
 
     def _spec(self, pod: Document) -> TaskSpec:
         owner = pod["metadata"]["ownerReferences"][0]["name"]

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -32,7 +31,7 @@ from graph_platform.processes.lock import try_lock
 from graph_platform.processes.termination import tail_of, termination
 from graph_platform.runtime.local import files
 from graph_platform.runtime.local.turns import Turn, Turns
-from graph_platform.runtime.spec import ServerSpec, TaskSpec, read_spec, spec_document
+from graph_platform.runtime.spec import ID, ServerSpec, TaskSpec, check_id, read_spec, spec_document
 from graph_platform.runtime.state import FAILURE, PROCESS, read_document, write_document
 
 KILL_SECONDS = 5.0
@@ -40,8 +39,6 @@ LOOK_SECONDS = 1.0
 PAUSES = Pauses(0.02, 0.02)
 
 Spec = TypeVar("Spec", bound=ServerSpec | TaskSpec)
-
-_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 # The shell is left by its parent at once, so the program outlives whoever started it and no zombie stays; the inner one
 # waits for it only to write down how it ended, which nobody else could learn.
@@ -170,7 +167,7 @@ class Programs(Generic[Spec]):
         if not is_own(self._folder):
             return
         with storage_errors(self._folder), os.scandir(self._folder) as entries:
-            names = sorted(item.name for item in entries if _ID.fullmatch(item.name))
+            names = sorted(item.name for item in entries if ID.fullmatch(item.name))
         for name in names:
             folder = self._folder / name
             try:
@@ -220,8 +217,7 @@ class Programs(Generic[Spec]):
         ).document()
 
     def _path(self, identifier: str) -> Path:
-        if not _ID.fullmatch(identifier):
-            raise PlatformError(ErrorCode.VALIDATION_FAILED, f"{identifier!r} is not the id of {self._kind.noun}")
+        check_id(identifier, self._kind.noun)
         folder = self._folder / identifier
         for each in (self._folder, folder):
             is_own(each)  # before anything in it is read: its token would be somebody else's

@@ -6,11 +6,10 @@ import hashlib
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from graph_platform_tests.services.cache import cache
+from graph_platform_tests.services.cache import kept
 from graph_platform_tests.services.missing import missing
 
 VERSION = "v1.34.4"
@@ -35,31 +34,22 @@ DEBIAN: Mapping[str, str] = {
 
 
 def programs() -> Path:
-    """The folder of the programs, built on first use.
-
-    The folder appears in the cache under its final name only when it is whole, so that a kill leaves nothing half.
-    """
+    """The folder of the programs, built on first use."""
     debian_programs()
-    final = cache() / f"kubernetes-{_sources()}"
-    if final.is_dir():
-        return final
+    return kept(f"kubernetes-{_sources()}", _built)
+
+
+def _built(scratch: Path) -> Path:
     if shutil.which("go") is None:
         missing("Go, which builds Kubernetes", "apt-get install golang")
-    with tempfile.TemporaryDirectory(dir=cache(), prefix=".kubernetes-") as scratch:
-        built = Path(scratch) / "built"
-        command = ["go", "build", "-trimpath", "-ldflags", f"-s -w {_FLAGS}", "-o", f"{built}/", "tool", "./pause"]
-        environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false"}
-        done = subprocess.run(command, cwd=_SOURCE, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode:
-            missing(f"Kubernetes {VERSION} ({done.stderr.strip()[-500:]})", f"cd {_SOURCE} && {' '.join(command)}")
-        (built / "server").rename(built / "etcd")
-        try:
-            built.rename(final)
-        except OSError:
-            # Another session was faster; its folder is as good.
-            if not final.is_dir():
-                raise
-    return final
+    built = scratch / "built"
+    command = ["go", "build", "-trimpath", "-ldflags", f"-s -w {_FLAGS}", "-o", f"{built}/", "tool", "./pause"]
+    environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false"}
+    done = subprocess.run(command, cwd=_SOURCE, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        missing(f"Kubernetes {VERSION} ({done.stderr.strip()[-500:]})", f"cd {_SOURCE} && {' '.join(command)}")
+    (built / "server").rename(built / "etcd")
+    return built
 
 
 def _sources() -> str:
