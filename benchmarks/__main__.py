@@ -17,6 +17,7 @@ BENCHMARKS = {
     "lookup": queries.lookup,
     "beside": queries.beside,
     "answer": queries.long_answer,
+    "arrow": queries.arrow,
     "snapshot": snapshots.forty_definitions,
     "help": commands.help_page,
     "list": commands.mapping_list,

@@ -9,11 +9,14 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
+import pyarrow as pa
+import pyarrow.ipc
 
 from benchmarks.graphs import MEMORY, NODES, served
 from benchmarks.measure import Outcome, seconds
@@ -22,6 +25,7 @@ from graph_platform.engine.gate.statement import check_statement
 from graph_platform.engine.results.json_text import json_pieces
 from graph_platform.engine.worker.requests import OpenedDatabase, Opening, Question
 from graph_platform.runtime.protocol import Connection
+from graph_platform.server.app import ARROW, JSON
 from graph_platform.server.workers import Workers
 
 LOOKUP = "MATCH (a:Account {id: $id}) RETURN a.name, a.balance"
@@ -46,17 +50,24 @@ class _Client:
         self._connection.request("GET", path, headers=self._token)
         return self._connection.getresponse().read()
 
-    def query(self, cypher: str, **fields: Any) -> int:
+    def query(self, cypher: str, accept: str = JSON, **fields: Any) -> int:
         """Asks, reads the answer a megabyte at a time, and returns its status."""
-        body = json.dumps({"cypher": cypher, **fields})
-        self._connection.request("POST", "/query", body, {**self._token, "Content-Type": "application/json"})
-        answer = self._connection.getresponse()
+        answer = self._asked(cypher, accept, fields)
         while answer.read(_MEGABYTE):
             pass
         return answer.status
 
+    def content(self, cypher: str, accept: str) -> bytes:
+        """Asks, and returns all of the answer."""
+        return self._asked(cypher, accept, {}).read()
+
     def close(self) -> None:
         self._connection.close()
+
+    def _asked(self, cypher: str, accept: str, fields: dict[str, Any]) -> http.client.HTTPResponse:
+        body = json.dumps({"cypher": cypher, **fields})
+        self._connection.request("POST", "/query", body, {**self._token, "Content-Type": JSON, "Accept": accept})
+        return self._connection.getresponse()
 
 
 def _p50(act: Callable[[], object], times: int = _EACH) -> float:
@@ -141,6 +152,34 @@ def long_answer(folder: Path) -> Outcome:
     note = f"\n    {before / _MEGABYTE:,.0f} MB and {after / _MEGABYTE:,.0f} MB"
     what = f"the server's peak memory after an answer of {NODES:,} rows / before"
     return Outcome("answer", what, (after / before,), (0.0,), (0.0,), at_most=1.2, note=note)
+
+
+def arrow(folder: Path) -> Outcome:
+    """An answer of a million rows as JSON against the same as an Arrow stream, until the client has its values."""
+    with served(folder, 3) as way, closing(_Client(way)) as client:
+        pid = _listening(urlsplit(way.url).port)
+        client.query(LOOKUP, ARROW, parameters={"id": 1})
+        before = _peak(pid)
+        client.query(LONG, ARROW)
+        after = _peak(pid)
+
+        def as_json() -> int:
+            return len(json.loads(client.content(LONG, JSON))["rows"])
+
+        def as_arrow() -> int:
+            return int(pa.ipc.open_stream(client.content(LONG, ARROW)).read_all().num_rows)
+
+        if as_json() != NODES or as_arrow() != NODES:
+            raise RuntimeError("an answer is not whole")
+        rounds = [(seconds(as_json), seconds(as_arrow)) for _ in range(5)]
+        sent = [seconds(partial(client.query, LONG, accept)) for accept in (JSON, ARROW)]
+    note = (
+        f"\n    thrown away as it comes {sent[0]:.2f} s and {sent[1]:.2f} s;"
+        f" the server's peak memory {before / _MEGABYTE:,.0f} MB before, {after / _MEGABYTE:,.0f} MB after Arrow"
+    )
+    what = f"an answer of {NODES:,} rows as JSON / as an Arrow stream, read by the client"
+    ratios = tuple(one / two for one, two in rounds)
+    return Outcome("arrow", what, ratios, *_columns(rounds), at_least=5, note=note)
 
 
 def _listening(port: int | None) -> int | None:

@@ -9,6 +9,7 @@ import re
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from starlette.applications import Starlette
@@ -20,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph_platform.engine.explanations import explained
 from graph_platform.engine.parameters import Unreadable, check_json, read_json
-from graph_platform.engine.worker.requests import Question
+from graph_platform.engine.worker.requests import Form, Question
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.server.answers import Answer
 from graph_platform.server.connections import break_off, trust
@@ -49,6 +50,9 @@ _WATCHED = ("/health", "/ready", "/status")
 last lines, which tell how a server ended, would be nothing else.
 """
 _PAGES = (*_WATCHED, "/schema", "/query")
+JSON, ARROW = "application/json", "application/vnd.apache.arrow.stream"
+_MEDIA_TYPES: Mapping[Form, str] = {"json": JSON, "arrow": ARROW}
+_WEIGHT = re.compile(r"[01](\.[0-9]{0,3})?")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+")
 _FIELDS = ("cypher", "parameters", "timeout_seconds", "row_limit")
 
@@ -72,17 +76,19 @@ def application(host: Host, token: str, log: Callable[[str], None]) -> ASGIApp:
 
     async def query(request: Request) -> Response:
         came = time.monotonic()
+        form = accepted_form(request.headers.get("accept", ""))
         body = await _body(request)
 
         def read() -> tuple[Query, Question]:
             asked = read_query(body, host.spec.limits.query_seconds, host.spec.limits.query_rows, came)
+            asked = replace(asked, form=form)
             return asked, host.question(asked)
 
         # Reading a large body, and looking through it, takes a second: not in the loop that everybody's requests share.
         asked, question = read() if len(body) <= SMALL_BYTES else await asyncio.to_thread(read)
         answer = host.ask(request.client.host if request.client else "", asked, question)
         try:
-            return await _answered(request, answer, log)
+            return await _answered(request, answer, _MEDIA_TYPES[form], log)
         except PlatformError as error:
             told = explained(error, asked.cypher) if len(body) <= SMALL_BYTES else error
             if told is error:
@@ -160,6 +166,18 @@ def read_query(content: bytes, longest_seconds: float, most_rows: int, came: flo
     )
 
 
+def accepted_form(accept: str) -> Form:
+    """What a client wants its answer in, by its `Accept` header: Arrow if it would rather have that than JSON."""
+    if ARROW not in accept.lower():
+        return "json"
+    weights = {JSON: 0.0, ARROW: 0.0}
+    for each in accept.lower().split(","):
+        kind, *parameters = (part.strip() for part in each.split(";"))
+        weight = next((part[2:] for part in parameters if part.startswith("q=")), "1")
+        weights[kind] = float(weight) if _WEIGHT.fullmatch(weight) else 0.0
+    return "arrow" if weights[ARROW] > weights[JSON] else "json"
+
+
 def _invalid(message: str, hint: str | None = None) -> PlatformError:
     return PlatformError(ErrorCode.VALIDATION_FAILED, message, hint)
 
@@ -191,7 +209,7 @@ class _HttpError(PlatformError):
         self.status = status
 
 
-async def _answered(request: Request, answer: Answer, log: Callable[[str], None]) -> Response:
+async def _answered(request: Request, answer: Answer, media_type: str, log: Callable[[str], None]) -> Response:
     """The response once its beginning is there. Its query is stopped when nobody waits for it any more."""
     watch = _Watch(request, answer)
     try:
@@ -202,8 +220,8 @@ async def _answered(request: Request, answer: Answer, log: Callable[[str], None]
         raise
     if whole is not None:
         watch.cancel()
-        return Response(whole, media_type="application/json")
-    return _InPieces(answer, watch, log)
+        return Response(whole, media_type=media_type)
+    return _InPieces(answer, watch, media_type, log)
 
 
 class _Watch:
@@ -237,8 +255,8 @@ class _InPieces(Response):
     sent must not look like all of it.
     """
 
-    def __init__(self, answer: Answer, watch: _Watch, log: Callable[[str], None]) -> None:
-        super().__init__(media_type="application/json")
+    def __init__(self, answer: Answer, watch: _Watch, media_type: str, log: Callable[[str], None]) -> None:
+        super().__init__(media_type=media_type)
         del self.headers["content-length"]
         self._answer, self._watch, self._log = answer, watch, log
 

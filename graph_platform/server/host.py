@@ -19,7 +19,7 @@ from graph_platform.engine.gate.rows import with_row_limit
 from graph_platform.engine.gate.statement import Statement, check_statement
 from graph_platform.engine.parameters import kept_parameter
 from graph_platform.engine.protocol import EngineVersion
-from graph_platform.engine.worker.requests import Opening, Question, schema_request
+from graph_platform.engine.worker.requests import Form, Opening, Question, schema_request
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.runtime.spec import Access, ServerSpec
 from graph_platform.server.answers import Answer
@@ -45,6 +45,7 @@ class Query:
     timeout_seconds: float
     row_limit: int
     came: float
+    form: Form = "json"
 
 
 class Host:
@@ -127,6 +128,7 @@ class Host:
             parameters,
             query.timeout_seconds,
             query.row_limit,
+            query.form,
         )
 
     def ask(self, client: str, query: Query, question: Question) -> Answer:

@@ -12,15 +12,19 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pyarrow as pa
+import pyarrow.ipc
 import pytest
 
 from graph_platform.runtime.local.servers import LocalServers
 from graph_platform.runtime.protocol import Presence
 from graph_platform.runtime.spec import ServerSpec
+from graph_platform.server.app import accepted_form
 from graph_platform_tests.services.runtimes import ENGINES, INSTALLATION, server_command, settled
 from graph_platform_tests.snapshots import ATTEMPT, DDL, Snapshot, graph_data, make_snapshot
 from graph_platform_tests.waiting import until
@@ -69,6 +73,54 @@ def test_a_query_is_answered_with_columns_types_and_rows(server: httpx.Client) -
         "row_count": 2,
         "truncated": True,
     }
+
+
+ARROW = "application/vnd.apache.arrow.stream"
+
+
+def test_who_asks_for_arrow_gets_a_stream_of_the_same_rows(server: httpx.Client) -> None:
+    cypher = "MATCH (p:Person) RETURN p.name AS name, p.balance AS balance ORDER BY p.id"
+    answer = server.post("/query", json={"cypher": cypher, "row_limit": 2}, headers={"Accept": ARROW})
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, ARROW)
+    with pa.ipc.open_stream(answer.content) as reader:
+        batch, _ = reader.read_next_batch_with_custom_metadata()
+        assert batch.to_pydict() == {"name": ["Ada", "it's"], "balance": [Decimal("1.50"), None]}
+        end, said = reader.read_next_batch_with_custom_metadata()
+        assert end.num_rows == 0 and (said[b"row_count"], said[b"truncated"]) == (b"2", b"true")
+        assert reader.schema.field("balance").metadata[b"engine_type"].replace(b" ", b"") == b"DECIMAL(10,2)"
+
+
+def test_a_long_arrow_stream_comes_in_parts_and_a_refusal_is_a_document(server: httpx.Client) -> None:
+    long = {"cypher": "UNWIND range(1, 50) AS x RETURN x, lpad('.', 20000, '.') AS text"}
+    with server.stream("POST", "/query", json=long, headers={"Accept": ARROW}) as answer:
+        assert answer.headers["Transfer-Encoding"] == "chunked" and "Content-Length" not in answer.headers
+        content = b"".join(answer.iter_bytes())
+    assert pa.ipc.open_stream(content).read_all().column(0).to_pylist() == list(range(1, 51))
+    refused = server.post("/query", json={"cypher": "MATCH (n) DELETE n"}, headers={"Accept": ARROW})
+    assert (refused.status_code, refused.headers["Content-Type"]) == (403, "application/json")
+    assert refused.json()["code"] == "PERMISSION_DENIED"
+
+
+ACCEPTED = {
+    "": "json",
+    "*/*": "json",
+    "application/json": "json",
+    "text/html;q=x, application/*": "json",
+    ARROW: "arrow",
+    ARROW.upper(): "arrow",
+    f"text/plain, {ARROW} ; q=0.5": "arrow",
+    f"{ARROW}, application/json;q=0.9": "arrow",
+    f"{ARROW};q=0.8, application/json": "json",
+    f"{ARROW}, application/json": "json",
+    f"{ARROW};q=0": "json",
+    f"{ARROW};q=much": "json",
+    f",;,{ARROW};;q=1.000,;": "arrow",
+}
+
+
+@pytest.mark.parametrize("accept", ACCEPTED)
+def test_an_answers_form_is_what_the_client_would_rather_have(accept: str) -> None:
+    assert accepted_form(accept) == ACCEPTED[accept]
 
 
 def test_edges_of_every_pair_are_there(server: httpx.Client) -> None:

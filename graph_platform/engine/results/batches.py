@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from graph_platform.engine.results.chunks import next_chunk
+from graph_platform.engine.results.chunks import next_chunk, no_chunk
 from graph_platform.engine.results.mending import check_types, mended
 from graph_platform.errors import PlatformError
 
@@ -61,6 +61,17 @@ class Batches:
             rows = max(1, min(BATCH_BYTES // each, batch.num_rows * GROWTH, MOST_ROWS))
             yield batch
         self.truncated = bool(self._result.has_next())
+
+    def without_rows(self) -> pa.RecordBatch:
+        """A batch of this answer's columns without rows. Only where none are left.
+
+        Raises:
+            PlatformError: QUERY_ERROR when there is no memory for it.
+        """
+        try:
+            return mended(no_chunk(self._result), self._engine)
+        except (RuntimeError, ValueError, MemoryError, pa.ArrowException) as error:
+            raise self.told(error) from error
 
     def _next(self, rows: int) -> pa.RecordBatch | None:
         try:

@@ -24,18 +24,28 @@ def next_chunk(result: Any, rows: int) -> pa.RecordBatch | None:
     The batch is the engine's own and may be wrong (`mending.py`): read nothing of it before it was mended.
     """
     try:
-        if _OneChunk.kept:
-            result.get_as_arrow(chunk_size=rows)
-        else:
-            with _looking_up:
-                pyarrow.lib.RecordBatch = _OneChunk
-                try:
-                    result.get_as_arrow(chunk_size=rows)
-                finally:
-                    pyarrow.lib.RecordBatch = _RecordBatch
+        _converted(result, rows)
     except _Chunk as chunk:
         return chunk.batch
     return None
+
+
+def no_chunk(result: Any) -> pa.RecordBatch:
+    """A batch without rows, of the columns and types of a result that has no rows left."""
+    schema = _converted(result, 1).schema
+    return pa.RecordBatch.from_arrays([pa.nulls(0, field.type) for field in schema], schema=schema)
+
+
+def _converted(result: Any, rows: int) -> Any:
+    """The engine's table of a result that has no rows left; of any other a `_Chunk` is raised."""
+    if _OneChunk.kept:
+        return result.get_as_arrow(chunk_size=rows)
+    with _looking_up:
+        pyarrow.lib.RecordBatch = _OneChunk
+        try:
+            return result.get_as_arrow(chunk_size=rows)
+        finally:
+            pyarrow.lib.RecordBatch = _RecordBatch
 
 
 class _Chunk(Exception):

@@ -28,6 +28,7 @@ from graph_platform.confined.program import Interrupted, NotOpened, OutOfMemory,
 from graph_platform.engine.connect import load_engine
 from graph_platform.engine.gate.operators import check_operators
 from graph_platform.engine.protocol import Database, Engine, MemoryExhausted
+from graph_platform.engine.results.arrow_stream import arrow_pieces
 from graph_platform.engine.results.json_text import json_pieces
 from graph_platform.engine.worker.requests import Opening, Question
 from graph_platform.errors import ErrorCode, PlatformError
@@ -35,6 +36,7 @@ from graph_platform.errors import ErrorCode, PlatformError
 PIECE_BYTES = 128 * 1024
 """Up to here an answer, or a part of one, is told as a whole."""
 
+_PIECES = {"json": json_pieces, "arrow": arrow_pieces}
 _PLAIN = (bool, int, float, str)
 _REMEMBERED_CHARACTERS, _REMEMBERED_PLANS = 4096, 512
 
@@ -123,7 +125,7 @@ class _Worker:
             row_limit=asked.rows,
             started=self._started,
         ) as batches:
-            for piece in gathered(json_pieces(batches, elapsed)):
+            for piece in gathered(_PIECES[asked.form](batches, elapsed)):
                 self._check()
                 yield piece
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from graph_platform.engine.gate.clauses import Access
 from graph_platform.engine.protocol import EngineVersion
+
+Form = Literal["json", "arrow"]
+"""What an answer is written in."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ class Question:
     parameters: Mapping[str, Any]
     seconds: float
     rows: int
+    form: Form = "json"
 
     def to_json(self) -> bytes:
         """For the process."""
