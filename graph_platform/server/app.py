@@ -10,6 +10,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -26,6 +27,8 @@ from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.server.answers import Answer
 from graph_platform.server.connections import break_off, trust
 from graph_platform.server.host import Host, Query
+from graph_platform.server.metrics import ANSWERED, CLIENT_GONE, Metrics
+from graph_platform.server.metrics import MEDIA_TYPE as METRICS
 
 BODY_BYTES = 1024**2
 SMALL_BYTES = 2048
@@ -40,16 +43,19 @@ STATUS: Mapping[ErrorCode, int] = {
     ErrorCode.INVALID_STATE: 503,
     ErrorCode.QUERY_TIMEOUT: 504,
 }
-_HTTP_ERRORS: Mapping[int, tuple[ErrorCode, str]] = {
-    404: (ErrorCode.RESOURCE_NOT_FOUND, "there is no such page; there are /health /ready /status /schema /query"),
-    405: (ErrorCode.VALIDATION_FAILED, "that page does not take this method"),
-}
 _MOMENT_SECONDS = 0.03
-_WATCHED = ("/health", "/ready", "/status")
-"""Pages that runtimes look at all the time. As long as they say what they are for, the log has no line of that: its
+_WATCHED = ("/health", "/ready", "/status", "/metrics")
+"""Pages that are looked at all the time. As long as they say what they are for, the log has no line of that: its
 last lines, which tell how a server ended, would be nothing else.
 """
 _PAGES = (*_WATCHED, "/schema", "/query")
+_HTTP_ERRORS: Mapping[int, tuple[ErrorCode, str]] = {
+    404: (
+        ErrorCode.RESOURCE_NOT_FOUND,
+        "there is no such page; there are " + " ".join(_PAGES),
+    ),
+    405: (ErrorCode.VALIDATION_FAILED, "that page does not take this method"),
+}
 JSON, ARROW = "application/json", "application/vnd.apache.arrow.stream"
 _MEDIA_TYPES: Mapping[Form, str] = {"json": JSON, "arrow": ARROW}
 _WEIGHT = re.compile(r"[01](\.[0-9]{0,3})?")
@@ -60,6 +66,7 @@ _FIELDS = ("cypher", "parameters", "timeout_seconds", "row_limit")
 def application(host: Host, token: str, log: Callable[[str], None]) -> ASGIApp:
     """The ASGI application of one instance. `log` gets a line per request, without token and query text, but
     none for those that watch it."""
+    metrics = Metrics(host)
 
     async def health(request: Request) -> Response:
         return _json({"status": "alive"})
@@ -74,8 +81,18 @@ def application(host: Host, token: str, log: Callable[[str], None]) -> ASGIApp:
     async def schema(request: Request) -> Response:
         return Response(await asyncio.to_thread(host.schema), media_type="application/json")
 
+    async def exposed(request: Request) -> Response:
+        return Response(await asyncio.to_thread(metrics.text), media_type=METRICS)
+
     async def query(request: Request) -> Response:
         came = time.monotonic()
+        try:
+            return await answered(request, came)
+        except Exception as error:
+            metrics.ended(came, error.code if isinstance(error, PlatformError) else ErrorCode.INTERNAL_ERROR)
+            raise
+
+    async def answered(request: Request, came: float) -> Response:
         form = accepted_form(request.headers.get("accept", ""))
         body = await _body(request)
 
@@ -88,7 +105,7 @@ def application(host: Host, token: str, log: Callable[[str], None]) -> ASGIApp:
         asked, question = read() if len(body) <= SMALL_BYTES else await asyncio.to_thread(read)
         answer = host.ask(request.client.host if request.client else "", asked, question)
         try:
-            return await _answered(request, answer, _MEDIA_TYPES[form], log)
+            return await _answered(request, answer, _MEDIA_TYPES[form], log, partial(metrics.ended, came))
         except PlatformError as error:
             told = explained(error, asked.cypher) if len(body) <= SMALL_BYTES else error
             if told is error:
@@ -115,6 +132,7 @@ def application(host: Host, token: str, log: Callable[[str], None]) -> ASGIApp:
             Route("/ready", ready),
             Route("/status", status),
             Route("/schema", schema),
+            Route("/metrics", exposed),
             Route("/query", query, methods=["POST"]),
         ],
         exception_handlers={PlatformError: refused, HTTPException: http_error, Exception: refused},
@@ -209,8 +227,14 @@ class _HttpError(PlatformError):
         self.status = status
 
 
-async def _answered(request: Request, answer: Answer, media_type: str, log: Callable[[str], None]) -> Response:
-    """The response once its beginning is there. Its query is stopped when nobody waits for it any more."""
+async def _answered(
+    request: Request, answer: Answer, media_type: str, log: Callable[[str], None], ended: Callable[[str], None]
+) -> Response:
+    """The response once its beginning is there. Its query is stopped when nobody waits for it any more.
+
+    Args:
+        ended: told what became of an answer that has begun.
+    """
     watch = _Watch(request, answer)
     try:
         whole = await answer.begun()
@@ -220,8 +244,9 @@ async def _answered(request: Request, answer: Answer, media_type: str, log: Call
         raise
     if whole is not None:
         watch.cancel()
+        ended(ANSWERED)
         return Response(whole, media_type=media_type)
-    return _InPieces(answer, watch, media_type, log)
+    return _InPieces(answer, watch, media_type, log, ended)
 
 
 class _Watch:
@@ -255,23 +280,34 @@ class _InPieces(Response):
     sent must not look like all of it.
     """
 
-    def __init__(self, answer: Answer, watch: _Watch, media_type: str, log: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        answer: Answer,
+        watch: _Watch,
+        media_type: str,
+        log: Callable[[str], None],
+        ended: Callable[[str], None],
+    ) -> None:
         super().__init__(media_type=media_type)
         del self.headers["content-length"]
-        self._answer, self._watch, self._log = answer, watch, log
+        self._answer, self._watch, self._log, self._ended = answer, watch, log, ended
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        outcome: str = CLIENT_GONE
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         try:
             async for piece in self._answer.pieces():
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
+            outcome = ANSWERED
         except PlatformError as error:
+            outcome = error.code
             self._log(f"an answer was broken off in its midst: {error}")
             break_off(scope)
             return
         finally:
             self._answer.give_up()
             self._watch.cancel()
+            self._ended(outcome)
         await send({"type": "http.response.body"})
 
 

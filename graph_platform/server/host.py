@@ -63,6 +63,7 @@ class Host:
         self.draining = False
         self._started_at = _now()
         self._last_activity: str | None = None
+        self._used_at = time.monotonic()
         self._schema: bytes | None = None
         self._rows: int | None = None
         self._looking = threading.Lock()
@@ -76,6 +77,11 @@ class Host:
     def is_ready(self) -> bool:
         """Whether it takes queries."""
         return self.phase == "ready" and not self.draining
+
+    @property
+    def idle_seconds(self) -> float:
+        """Since a query last came or ended; since the start if none has come."""
+        return 0.0 if self._places.taken else time.monotonic() - self._used_at
 
     def report(self, phase: str, progress: float) -> None:
         """Note how far the start is."""
@@ -140,7 +146,7 @@ class Host:
         answer = Answer(query.came + query.timeout_seconds)
         turn = self._places.enter(client)
         self._answers.add(answer)
-        self._last_activity = _now()
+        self._used()
         if turn is None:
             self._begin(client, answer, question)
         else:
@@ -240,7 +246,10 @@ class Host:
     def _end(self, client: str, answer: Answer) -> None:
         self._places.leave(client)
         self._answers.discard(answer)
-        self._last_activity = _now()
+        self._used()
+
+    def _used(self) -> None:
+        self._last_activity, self._used_at = _now(), time.monotonic()
 
     def status(self) -> dict[str, Any]:
         """The document of `/status`."""

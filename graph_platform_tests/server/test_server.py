@@ -20,6 +20,7 @@ import httpx
 import pyarrow as pa
 import pyarrow.ipc
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from graph_platform.runtime.local.servers import LocalServers
 from graph_platform.runtime.protocol import Presence
@@ -140,11 +141,50 @@ def test_status_schema_ready_and_health(server: httpx.Client) -> None:
     assert tables["NEAR"]["pairs"] == [["Person", "City"], ["City", "City"]]
 
 
+def metrics(server: httpx.Client) -> dict[str, float]:
+    answer = server.get("/metrics")
+    assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    families = text_string_to_metric_families(answer.text)
+    found = [sample for family in families for sample in family.samples]
+    return {"|".join((each.name, *each.labels.values())): each.value for each in found}
+
+
+def test_prometheus_is_told_of_every_query_by_what_became_of_it(server: httpx.Client) -> None:
+    in_flight = "graph_instance_queries_in_flight"
+    until(lambda: metrics(server)[in_flight] == 0, "queries of other tests still run")
+    before = metrics(server)
+    query(server, "RETURN 1")
+    query(server, "RETURN 2", row_limit=1)
+    query(server, "UNWIND range(1, 50) AS x RETURN lpad('.', 20000, '.')")
+    query(server, "MATCH (n) DELETE n")
+    query(server, SLOW, timeout_seconds=0.2)
+    server.post("/query", content=b"garbage", headers={"Content-Type": "application/json"})
+    after = metrics(server)
+    told = {
+        name: value - before.get(name, 0)
+        for name, value in after.items()
+        if name.startswith("graph_instance_queries_total") and value != before.get(name)
+    }
+    counter = "graph_instance_queries_total|"
+    assert told == {
+        f"{counter}ANSWERED": 3,
+        f"{counter}PERMISSION_DENIED": 1,
+        f"{counter}QUERY_TIMEOUT": 1,
+        f"{counter}VALIDATION_FAILED": 1,
+    }
+    count = "graph_instance_query_seconds_count"
+    assert after[count] - before[count] == 6
+    assert after["graph_instance_query_seconds_sum"] - before["graph_instance_query_seconds_sum"] > 0.2
+    assert (after["graph_instance_ready"], after[in_flight]) == (1, 0)
+    assert after["graph_instance_workers"] == server.get("/status").json()["workers"]["alive"]
+    assert after["graph_instance_idle_seconds"] < 60 and after["process_resident_memory_bytes"] > 2**20
+
+
 def test_only_queries_move_the_last_activity(server: httpx.Client) -> None:
     query(server, "RETURN 1")
     before = server.get("/status").json()["last_activity"]
     time.sleep(0.01)
-    for path in ("/health", "/ready", "/status", "/schema"):
+    for path in ("/health", "/ready", "/status", "/schema", "/metrics"):
         server.get(path)
     query(server, "MATCH (n) DELETE n")
     server.post("/query", content=b"garbage", headers={"Content-Type": "application/json"})
@@ -163,7 +203,7 @@ WRONG_TOKENS = ["", "Bearer", "Bearer wrong", "Basic {token}", "bearer {token}",
 def test_nothing_is_answered_without_the_token(server: httpx.Client, given: str) -> None:
     token = server.headers["Authorization"].removeprefix("Bearer ")
     headers = {"Authorization": given.format(token=token)} if given else {}
-    for path in ("/health", "/ready", "/status", "/schema", "/query", "/", "/nothing"):
+    for path in ("/health", "/ready", "/status", "/schema", "/metrics", "/query", "/", "/nothing"):
         for method in ("GET", "POST", "OPTIONS"):
             answer = httpx.request(method, server.base_url.join(path), headers=headers)
             if not given and method == "GET" and path in PROBES:
