@@ -347,6 +347,16 @@ def test_every_definition_is_asked_though_the_first_is_no_sql_at_all(warehouse: 
     assert errors[-1].hint == "did you mean bought?"
 
 
+def test_every_definition_is_asked_though_a_function_of_the_first_lacks_an_argument(warehouse: Warehouse) -> None:
+    lacking = "SELECT id, split_part(name, '-') AS name, balance FROM customer"
+    errors = validated(
+        warehouse, Case("lacks", (), customer={"sql": lacking}, bought={"sql": "SELECT who FROM bougth"})
+    ).errors
+    assert [found.entity for found in errors] == ["Customer", "BOUGHT"]
+    assert "split_part" in errors[0].message and errors[0].position
+    assert errors[1].hint == "did you mean bought?"
+
+
 def test_timestamps_finer_than_the_graphs_are_told_before_they_are_cut(warehouse: Warehouse) -> None:
     fine = "TIMESTAMP '2020-01-01 00:00:00.123456789'"
     case = Case(

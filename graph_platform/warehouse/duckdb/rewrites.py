@@ -89,12 +89,28 @@ and takes the letters of a text. Only what was not found is looked at twice.
 """
 
 
+class NotRewritten(Exception):
+    """A node whose arguments are not those that its rewrite was made for: one is missing, or is of another kind."""
+
+    def __init__(self, node: exp.Expr) -> None:
+        super().__init__()
+        self.node = node
+
+
 def duckdb_text(tree: exp.Expr) -> str:
-    """DuckDB's SQL for a tree in Trino's dialect, with the rewrites that keep Trino's values."""
+    """DuckDB's SQL for a tree in Trino's dialect, with the rewrites that keep Trino's values.
+
+    Raises:
+        NotRewritten: for a node that cannot be.
+        SqlglotError: DuckDB's SQL has no words for something.
+    """
     root = tree.copy()
     # Innermost first: a rewrite copies its arguments, which are then already DuckDB's.
     for node in reversed(list(root.walk(bfs=False))):
-        rewritten = _rewritten(node)
+        try:
+            rewritten = _rewritten(node)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise NotRewritten(node) from error
         if rewritten is node:
             continue
         if node is root:

@@ -19,7 +19,7 @@ from graph_platform.mapping.checks.report import Problem
 from graph_platform.mapping.sql.functions import UnknownFunction, unknown_functions
 from graph_platform.mapping.sql.gate import CheckedQuery, Review, function_name, locate
 from graph_platform.warehouse.duckdb.aliases import aliases_as_columns
-from graph_platform.warehouse.duckdb.rewrites import duckdb_text, number_kind
+from graph_platform.warehouse.duckdb.rewrites import NotRewritten, duckdb_text, number_kind
 
 # Keys of sqlglot's function nodes, and names of functions that it has no node for, that gave Trino's value on DuckDB.
 TESTED: frozenset[str] = frozenset(
@@ -88,6 +88,10 @@ _TIMES_OF_OTHER_DIGITS = (
 )
 
 
+_WRITTEN: Mapping[type[exp.Expr], str] = MappingProxyType({exp.ArraySlice: "slice", exp.Bracket: "element_at"})
+"""How Trino's SQL writes what sqlglot calls otherwise."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Translation(Review):
     """DuckDB's text of a query, or None with the errors; warnings come either way."""
@@ -118,7 +122,21 @@ def to_duckdb(query: CheckedQuery, entity: str = "query") -> Translation:
     except SqlglotError as error:
         code = ProblemCode.SQL_NOT_TRANSLATED
         message = f"the SQL cannot be translated for DuckDB: {str(error).splitlines()[0]}"
+    except NotRewritten as error:
+        return Translation(sql=None, errors=(_not_rewritten(error.node, query, entity),), warnings=warnings)
     return Translation(sql=None, errors=(problem(code, entity, message, field="sql"),), warnings=warnings)
+
+
+def _not_rewritten(node: exp.Expr, query: CheckedQuery, entity: str) -> Problem:
+    name = _WRITTEN.get(type(node)) or function_name(node)
+    return problem(
+        ProblemCode.SQL_NOT_TRANSLATED,
+        entity,
+        f"{name} cannot be used on DuckDB with these arguments: one is missing, or of a kind that is not known here",
+        field="sql",
+        hint=f"give {name} all of its arguments, as Trino wants them",
+        position=locate(query.sql, name),
+    )
 
 
 def _names(node: exp.Expr) -> tuple[str, str]:
