@@ -8,6 +8,7 @@ The module looks the function up at its first conversion and keeps it.
 
 from __future__ import annotations
 
+import importlib
 import threading
 from typing import Any
 
@@ -28,6 +29,15 @@ def next_chunk(result: Any, rows: int) -> pa.RecordBatch | None:
     except _Chunk as chunk:
         return chunk.batch
     return None
+
+
+def arrow_module(name: str) -> Any:
+    """A module of Arrow's, imported while no engine looks the function up.
+
+    A compiled one looks at `RecordBatch` too, and refuses the class that stands for it.
+    """
+    with _looking_up:
+        return importlib.import_module(name)
 
 
 def no_chunk(result: Any) -> pa.RecordBatch:
