@@ -42,3 +42,31 @@ def test_a_function_that_lacks_an_argument_is_named_with_its_place(call: str, na
     assert found.position == Position(line=2, column=3)
     assert found.message.startswith(f"{name} cannot be used on DuckDB with these arguments")
     assert found.hint == f"give {name} all of its arguments, as Trino wants them"
+
+
+DROPPED = {
+    "array_sort(x, (a, b) -> a - b)": "array_sort",
+    "reduce(x, 0, (s, a) -> s + a, s -> s * 2)": "reduce",
+    "strpos(x, 'b', 2)": "strpos",
+    "from_unixtime(x, 'UTC')": "from_unixtime",
+    "from_unixtime(x, zone)": "from_unixtime",
+    "approx_distinct(x, 0.01)": "approx_distinct",
+    "random(3, 9)": "random",
+    "array_position(x, 3, 4)": "array_position",
+    "split(x, ',', 3)": "split",
+    "sha512(x)": "sha512",
+}
+
+
+@pytest.mark.parametrize("call", DROPPED)
+def test_an_argument_that_duckdb_has_no_place_for_is_refused_and_never_left_out(call: str) -> None:
+    translation = to_duckdb(check_query(f"SELECT {call} AS v FROM t"))
+    assert translation.sql is None
+    assert translation.errors[0].code == ProblemCode.SQL_NOT_TRANSLATED
+    assert translation.errors[0].message.startswith(f"{DROPPED[call]} cannot be used on DuckDB")
+    assert translation.errors[0].position == Position(line=1, column=8)
+
+
+def test_rows_that_tie_are_not_left_out() -> None:
+    [found] = to_duckdb(check_query("SELECT x FROM t ORDER BY x FETCH FIRST 1 ROW WITH TIES")).errors
+    assert found.message == "fetch cannot be used on DuckDB: DuckDB has no WITH TIES; use rank() in a subquery"

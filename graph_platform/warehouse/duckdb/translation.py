@@ -19,6 +19,7 @@ from graph_platform.mapping.checks.report import Problem
 from graph_platform.mapping.sql.functions import UnknownFunction, unknown_functions
 from graph_platform.mapping.sql.gate import CheckedQuery, Review, function_name, locate
 from graph_platform.warehouse.duckdb.aliases import aliases_as_columns
+from graph_platform.warehouse.duckdb.dropped import dropped
 from graph_platform.warehouse.duckdb.rewrites import NotRewritten, duckdb_text, number_kind
 
 # Keys of sqlglot's function nodes, and names of functions that it has no node for, that gave Trino's value on DuckDB.
@@ -88,7 +89,15 @@ _TIMES_OF_OTHER_DIGITS = (
 )
 
 
-_WRITTEN: Mapping[type[exp.Expr], str] = MappingProxyType({exp.ArraySlice: "slice", exp.Bracket: "element_at"})
+_WRITTEN: Mapping[type[exp.Expr], str] = MappingProxyType(
+    {
+        exp.ArraySlice: "slice",
+        exp.Bracket: "element_at",
+        exp.Rand: "random",
+        exp.StrPosition: "strpos",
+        exp.UnixToTime: "from_unixtime",
+    }
+)
 """How Trino's SQL writes what sqlglot calls otherwise."""
 
 
@@ -116,7 +125,9 @@ def to_duckdb(query: CheckedQuery, entity: str = "query") -> Translation:
     if errors:
         return Translation(sql=None, errors=errors, warnings=warnings)
     try:
-        return Translation(sql=duckdb_text(query.tree), warnings=warnings)
+        text = duckdb_text(query.tree)
+        lost = tuple(_dropped(query, text, entity))
+        return Translation(sql=None if lost else text, errors=lost, warnings=warnings)
     except RecursionError:
         code, message = ProblemCode.SQL_TOO_COMPLEX, "the SQL is nested too deeply to be translated"
     except SqlglotError as error:
@@ -125,6 +136,15 @@ def to_duckdb(query: CheckedQuery, entity: str = "query") -> Translation:
     except NotRewritten as error:
         return Translation(sql=None, errors=(_not_rewritten(error.node, query, entity),), warnings=warnings)
     return Translation(sql=None, errors=(problem(code, entity, message, field="sql"),), warnings=warnings)
+
+
+def _dropped(query: CheckedQuery, text: str, entity: str) -> Iterator[Problem]:
+    assert query.tree is not None  # noqa: S101
+    for node, word in {id(node): (node, word) for node, word in dropped(query.tree, query.sql, text)}.values():
+        name = _WRITTEN.get(type(node)) or function_name(node)
+        message = f"{name} cannot be used on DuckDB with these arguments: there is no place for {word}"
+        position = locate(query.sql, name)
+        yield problem(ProblemCode.SQL_NOT_TRANSLATED, entity, message, field="sql", position=position)
 
 
 def _not_rewritten(node: exp.Expr, query: CheckedQuery, entity: str) -> Problem:
@@ -151,6 +171,14 @@ def _refused(query: CheckedQuery, entity: str) -> Iterator[Problem]:
         reason = REFUSED.get(key) or REFUSED.get(name)
         if isinstance(node, exp.JSONExtract) and node.args.get("json_query"):
             name, reason = "json_query", REFUSED["json_query"]
+        if isinstance(node, exp.SHA2Digest) and node.args["length"].name != "256":
+            name, reason = f"sha{node.args['length'].name}", "DuckDB has sha256 only"
+        if (
+            isinstance(node, exp.Fetch)
+            and (options := node.args.get("limit_options"))
+            and options.args.get("with_ties")
+        ):
+            name, reason = "fetch", "DuckDB has no WITH TIES; use rank() in a subquery"
         if isinstance(node, exp.Split) and node.args.get("limit") is not None:
             reason = "DuckDB has no limit of parts"
         if isinstance(node, exp.Replace) and node.expression.is_string and not node.expression.name:
