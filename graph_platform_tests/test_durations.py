@@ -88,7 +88,7 @@ def test_whatever_is_written_is_read_or_refused(text: str) -> None:
     assert parse_duration(str(duration)) == duration
 
 
-@given(st.integers(0, 1199), st.integers(0, 100), st.integers(1, 100 * HOUR))
+@given(st.integers(0, 1195), st.integers(0, 100), st.integers(1, 100 * HOUR))  # less than a century together
 def test_a_duration_reads_back_as_it_was_written(months: int, days: int, microseconds: int) -> None:
     duration = Duration(months, days, microseconds)
     assert parse_duration(str(duration)) == duration
