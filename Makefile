@@ -14,6 +14,8 @@
 .PHONY: help demo test lint format fuzz-gate bench cluster lock install
 
 export PYTHON
+# Where bytecode is not to be written, each Python that the tests start would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 WORKERS = 2
 PIP = .venv/bin/python -m pip install --disable-pip-version-check
 
@@ -56,12 +58,13 @@ install: .venv/.installed
 
 # pip brings uv, and uv the rest, in a fraction of the time; where it can't (a mirror that only pip is told of), pip does
 # that too. All of it comes from the lock, with its hashes. --no-deps: the lock is complete, and pip's resolver refuses
-# hashes together with extras of the same package.
+# hashes together with extras of the same package. --compile-bytecode, as pip does: a command that starts Dagster takes
+# 2.3 s so, and 5.1 s where nothing is compiled.
 .venv/.installed: requirements.lock pyproject.toml .ci/python
 	@sh .ci/python
 	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .venv/uv.lock
 	$(PIP) --quiet --no-deps --require-hashes -r .venv/uv.lock
-	.venv/bin/uv pip install --python .venv/bin/python --no-deps --require-hashes -r requirements.lock || \
+	.venv/bin/uv pip install --python .venv/bin/python --compile-bytecode --no-deps --require-hashes -r requirements.lock || \
 		$(PIP) --no-deps --require-hashes -r requirements.lock
 	$(PIP) --quiet --no-deps --no-build-isolation -e .
 	@touch .venv/.installed
