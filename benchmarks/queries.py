@@ -25,7 +25,7 @@ from graph_platform.engine.gate.statement import check_statement
 from graph_platform.engine.results.json_text import json_pieces
 from graph_platform.engine.worker.requests import OpenedDatabase, Opening, Question
 from graph_platform.runtime.protocol import Connection
-from graph_platform.server.app import ARROW, JSON
+from graph_platform.server.openapi import ARROW, JSON
 from graph_platform.server.workers import Workers
 
 LOOKUP = "MATCH (a:Account {id: $id}) RETURN a.name, a.balance"

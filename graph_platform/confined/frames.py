@@ -5,6 +5,7 @@ A frame is a kind, the number of the request that it belongs to, and bytes. What
 
 from __future__ import annotations
 
+import contextlib
 import math
 import select
 import socket
@@ -16,6 +17,8 @@ MOST_BYTES = 64 * 1024**2
 """The longest content of a frame: whoever asks must not need the memory that the process that answers may not have."""
 
 _AT_ONCE_BYTES = 64 * 1024
+
+_LONGEST_POLL_MS = 2**31 - 1
 
 _HEADER = struct.Struct("!BQQ")  # kind, number of the request, length of the content
 
@@ -53,25 +56,40 @@ class Gone(Exception):
     """The other side has closed, or says what is no frame."""
 
 
-def send(to: socket.socket, frame: Frame) -> None:
-    """Send a whole frame.
+def send(to: socket.socket, frame: Frame, limit_seconds: float | None = None) -> None:
+    """Send a whole frame; None waits for ever. The socket is one that blocks.
 
     Raises:
-        Gone: the other side has closed.
+        Gone: the other side has closed, or does not take it in time.
     """
+    header = _HEADER.pack(frame.kind, frame.number, len(frame.content))
+    small = len(frame.content) <= _AT_ONCE_BYTES
+    first = header + frame.content if small else header  # who reads is woken once
     try:
-        header = _HEADER.pack(frame.kind, frame.number, len(frame.content))
-        if len(frame.content) <= _AT_ONCE_BYTES:  # who reads is woken once
-            to.sendall(header + frame.content)
-        else:
-            to.sendall(header)
+        sent = to.send(first, socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        sent = 0
+    except OSError as error:
+        raise Gone from error
+    if sent == len(first) and small:
+        return
+    try:
+        to.settimeout(limit_seconds)
+        to.sendall(first[sent:])
+        if not small:
             to.sendall(frame.content)
     except OSError as error:
         raise Gone from error
+    finally:
+        with contextlib.suppress(OSError):  # it was closed meanwhile
+            to.settimeout(None)
 
 
 class Reader:
-    """Reads frames, and keeps what it has of one when a wait for the rest comes to its end."""
+    """Reads frames of a socket that blocks, and keeps what it has of one when a wait for the rest comes to its end.
+
+    How long it waits is never set at the socket: that is a call of the system's for each frame.
+    """
 
     def __init__(self, source: socket.socket) -> None:
         self._source = source
@@ -104,12 +122,10 @@ class Reader:
     def _fill(self, count: int, wait_seconds: float | None, unless: int | None) -> bool:
         while len(self._read) < count:
             try:
-                if unless is not None and not self._comes(wait_seconds, unless):
+                if (wait_seconds or unless is not None) and not self._comes(wait_seconds, unless):
                     return False
-                self._source.settimeout(wait_seconds)
-                received = self._source.recv(max(_AT_ONCE_BYTES, min(1024**2, count - len(self._read))))
-            except TimeoutError:
-                return False
+                flags = 0 if wait_seconds is None else socket.MSG_DONTWAIT
+                received = self._source.recv(max(_AT_ONCE_BYTES, min(1024**2, count - len(self._read))), flags)
             except BlockingIOError:  # a wait of nothing
                 return False
             except OSError as error:
@@ -119,9 +135,11 @@ class Reader:
             self._read += received
         return True
 
-    def _comes(self, wait_seconds: float | None, unless: int) -> bool:
+    def _comes(self, wait_seconds: float | None, unless: int | None) -> bool:
         waiting = select.poll()
         waiting.register(self._source, select.POLLIN)
-        waiting.register(unless, select.POLLIN)
-        ready = [number for number, _ in waiting.poll(None if wait_seconds is None else math.ceil(wait_seconds * 1000))]
+        if unless is not None:
+            waiting.register(unless, select.POLLIN)
+        most = None if wait_seconds is None else min(math.ceil(wait_seconds * 1000), _LONGEST_POLL_MS)
+        ready = [number for number, _ in waiting.poll(most)]
         return bool(ready) and unless not in ready

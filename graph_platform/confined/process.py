@@ -62,12 +62,14 @@ class NotReady(Exception):
 class Stop:
     """The wish of another thread that something which is asked be stopped. Safe to use from several threads.
 
-    It holds a file until `close`, since whoever asks waits for the process and for this at once.
+    From the first `fileno` on it holds a file until `close`, since whoever asks waits for the process and for this at
+    once.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._event: int | None = os.eventfd(0)
+        self._event: int | None = None
+        self._closed = False
         self.wished = False
 
     def wish(self) -> None:
@@ -79,11 +81,15 @@ class Stop:
 
     def fileno(self) -> int:
         """Can be read from when it is wished; -1 after `close`."""
-        return -1 if self._event is None else self._event
+        with self._lock:
+            if self._event is None and not self._closed:
+                self._event = os.eventfd(int(self.wished))
+            return -1 if self._event is None else self._event
 
     def close(self) -> None:
         """Let go of the file; a second call does nothing."""
         with self._lock:
+            self._closed = True
             event, self._event = self._event, None
             if event is not None:
                 os.close(event)
@@ -273,10 +279,8 @@ class ConfinedProcess:
         return self.end(cause)
 
     def _tell(self, frame: Frame, limit_seconds: float | None, to: socket.socket | None = None) -> None:
-        connection = to or self._connection
-        connection.settimeout(limit_seconds)
         try:
-            send(connection, frame)
+            send(to or self._connection, frame, limit_seconds)
         except Gone as gone:
             raise Stopped(self.end(Cause.KILLED)) from gone
 
@@ -307,13 +311,18 @@ class Asked:
         """Can be read from when something of the answer is there, or the process is no more."""
         return self._process._connection.fileno()
 
-    def here(self) -> bytes | None:
-        """The answer if all of it is there, without waiting; None if not, and then `answer` waits for it.
+    @property
+    def has_begun(self) -> bool:
+        """Whether a part of the answer has been heard, and nobody was given it."""
+        return bool(self._parts)
+
+    def here(self, wait_seconds: float = 0.0) -> bytes | None:
+        """The answer if all of it is there, or comes at once; None if not, and then `answer` waits for it.
 
         Raises:
             Refused, Stopped: as `ConfinedProcess.ask` does.
         """
-        heard = self._process._hear(0.0)
+        heard = self._process._hear(wait_seconds)
         return None if heard is None else self._whole(heard)
 
     def answer(

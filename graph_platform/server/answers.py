@@ -50,6 +50,10 @@ class Answer:
         self.stop.close()
         self._take_note(last, True, error)
 
+    def whole_already(self) -> bytes | None:
+        """All of it, if that is one piece which is there."""
+        return self._pieces.popleft() if self._ended and not self._error and len(self._pieces) == 1 else None
+
     async def begun(self) -> bytes | None:
         """Wait for its beginning: all of it, if it is one piece; None if more than that comes.
 

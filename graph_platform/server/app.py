@@ -9,7 +9,6 @@ import re
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,7 +20,6 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph_platform.engine.explanations import explained
-from graph_platform.engine.parameters import Unreadable, check_json, read_json
 from graph_platform.engine.worker.requests import Form, Question
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.server.answers import Answer
@@ -29,26 +27,20 @@ from graph_platform.server.connections import break_off, trust
 from graph_platform.server.host import Host, Query
 from graph_platform.server.metrics import ANSWERED, CLIENT_GONE, Metrics
 from graph_platform.server.metrics import MEDIA_TYPE as METRICS
+from graph_platform.server.openapi import ARROW, JSON, document
+from graph_platform.server.problems import MEDIA_TYPE as PROBLEM
+from graph_platform.server.problems import HttpProblem, problem, status_of
+from graph_platform.server.request import BODY_BYTES, read_query
 
-BODY_BYTES = 1024**2
 SMALL_BYTES = 2048
 """Bodies up to here are read at once, which is sooner done than handed to another thread."""
 
-STATUS: Mapping[ErrorCode, int] = {
-    ErrorCode.VALIDATION_FAILED: 400,
-    ErrorCode.QUERY_ERROR: 400,
-    ErrorCode.PERMISSION_DENIED: 403,
-    ErrorCode.RESOURCE_NOT_FOUND: 404,
-    ErrorCode.CONCURRENCY_LIMIT_EXCEEDED: 429,
-    ErrorCode.INVALID_STATE: 503,
-    ErrorCode.QUERY_TIMEOUT: 504,
-}
 _MOMENT_SECONDS = 0.03
 _WATCHED = ("/health", "/ready", "/status", "/metrics")
 """Pages that are looked at all the time. As long as they say what they are for, the log has no line of that: its
 last lines, which tell how a server ended, would be nothing else.
 """
-_PAGES = (*_WATCHED, "/schema", "/query")
+_PAGES = (*_WATCHED, "/schema", "/query", "/openapi.json")
 _HTTP_ERRORS: Mapping[int, tuple[ErrorCode, str]] = {
     404: (
         ErrorCode.RESOURCE_NOT_FOUND,
@@ -56,11 +48,8 @@ _HTTP_ERRORS: Mapping[int, tuple[ErrorCode, str]] = {
     ),
     405: (ErrorCode.VALIDATION_FAILED, "that page does not take this method"),
 }
-JSON, ARROW = "application/json", "application/vnd.apache.arrow.stream"
 _MEDIA_TYPES: Mapping[Form, str] = {"json": JSON, "arrow": ARROW}
 _WEIGHT = re.compile(r"[01](\.[0-9]{0,3})?")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+")
-_FIELDS = ("cypher", "parameters", "timeout_seconds", "row_limit")
 
 
 def application(host: Host, token: str, log: Callable[[str], None]) -> ASGIApp:
@@ -78,8 +67,11 @@ def application(host: Host, token: str, log: Callable[[str], None]) -> ASGIApp:
     async def status(request: Request) -> Response:
         return _json(host.status())
 
+    async def openapi(request: Request) -> Response:
+        return Response(await asyncio.to_thread(document), media_type=JSON)
+
     async def schema(request: Request) -> Response:
-        return Response(await asyncio.to_thread(host.schema), media_type="application/json")
+        return Response(await asyncio.to_thread(host.schema), media_type=JSON)
 
     async def exposed(request: Request) -> Response:
         return Response(await asyncio.to_thread(metrics.text), media_type=METRICS)
@@ -97,8 +89,7 @@ def application(host: Host, token: str, log: Callable[[str], None]) -> ASGIApp:
         body = await _body(request)
 
         def read() -> tuple[Query, Question]:
-            asked = read_query(body, host.spec.limits.query_seconds, host.spec.limits.query_rows, came)
-            asked = replace(asked, form=form)
+            asked = read_query(body, host.spec.limits.query_seconds, host.spec.limits.query_rows, came, form)
             return asked, host.question(asked)
 
         # Reading a large body, and looking through it, takes a second: not in the loop that everybody's requests share.
@@ -113,13 +104,13 @@ def application(host: Host, token: str, log: Callable[[str], None]) -> ASGIApp:
             raise told from error
 
     async def refused(request: Request, error: Exception) -> Response:
-        return _error(error) if isinstance(error, PlatformError) else _error(_unexpected(error))
+        return _problem(error if isinstance(error, PlatformError) else _unexpected(error))
 
     async def http_error(request: Request, error: Exception) -> Response:
         code = error.status_code if isinstance(error, HTTPException) else 500
         kind, message = _HTTP_ERRORS.get(code, (ErrorCode.VALIDATION_FAILED, f"HTTP {code}"))
         headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
-        return _json(PlatformError(kind, message).document(), code, headers)
+        return _problem(PlatformError(kind, message), code, headers)
 
     def _unexpected(error: Exception) -> PlatformError:
         last = traceback.extract_tb(error.__traceback__)[-1]  # the place, not the values: those are a user's
@@ -127,61 +118,18 @@ def application(host: Host, token: str, log: Callable[[str], None]) -> ASGIApp:
         return PlatformError(ErrorCode.INTERNAL_ERROR, f"a defect of the server: {type(error).__name__}")
 
     app = Starlette(
-        routes=[
+        routes=[  # looked through in this order
+            Route("/query", query, methods=["POST"]),
             Route("/health", health),
             Route("/ready", ready),
             Route("/status", status),
             Route("/schema", schema),
             Route("/metrics", exposed),
-            Route("/query", query, methods=["POST"]),
+            Route("/openapi.json", openapi),
         ],
         exception_handlers={PlatformError: refused, HTTPException: http_error, Exception: refused},
     )
     return _guarded(app, token, host, log)
-
-
-def read_query(content: bytes, longest_seconds: float, most_rows: int, came: float) -> Query:
-    """The query in a request's body that came at a time of `time.monotonic`; its limits default to the instance's own,
-    and are capped by them.
-
-    Raises:
-        PlatformError: VALIDATION_FAILED that names the field.
-    """
-    try:
-        body = read_json(content.decode("utf-8"))
-    except ValueError as error:
-        raise _invalid(f"the body is not JSON: {error}") from error
-    if not isinstance(body, dict):
-        raise _invalid("the body has to be a JSON object")
-    unknown = sorted(body.keys() - set(_FIELDS))
-    if unknown:
-        raise _invalid(f"unknown fields: {', '.join(map(repr, unknown))}", f"there are: {', '.join(_FIELDS)}")
-    for field, value in body.items():
-        if isinstance(value, Unreadable):
-            raise _invalid(f"`{field}`: {value.problem}")
-    cypher = body.get("cypher")
-    if not isinstance(cypher, str) or not cypher.strip():
-        raise _invalid("`cypher` has to be a string with a statement")
-    parameters = body.get("parameters")
-    parameters = {} if parameters is None else parameters
-    if not isinstance(parameters, dict):
-        raise _invalid("`parameters` has to be an object")
-    for name, value in parameters.items():
-        if not _NAME.fullmatch(name):
-            raise _invalid(f"`parameters`: {name!r} is not a name of letters, digits and `_`")
-        check_json(name, value)
-    timeout, rows = body.get("timeout_seconds"), body.get("row_limit")
-    if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or timeout <= 0):
-        raise _invalid("`timeout_seconds` has to be a number above 0")
-    if rows is not None and (isinstance(rows, bool) or not isinstance(rows, int) or rows < 1):
-        raise _invalid("`row_limit` has to be a whole number above 0")
-    return Query(
-        cypher,
-        parameters,
-        float(min(longest_seconds, longest_seconds if timeout is None else timeout)),
-        min(most_rows, most_rows if rows is None else rows),
-        came,
-    )
 
 
 def accepted_form(accept: str) -> Form:
@@ -196,15 +144,11 @@ def accepted_form(accept: str) -> Form:
     return "arrow" if weights[ARROW] > weights[JSON] else "json"
 
 
-def _invalid(message: str, hint: str | None = None) -> PlatformError:
-    return PlatformError(ErrorCode.VALIDATION_FAILED, message, hint)
-
-
 async def _body(request: Request) -> bytes:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise _HttpError(415, "the Content-Type has to be application/json")
-    too_large = _HttpError(413, f"the body is larger than {BODY_BYTES} bytes")
+    if kind != JSON:
+        raise HttpProblem(415, f"the Content-Type has to be {JSON}")
+    too_large = HttpProblem(413, f"the body is larger than {BODY_BYTES} bytes")
     declared = request.headers.get("content-length", "0")
     if not declared.isdecimal() or int(declared[:20]) > BODY_BYTES:
         raise too_large
@@ -215,16 +159,8 @@ async def _body(request: Request) -> bytes:
             if len(content) > BODY_BYTES:
                 raise too_large
     except ClientDisconnect as error:
-        raise _HttpError(400, "the client went away before the request was whole") from error
+        raise HttpProblem(400, "the client went away before the request was whole") from error
     return bytes(content)
-
-
-class _HttpError(PlatformError):
-    """A request that HTTP has a status of its own for."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(ErrorCode.VALIDATION_FAILED, message)
-        self.status = status
 
 
 async def _answered(
@@ -235,6 +171,10 @@ async def _answered(
     Args:
         ended: told what became of an answer that has begun.
     """
+    whole = answer.whole_already()
+    if whole is not None:
+        ended(ANSWERED)
+        return Response(whole, media_type=media_type)
     watch = _Watch(request, answer)
     try:
         whole = await answer.begun()
@@ -312,12 +252,12 @@ class _InPieces(Response):
 
 
 def _json(document: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(json.dumps(document), status, headers, "application/json")
+    return Response(json.dumps(document), status, headers, JSON)
 
 
-def _error(error: PlatformError) -> Response:
-    status = error.status if isinstance(error, _HttpError) else STATUS.get(error.code, 500)
-    return _json(error.document(), status)
+def _problem(error: PlatformError, status: int | None = None, headers: Mapping[str, str] | None = None) -> Response:
+    status = status or status_of(error)
+    return Response(json.dumps(problem(error, status)), status, headers, PROBLEM)
 
 
 def _guarded(app: ASGIApp, token: str, host: Host, log: Callable[[str], None]) -> ASGIApp:
@@ -355,7 +295,7 @@ def _guarded(app: ASGIApp, token: str, host: Host, log: Callable[[str], None]) -
             word, code = probes[scope["path"]]()
             await _json({"status": word}, code, {"Connection": "close"})(scope, receive, noting)
         else:
-            refusal = _json(unauthorized.document(), 401, {"WWW-Authenticate": "Bearer", "Connection": "close"})
+            refusal = _problem(unauthorized, 401, {"WWW-Authenticate": "Bearer", "Connection": "close"})
             await refusal(scope, receive, noting)
         path = scope["path"] if scope["path"] in _PAGES else "(other)"
         if path not in _WATCHED or status not in (200, 503):

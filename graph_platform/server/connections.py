@@ -22,6 +22,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.server.problems import MEDIA_TYPE as PROBLEM
+from graph_platform.server.problems import problem
 
 TRUST = "trust"
 """In the state of a request's scope: the function to call once its token has been found right."""
@@ -223,8 +225,8 @@ class BoundedHttp(H11Protocol):
             ErrorCode.VALIDATION_FAILED,
             f"the request is not HTTP/1.1, or its headers are larger than {self._limits.head_bytes} bytes",
         )
-        content = json.dumps(error.document()).encode()
-        headers = [("Content-Type", "application/json"), ("Content-Length", str(len(content))), ("Connection", "close")]
+        content = json.dumps(problem(error, 400)).encode()
+        headers = [("Content-Type", PROBLEM), ("Content-Length", str(len(content))), ("Connection", "close")]
         for event in (
             h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
             h11.Data(data=content),

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from typing import Any, Literal
@@ -32,8 +32,12 @@ _REMEMBERED_CHARACTERS = 4096
 _SMALL_BYTES = 64 * 1024
 """Of a request: so much a socket takes at once."""
 
+_AT_ONCE_SECONDS = 0.001
+"""How long the event loop does nothing but wait for the answer to a query that is the only one: most lookups take less,
+and to come back to one costs as much again.
+"""
 _MOMENT_SECONDS = 0.03
-"""How long the event loop itself looks for an answer, before a thread waits for it."""
+"""How long the event loop looks for an answer beside all else, before a thread waits for it."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,8 @@ class Host:
         self.progress = 0.0
         self.failure: PlatformError | None = None
         self.draining = False
-        self._started_at = _now()
-        self._last_activity: str | None = None
+        self._started_at = _text(datetime.now(UTC))
+        self._last_activity: datetime | None = None
         self._used_at = time.monotonic()
         self._schema: bytes | None = None
         self._rows: int | None = None
@@ -187,32 +191,36 @@ class Host:
         if asked is None:
             self._threads.submit(self._run, client, answer, question, loop)
             return
+        if self._places.taken == 1 and self._look(client, answer, asked, _AT_ONCE_SECONDS):
+            return
         wait = partial(self._wait_for, client, answer, asked, loop)
-        patience = loop.call_later(_MOMENT_SECONDS, wait)
-        loop.add_reader(asked.fileno(), self._look, client, answer, asked, patience, wait)
-
-    def _look(
-        self,
-        client: str,
-        answer: Answer,
-        asked: AskedWorker,
-        patience: asyncio.TimerHandle,
-        wait: Callable[[], None],
-    ) -> None:
-        """Something of the answer is there."""
-        last, error = None, None
-        try:
-            last = asked.here()
-        except Exception as caught:  # noqa: BLE001 - whoever waits for the answer gets it
-            error = caught
-        patience.cancel()
-        if last is None and error is None:
+        if asked.has_begun:
             wait()
             return
-        asyncio.get_running_loop().remove_reader(asked.fileno())
+        patience = loop.call_later(_MOMENT_SECONDS, wait)
+
+        def there() -> None:
+            patience.cancel()
+            loop.remove_reader(number)
+            if not self._look(client, answer, asked):
+                wait()
+
+        number = asked.fileno()
+        loop.add_reader(number, there)
+
+    def _look(self, client: str, answer: Answer, asked: AskedWorker, wait_seconds: float = 0.0) -> bool:
+        """Whether all of the answer is there; then it is given."""
+        last, error = None, None
+        try:
+            last = asked.here(wait_seconds)
+        except Exception as caught:  # noqa: BLE001 - whoever waits for the answer gets it
+            error = caught
+        if last is None and error is None:
+            return False
         asked.close()
         answer.ended_here(last, error)
         self._end(client, answer)
+        return True
 
     def _wait_for(self, client: str, answer: Answer, asked: AskedWorker, loop: asyncio.AbstractEventLoop) -> None:
         loop.remove_reader(asked.fileno())
@@ -224,7 +232,7 @@ class Host:
         self._threads.submit(self._told, client, answer, waited, loop)
 
     def _request(self, answer: Answer, question: Question) -> bytes:
-        return replace(question, seconds=max(0.0, answer.deadline - time.monotonic())).to_json()
+        return question.to_json(max(0.0, answer.deadline - time.monotonic()))
 
     def _run(self, client: str, answer: Answer, question: Question, loop: asyncio.AbstractEventLoop) -> None:
         def waited() -> bytes:
@@ -249,7 +257,7 @@ class Host:
         self._used()
 
     def _used(self) -> None:
-        self._last_activity, self._used_at = _now(), time.monotonic()
+        self._last_activity, self._used_at = datetime.now(UTC), time.monotonic()
 
     def status(self) -> dict[str, Any]:
         """The document of `/status`."""
@@ -264,7 +272,7 @@ class Host:
             "draining": self.draining,
             "failure": self.failure.document() if self.failure else None,
             "started_at": self._started_at,
-            "last_activity": self._last_activity,
+            "last_activity": _text(self._last_activity) if self._last_activity else None,
             "queries_in_flight": self._places.taken,
             "workers": self._workers.status(),
             "engine": asdict(version) if version else None,
@@ -330,5 +338,5 @@ def _remembered_statement(text: str, access: Literal["read", "write"], engine: s
     return check_statement(text, access, engine)
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+def _text(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds")

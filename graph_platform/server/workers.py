@@ -57,10 +57,15 @@ class AskedWorker:
         """Can be read from when something of the answer is there, or the worker is no more."""
         return self._asked.fileno()
 
-    def here(self) -> bytes | None:
-        """The answer, if all of it is there. Errors are those of `Workers.ask`."""
+    @property
+    def has_begun(self) -> bool:
+        """Whether a part of the answer was there, and the rest is still to come."""
+        return self._asked.has_begun
+
+    def here(self, wait_seconds: float = 0.0) -> bytes | None:
+        """The answer, if all of it is there or comes in that time. Errors are those of `Workers.ask`."""
         with self._meaning:
-            return self._asked.here()
+            return self._asked.here(wait_seconds)
 
     def answer(self, deadline: float, *, take: Callable[[bytes], bool], stop: Stop) -> bytes:
         """Wait for the answer, as `Workers.ask` does."""

@@ -280,7 +280,7 @@ def test_what_is_no_http_gets_a_document_and_the_end_of_its_connection(serve: Ca
     served = serve(PATIENT)
     head, _, body = everything(served.open(sent)).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400")
-    assert set(json.loads(body)) == {"code", "message", "hint", "details"}
+    assert set(json.loads(body)) >= {"code", "message", "hint", "details"}
     assert served.answers()
 
 

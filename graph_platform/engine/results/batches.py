@@ -53,6 +53,8 @@ class Batches:
         """
         rows = FIRST_ROWS
         while self.row_count < self._row_limit:
+            if self.row_count and not self._result.has_next():  # sooner found so than by a conversion of nothing
+                return
             batch = self._next(min(rows, self._row_limit - self.row_count))
             if batch is None:
                 return
