@@ -96,7 +96,7 @@ def _stages(folder: Path) -> str:
     opening = Opening({"graph": OpenedDatabase(str(path), "read")}, 1, MEMORY, 0)
     workers = Workers("ladybug", 1, 2**29, lambda version: opening)
     workers.start()
-    request = Question("graph", LOOKUP, LOOKUP, "read", {"id": 7919}, 60.0, 1000).to_json()
+    request = Question("graph", LOOKUP, LOOKUP, "read", {"id": 7919}, 1000).to_json()
     worker = _p50(lambda: workers.ask(request, time.monotonic() + 60))
     workers.close()
     database = load_engine("ladybug").open(path, read_only=True, memory_bytes=MEMORY, threads=0)

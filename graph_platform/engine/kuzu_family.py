@@ -116,7 +116,7 @@ class KuzuFamilyDatabase:
         cypher: str,
         parameters: Mapping[str, Any] | None = None,
         *,
-        timeout_seconds: float,
+        timeout_seconds: float | None,
         row_limit: int,
         started: Callable[[Callable[[], None]], None] | None = None,
     ) -> QueryResult:
@@ -133,7 +133,7 @@ class KuzuFamilyDatabase:
         cypher: str,
         parameters: Mapping[str, Any] | None = None,
         *,
-        timeout_seconds: float,
+        timeout_seconds: float | None,
         row_limit: int,
         started: Callable[[Callable[[], None]], None] | None = None,
     ) -> Iterator[Batches]:
@@ -194,12 +194,13 @@ class KuzuFamilyDatabase:
         self,
         cypher: str,
         parameters: Mapping[str, Any],
-        timeout_seconds: float,
+        timeout_seconds: float | None,
         started: Callable[[Callable[[], None]], None] | None,
     ) -> Iterator[tuple[Any, Callable[[Exception], PlatformError]]]:
         """The engine's result of a statement, and what says of an error while it is read what it means."""
         with self._connection() as connection:
-            connection.set_query_timeout(max(1, int(timeout_seconds * 1000)))
+            if timeout_seconds is not None:
+                connection.set_query_timeout(max(1, int(timeout_seconds * 1000)))
             if started:
                 started(connection.interrupt)
             begun = time.monotonic()
@@ -211,6 +212,9 @@ class KuzuFamilyDatabase:
                 result = connection.execute(cypher, dict(parameters)) if parameters else connection.execute(cypher)
             except (RuntimeError, ValueError, TypeError, OverflowError, IndexError, KeyError, MemoryError) as error:
                 raise told(error) from error
+            finally:
+                if timeout_seconds is not None:
+                    connection.set_query_timeout(0)
             try:
                 if isinstance(result, list):  # the gate lets no second statement through; this is the engine's opinion
                     raise PlatformError(ErrorCode.QUERY_ERROR, "only one statement at a time")
@@ -233,7 +237,6 @@ class KuzuFamilyDatabase:
             with self._lock:
                 keep = not self._closed and used < STATEMENTS_PER_CONNECTION
                 if keep:
-                    connection.set_query_timeout(0)
                     self._idle.append((connection, used))
             if not keep:
                 connection.close()
@@ -245,7 +248,7 @@ def _close(result: Any) -> None:
 
 
 def _query_error(
-    error: Exception, elapsed: float, timeout_seconds: float, parameters: Mapping[str, Any]
+    error: Exception, elapsed: float, timeout_seconds: float | None, parameters: Mapping[str, Any]
 ) -> PlatformError:
     message = str(error).strip() or type(error).__name__
     untyped = next((name for name, value in parameters.items() if is_untyped(value)), None)
@@ -257,7 +260,7 @@ def _query_error(
             {"parameter": f"${untyped}"},
         )
     if "interrupted" in message.lower():
-        if elapsed >= timeout_seconds * 0.9:
+        if timeout_seconds is not None and elapsed >= timeout_seconds * 0.9:
             return PlatformError(
                 ErrorCode.QUERY_TIMEOUT,
                 f"the query was stopped after {timeout_seconds:.1f} seconds",

@@ -83,13 +83,14 @@ class Database(Protocol):
         cypher: str,
         parameters: Mapping[str, Any] | None = None,
         *,
-        timeout_seconds: float,
+        timeout_seconds: float | None,
         row_limit: int,
         started: Callable[[Callable[[], None]], None] | None = None,
     ) -> QueryResult:
         """Answer one Cypher statement.
 
         Args:
+            timeout_seconds: the engine's own limit, which costs 0.1 ms; None where whoever asks keeps the time.
             started: is given, before the engine runs, the function that interrupts this statement from any thread.
                 An interrupt that comes while the engine still plans is lost, so call it until `query` returns.
 
@@ -103,7 +104,7 @@ class Database(Protocol):
         cypher: str,
         parameters: Mapping[str, Any] | None = None,
         *,
-        timeout_seconds: float,
+        timeout_seconds: float | None,
         row_limit: int,
         started: Callable[[Callable[[], None]], None] | None = None,
     ) -> AbstractContextManager[Batches]:

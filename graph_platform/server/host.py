@@ -136,7 +136,6 @@ class Host:
             limited.subject,
             database.access.value,
             parameters,
-            query.timeout_seconds,
             query.row_limit,
             query.form,
         )
@@ -154,10 +153,12 @@ class Host:
         if turn is None:
             self._begin(client, answer, question)
         else:
-            answer.waiting = asyncio.create_task(self._wait(client, answer, question, turn))
+            answer.waiting = asyncio.create_task(self._wait(client, answer, query, question, turn))
         return answer
 
-    async def _wait(self, client: str, answer: Answer, question: Question, turn: asyncio.Future[None]) -> None:
+    async def _wait(
+        self, client: str, answer: Answer, query: Query, question: Question, turn: asyncio.Future[None]
+    ) -> None:
         error = PlatformError(ErrorCode.QUERY_ERROR, "the query was interrupted")
         try:
             async with asyncio.timeout(max(0.0, answer.deadline - time.monotonic())):
@@ -165,7 +166,7 @@ class Host:
         except TimeoutError:
             error = PlatformError(
                 ErrorCode.QUERY_TIMEOUT,
-                f"the query waited for its turn for all of its {question.seconds:g} seconds",
+                f"the query waited for its turn for all of its {query.timeout_seconds:g} seconds",
                 "wait for the answers to other queries of yours, or ask for a longer timeout",
             )
         except asyncio.CancelledError:
@@ -181,7 +182,7 @@ class Host:
     def _begin(self, client: str, answer: Answer, question: Question) -> None:
         """Ask a worker. What it answers within a moment needs no thread; for what takes longer, one waits."""
         loop = asyncio.get_running_loop()
-        request = self._request(answer, question)
+        request = question.to_json()
         try:
             asked = self._workers.asked_now(request, question.access) if len(request) <= _SMALL_BYTES else None
         except PlatformError as error:
@@ -231,12 +232,9 @@ class Host:
 
         self._threads.submit(self._told, client, answer, waited, loop)
 
-    def _request(self, answer: Answer, question: Question) -> bytes:
-        return question.to_json(max(0.0, answer.deadline - time.monotonic()))
-
     def _run(self, client: str, answer: Answer, question: Question, loop: asyncio.AbstractEventLoop) -> None:
         def waited() -> bytes:
-            request, access = self._request(answer, question), question.access
+            request, access = question.to_json(), question.access
             return self._workers.ask(request, answer.deadline, access=access, take=answer.take, stop=answer.stop)
 
         self._told(client, answer, waited, loop)

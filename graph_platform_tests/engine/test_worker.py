@@ -75,7 +75,7 @@ class Worker:
         """The answer's rows, or the message of its refusal."""
         if not self.process.alive:
             self.process = self._start()
-        question = Question(database, text, text, access, more.pop("parameters", {}), seconds, ROWS)  # type: ignore[arg-type]
+        question = Question(database, text, text, access, more.pop("parameters", {}), ROWS)  # type: ignore[arg-type]
         try:
             return json.loads(self.process.ask(question.to_json(), seconds, grace_seconds=0.5, **more))["rows"]
         except Refused as refused:

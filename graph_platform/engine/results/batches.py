@@ -53,15 +53,15 @@ class Batches:
         """
         rows = FIRST_ROWS
         while self.row_count < self._row_limit:
-            if self.row_count and not self._result.has_next():  # sooner found so than by a conversion of nothing
-                return
             batch = self._next(min(rows, self._row_limit - self.row_count))
             if batch is None:
                 return
             self.row_count += batch.num_rows
+            yield batch
+            if not self._result.has_next():  # sooner found so than by a conversion of nothing
+                return
             each = max(1, batch.get_total_buffer_size() // batch.num_rows)
             rows = max(1, min(BATCH_BYTES // each, batch.num_rows * GROWTH, MOST_ROWS))
-            yield batch
         self.truncated = bool(self._result.has_next())
 
     def without_rows(self) -> pa.RecordBatch:

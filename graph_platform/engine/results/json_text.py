@@ -60,7 +60,7 @@ def json_pieces(batches: Batches, elapsed_seconds: Callable[[], float]) -> Itera
     Raises:
         PlatformError: as iterating `batches` does.
     """
-    yield f'{{"columns":{json.dumps(batches.columns)},"types":{json.dumps(batches.types)},"rows":['.encode()
+    yield _head(batches.columns, batches.types)
     first = True
     for batch in batches:
         try:
@@ -69,9 +69,14 @@ def json_pieces(batches: Batches, elapsed_seconds: Callable[[], float]) -> Itera
             raise batches.told(error) from error
         yield (rows.slice(1) if first else rows).to_pybytes()
         first = False
-    truncated = json.dumps(batches.truncated)
+    truncated = "true" if batches.truncated else "false"
     elapsed = round(elapsed_seconds(), 6)
     yield f'],"row_count":{batches.row_count},"truncated":{truncated},"elapsed_seconds":{elapsed}}}'.encode()
+
+
+@lru_cache(256)
+def _head(columns: tuple[str, ...], types: tuple[str, ...]) -> bytes:
+    return f'{{"columns":{json.dumps(columns)},"types":{json.dumps(types)},"rows":['.encode()
 
 
 def json_rows(batches: Batches) -> tuple[tuple[Any, ...], ...]:

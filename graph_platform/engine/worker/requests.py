@@ -52,7 +52,7 @@ class Opening:
 
 @dataclass(frozen=True)
 class Question:
-    """One statement for a worker, and its limits: `seconds` are what is left of its time.
+    """One statement for a worker, and how many rows of its answer are wanted. Its time is kept by whoever asks.
 
     `text` is run, and `subject`, the same without EXPLAIN or PROFILE, is what the plan is made of and looked at.
     """
@@ -62,14 +62,12 @@ class Question:
     subject: str
     access: Access
     parameters: Mapping[str, Any]
-    seconds: float
     rows: int
     form: Form = "json"
 
-    def to_json(self, seconds: float | None = None) -> bytes:
-        """For the process, with so many seconds in place of its own."""
-        question = self.__dict__ if seconds is None else self.__dict__ | {"seconds": seconds}
-        return json.dumps({"do": "query", "question": question}).encode()
+    def to_json(self) -> bytes:
+        """For the process."""
+        return json.dumps({"do": "query", "question": self.__dict__}).encode()
 
 
 def schema_request(database: str) -> bytes:
