@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +11,7 @@ import duckdb
 import pytest
 
 from graph_platform.settings import PREFIX
+from graph_platform_tests.cli.forked import run_forked
 
 PEOPLE = """\
 name: people
@@ -63,17 +62,8 @@ class CommandLine:
 
     def run(self, *arguments: str | Path, text: str | None = None, **variables: str) -> Answer:
         """Run a command as a person would."""
-        finished = subprocess.run(
-            [sys.executable, "-m", "graph_platform", *map(str, arguments)],
-            env=self.variables(**variables),
-            cwd=self.home,
-            input=text,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=180,
-        )
-        return Answer(finished.returncode, finished.stdout, finished.stderr)
+        finished = run_forked(list(map(str, arguments)), self.variables(**variables), self.home, text, 180)
+        return Answer(finished.status, finished.out, finished.err)
 
     def json(self, *arguments: str | Path, text: str | None = None, **variables: str) -> Any:
         """Run a command with `-o json`; it must succeed."""
