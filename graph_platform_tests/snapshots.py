@@ -36,9 +36,11 @@ LIMITS = ServerLimits(
     query_seconds=5.0,
     query_rows=100,
     max_databases=1,
-    workers=3,
+    workers=1,  # each costs half a second of processor
     worker_allowance_bytes=256 * 1024**2,
 )
+ASKED_MUCH = replace(LIMITS, workers=3)
+"""For a server that is asked several things at once."""
 
 DDL = (
     "CREATE NODE TABLE `Person`(`id` INT64, `name` STRING, `balance` DECIMAL(10, 2), PRIMARY KEY(`id`))",

@@ -88,6 +88,7 @@ def make_settings(home: Path, catalog_url: str, **changes: object) -> Settings:
         "GRAPH_PLATFORM_CATALOG": catalog_url,
         "GRAPH_PLATFORM_USER": "tester",
         "GRAPH_PLATFORM_ENGINE_MEMORY_BYTES": str(256 * 1024**2),
+        "GRAPH_PLATFORM_ENGINE_WORKERS": "1",
         **{f"GRAPH_PLATFORM_{name.upper()}": str(value) for name, value in changes.items()},
     }
     return Settings.load(environment)

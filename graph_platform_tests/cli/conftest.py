@@ -58,7 +58,8 @@ class CommandLine:
     def variables(self, **more: str) -> dict[str, str]:
         """The environment of a command: this home, and nothing of the tester's own settings."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith((PREFIX, "DAGSTER_"))}
-        return clean | {"GRAPH_PLATFORM_HOME": str(self.home), "COLUMNS": "200"} | dict(self.environment) | more
+        own = {"GRAPH_PLATFORM_HOME": str(self.home), "GRAPH_PLATFORM_ENGINE_WORKERS": "1", "COLUMNS": "200"}
+        return clean | own | dict(self.environment) | more
 
     def run(self, *arguments: str | Path, text: str | None = None, **variables: str) -> Answer:
         """Run a command as a person would."""

@@ -22,7 +22,7 @@ from graph_platform.runtime.protocol import Presence
 from graph_platform_tests.engine.costly import HUNGRY, SLOW, star
 from graph_platform_tests.server_processes import server_processes
 from graph_platform_tests.services.runtimes import ENGINES, INSTALLATION, settled
-from graph_platform_tests.snapshots import LIMITS, Snapshot
+from graph_platform_tests.snapshots import ASKED_MUCH, Snapshot
 from graph_platform_tests.waiting import until
 
 QUERY_SECONDS = 3.0
@@ -88,7 +88,7 @@ def served(
 ) -> Iterator[Served]:
     home = tmp_path_factory.mktemp("home")
     runtime = LocalServers(home, INSTALLATION)
-    limits = replace(LIMITS, query_seconds=QUERY_SECONDS, query_rows=1_000_000)
+    limits = replace(ASKED_MUCH, query_seconds=QUERY_SECONDS, query_rows=1_000_000)
     runtime.start(replace(snapshots[request.param].spec(request.param), limits=limits))
     assert settled(runtime, "inst-1").presence is Presence.READY
     with ExitStack() as clients:
@@ -101,7 +101,7 @@ def at_rest(served: Served) -> Iterator[None]:
     """Each test begins with every worker idle, and so leaves it to the next."""
     yield
     until(lambda: served.running() == 0, "a query still runs", 60)
-    until(lambda: len(served.workers) == LIMITS.workers, "a worker that ended was not replaced", 60)
+    until(lambda: len(served.workers) == ASKED_MUCH.workers, "a worker that ended was not replaced", 60)
 
 
 def ask(client: httpx.Client, cypher: str, **fields: Any) -> httpx.Response:
@@ -125,7 +125,7 @@ def asked(client: httpx.Client, cypher: str, times: int) -> Callable[[], list[in
 
 def test_one_clients_slow_queries_keep_no_other_waiting(served: Served) -> None:
     statuses = asked(served.one, SLOW, 39)
-    until(lambda: served.running() >= LIMITS.workers, "the queries did not come")
+    until(lambda: served.running() >= ASKED_MUCH.workers, "the queries did not come")
     answers = [ask(served.other, f"RETURN {number}") for number in range(20)]
     assert [answer.json()["rows"] for answer in answers] == [[[number]] for number in range(20)]
     assert served.running() > 1, "all slow queries ended before the others were asked"
@@ -208,7 +208,7 @@ def test_nothing_is_left_of_a_server_that_was_killed(
     home = tmp_path / "home"
     runtime = LocalServers(home, INSTALLATION)
     engine = served.status()["engine"]["name"]
-    runtime.start(snapshots[engine].spec(engine))
+    runtime.start(snapshots[engine].spec(engine, limits=ASKED_MUCH))
     assert settled(runtime, "inst-1").presence is Presence.READY
     with ExitStack() as clients:
         killed = Served(runtime, home, clients)

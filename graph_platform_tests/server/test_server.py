@@ -27,7 +27,7 @@ from graph_platform.runtime.protocol import Presence
 from graph_platform.runtime.spec import ServerSpec
 from graph_platform.server.app import accepted_form
 from graph_platform_tests.services.runtimes import ENGINES, INSTALLATION, server_command, settled
-from graph_platform_tests.snapshots import ATTEMPT, DDL, Snapshot, graph_data, make_snapshot
+from graph_platform_tests.snapshots import ASKED_MUCH, ATTEMPT, DDL, Snapshot, graph_data, make_snapshot
 from graph_platform_tests.waiting import until
 
 PROBLEM = {"type", "title", "status", "detail", "code", "message", "hint", "details"}
@@ -39,7 +39,7 @@ def server(
     request: pytest.FixtureRequest, snapshots: dict[str, Snapshot], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[httpx.Client]:
     runtime = LocalServers(tmp_path_factory.mktemp("home"), INSTALLATION)
-    runtime.start(snapshots[request.param].spec(request.param))
+    runtime.start(snapshots[request.param].spec(request.param, limits=ASKED_MUCH))
     assert settled(runtime, "inst-1").presence is Presence.READY
     way = runtime.connect("inst-1")
     with httpx.Client(base_url=way.url, headers={"Authorization": f"Bearer {way.token}"}, timeout=20) as client:
