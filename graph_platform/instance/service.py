@@ -452,6 +452,7 @@ class InstanceService:
         told = ""
         for pause in _AT_A_START:
             keeper.check()
+            changed = self._servers.changed(instance.id)
             seen = self._servers.observe(instance.id)
             if seen.presence == Presence.READY and seen.attempt == instance.attempt:
                 return
@@ -469,7 +470,7 @@ class InstanceService:
                     f"(phase: {seen.phase or 'none yet'})",
                     "raise GRAPH_PLATFORM_INSTANCE_STARTUP_SECONDS, or look at the instance's log",
                 )
-            self._clock.sleep(pause)
+            self._clock.wait(changed, pause)
 
     def _end_suspension(self, suspending: InstanceRecord, by: Attribution) -> InstanceRecord:
         """End the server of the attempt that is being suspended; if the row has moved on, it is left as it is."""

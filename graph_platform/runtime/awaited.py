@@ -32,6 +32,7 @@ def awaited(
     try:
         tasks.start(spec)
         for pause in _PAUSES:
+            changed = tasks.changed(spec.task)
             seen = tasks.observe(spec.task)
             if seen.presence is TaskPresence.ABSENT or seen.attempt != spec.attempt:
                 raise PlatformError(
@@ -46,7 +47,7 @@ def awaited(
                 return seen.result
             if clock.monotonic() >= deadline:
                 raise PlatformError(ErrorCode.TASK_TIMEOUT, f"{spec.doing} has not come to an end", spec.seconds_hint)
-            clock.sleep(pause)
+            clock.wait(changed, pause)
         raise AssertionError("pauses never end")
     finally:
         with suppress(PlatformError):  # the runtime is away: the next attempt ends it, or its time limit does

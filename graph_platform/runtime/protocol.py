@@ -9,6 +9,7 @@ ends the earlier; a `stop` closes it and every earlier one for good, whether or 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -116,6 +117,12 @@ class Servers(Protocol):
         """Look at one instance; ABSENT if there is none."""
         ...
 
+    def changed(self, instance: str) -> threading.Event:
+        """An event that the runtime sets when the instance may have changed since this call, if it notices: call it
+        before a look, and wait for it, for a while at most, before the next one.
+        """
+        ...
+
     def connect(self, instance: str) -> Connection:
         """The way in.
 
@@ -158,6 +165,10 @@ class Tasks(Protocol):
         Raises:
             PlatformError: what storage raises, where it is done and its result cannot be read now.
         """
+        ...
+
+    def changed(self, task: str) -> threading.Event:
+        """As `Servers.changed`."""
         ...
 
     def stop(self, task: str, up_to_attempt: int) -> None:

@@ -54,6 +54,9 @@ class SlowServers:
         ready = self._clock.now - since >= self._seconds
         return Observation(instance, attempt, Presence.READY if ready else Presence.STARTING, "fetching")
 
+    def changed(self, instance: str) -> threading.Event:
+        return threading.Event()
+
     def connect(self, instance: str) -> Connection:
         return Connection("http://127.0.0.1:1", "token")
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.runtime.kubernetes.cluster import Cluster, Kind
+from graph_platform.runtime.kubernetes.cluster import Cluster, Expired, Kind
 from graph_platform.runtime.kubernetes.runtime import KubernetesRuntime
 from graph_platform.runtime.protocol import Observation, Presence
 from graph_platform.runtime.spec import StoredObject, TaskSpec
@@ -260,6 +260,49 @@ def test_an_api_server_that_goes_away_delays_and_changes_nothing(
     assert ask(runtime.servers, "RETURN 1").json()["rows"] == [[1]]
     away(lambda: runtime.servers.stop("inst-1", 1, 1))
     assert runtime.servers.observe("inst-1").presence is Presence.ABSENT
+
+
+def test_whoever_waits_is_woken_by_the_pods_readiness_and_by_its_end(
+    namespace: Namespace, runtime: KubernetesRuntime, snapshot: Snapshot
+) -> None:
+    def awaited(presence: Presence) -> None:
+        while True:
+            changed = runtime.servers.changed("inst-1")
+            if runtime.servers.observe("inst-1").presence is presence:
+                return
+            assert changed.wait(120), "nobody was told of it"
+
+    runtime.servers.start(snapshot.spec("ladybug"))
+    awaited(Presence.READY)
+    namespace.kubectl("delete", "pod", "server-inst-1", "--wait=false")
+    awaited(Presence.ENDED)
+
+
+def test_a_list_and_a_watch_that_etcd_has_forgotten_begin_again(
+    namespace: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = Cluster(namespace.client(), namespace.name)
+    for name in ("a", "b", "c"):
+        namespace.kubectl("create", "configmap", name)
+    _, version = cluster.listed(Kind.CONFIG_MAP)
+    asked = Cluster._document
+    forgotten: list[str] = []
+
+    def forgetting(self: Cluster, method: str, path: str, query: Any = None, body: Any = None) -> Any:
+        if not forgotten and "continue" in dict(query or ()):
+            namespace.kubectl("create", "configmap", "d")
+            namespace.node.compact()
+            forgotten.append(path)
+        return asked(self, method, path, query, body)
+
+    monkeypatch.setattr(Cluster, "_document", forgetting)
+    monkeypatch.setattr("graph_platform.runtime.kubernetes.cluster.PAGE", 2)
+    names = [each["metadata"]["name"] for each in cluster.list(Kind.CONFIG_MAP)]
+    assert forgotten and names == ["a", "b", "c", "d", "kube-root-ca.crt"]
+    seen = next(cluster.watch(Kind.CONFIG_MAP, version, 60))
+    assert (seen["type"], seen["object"]["metadata"]["name"]) == ("ADDED", "d")
+    with pytest.raises(Expired):
+        list(cluster.watch(Kind.CONFIG_MAP, "1", 60))
 
 
 def test_the_way_in_wants_the_token(runtime: KubernetesRuntime, snapshot: Snapshot) -> None:

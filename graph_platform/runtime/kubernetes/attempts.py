@@ -7,6 +7,7 @@ attempt is over all the same; then it takes away, by UID, what it sees.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.polling import SYSTEM, Clock, Pauses, wait_until
 from graph_platform.runtime.kubernetes import manifests
 from graph_platform.runtime.kubernetes.cluster import Cluster, Document, Kind
+from graph_platform.runtime.kubernetes.informer import Informer
 from graph_platform.runtime.kubernetes.manifests import ATTEMPT, INSTALLATION, INSTANCE, STARTED
 from graph_platform.runtime.spec import ServerSpec, TaskSpec, check_id
 
@@ -76,6 +78,7 @@ class Attempts(Generic[Spec]):
         self._belongings = belongings
         self._clock = clock
         self._selector = f"app={manifests.APP},{INSTALLATION}={installation},{manifests.ROLE}={role}"
+        self._informer = Informer(cluster, self._selector, clock=clock)
 
     def start(self, identifier: str, spec: Spec) -> None:
         """Make what the attempt consists of, unless that was done before; an older one is ended first.
@@ -124,6 +127,10 @@ class Attempts(Generic[Spec]):
         ended = self._ended(identifier) if claims else 0
         latest = max((each for each in claims if attempt_of(each) > ended), key=attempt_of, default=None)
         return Found(identifier, latest, None) if latest else None
+
+    def changed(self, identifier: str) -> threading.Event:
+        """Set when its pod may have changed since this call."""
+        return self._informer.changed(f"{self._role}-{identifier}")
 
     def all(self) -> Iterator[Found]:
         """Each attempt of this installation that is there."""

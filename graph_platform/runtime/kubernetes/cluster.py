@@ -7,6 +7,7 @@ that is asked here may be asked twice.
 from __future__ import annotations
 
 import builtins
+import contextlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
@@ -30,6 +31,10 @@ STARTING_SECONDS = 5.0
 
 _JSON = {200: "object", 201: "object", 202: "object"}
 _PAUSES = Pauses(0.2, 5.0)
+
+
+class Expired(Exception):
+    """The API server no longer knows what came after that version of a list."""
 
 
 class Kind(StrEnum):
@@ -140,13 +145,45 @@ class Cluster:
 
     def list(self, kind: Kind, labels: str = "", fields: str = "") -> builtins.list[Document]:
         """Every object with these labels and fields, all of them or an error."""
+        return self.listed(kind, labels, fields)[0]
+
+    def listed(self, kind: Kind, labels: str = "", fields: str = "") -> tuple[builtins.list[Document], str]:
+        """As `list`, and the version of the list, from which on it can be watched."""
         for _ in range(10):
             try:
-                return list(self._pages(kind, labels, fields))
+                pages = builtins.list(self._pages(kind, labels, fields))
+                found = [item for page in pages for item in page["items"]]
+                return found, pages[-1]["metadata"].get("resourceVersion", "")
             except ApiException as error:
                 if error.status != 410:  # the rest of the list is too old to be had: once more from its start
                     raise _refused(error, f"list {kind.rpartition('/')[2]}") from error
         raise PlatformError(ErrorCode.BACKEND_UNREACHABLE, "the cluster does not give a whole list", "try again")
+
+    def watch(self, kind: Kind, version: str, seconds: float, labels: str = "") -> Iterator[Document]:
+        """What happens to objects after a version of their list, as the API server says it (`type`, `object`), until
+        that time is over.
+
+        Raises:
+            Expired: it does not know any more; list them again.
+            PlatformError: also for a watch that broke; it is not begun again here.
+        """
+        query = [("watch", "true"), ("allowWatchBookmarks", "true"), ("labelSelector", labels)]
+        query += [("resourceVersion", version), ("timeoutSeconds", str(max(1, round(seconds))))]
+        doing = f"watch {kind.rpartition('/')[2]}"
+        try:
+            with client_errors():
+                answer = self._call("GET", self._path(kind), query, raw=True, read_seconds=seconds + READ_SECONDS)
+            with contextlib.closing(answer):
+                for event in map(json.loads, _lines(answer)):
+                    if event["type"] == "ERROR":
+                        raise ApiException(event["object"].get("code", 500), http_resp=None)
+                    yield event
+        except ApiException as error:
+            if error.status == 410:
+                raise Expired from error
+            raise _refused(error, doing) from error
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            raise PlatformError(ErrorCode.BACKEND_UNREACHABLE, f"the cluster broke off to {doing}: {error}") from error
 
     def log(self, pod: str) -> str:
         """What a pod's container has written, "" while it has not started or when it is gone."""
@@ -171,7 +208,7 @@ class Cluster:
         further = ""
         while True:
             page = self._document("GET", self._path(kind), [*query, *([("continue", further)] if further else [])])
-            yield from page["items"]
+            yield page
             further = page["metadata"].get("continue", "")
             if not further:
                 return
@@ -193,6 +230,7 @@ class Cluster:
         body: Any = None,
         *,
         raw: bool = False,
+        read_seconds: float = READ_SECONDS,
     ) -> Any:
         return self._client.call_api(
             path,
@@ -204,7 +242,7 @@ class Cluster:
             auth_settings=["BearerToken"],
             _return_http_data_only=True,
             _preload_content=not raw,
-            _request_timeout=(CONNECT_SECONDS, READ_SECONDS),
+            _request_timeout=(CONNECT_SECONDS, read_seconds),
         )
 
     def _tried(self, call: Callable[[], Answer]) -> Answer:
@@ -230,6 +268,16 @@ class Cluster:
                 )
             self._clock.sleep(wait)
         raise AssertionError("pauses never end")
+
+
+def _lines(answer: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    """The lines of an answer, each as it comes."""
+    rest = b""
+    for chunk in answer.stream():
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from lines
+    if rest:
+        yield rest
 
 
 def _body(error: ApiException) -> Document:

@@ -77,6 +77,10 @@ class KubernetesServers:
             raise PlatformError(ErrorCode.INVALID_STATE, f"{instance} does not listen", "look at its status")
         return Connection(url, self._token(found), None if self._direct else _url(found.pod))
 
+    def changed(self, instance: str) -> threading.Event:
+        """Set by a watch of the pods. See `Attempts.changed`."""
+        return self._attempts.changed(instance)
+
     def list(self) -> builtins.list[Observation]:
         """Every instance of this installation, from one listing of the pods."""
         return [self._observation(found, ask=False) for found in self._attempts.all()]

@@ -6,6 +6,7 @@ import builtins
 import contextlib
 import datetime
 import json
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -68,6 +69,10 @@ class KubernetesTasks:
             return self._done(found, found.pod, steps)
         failure = next((each["failure"] for each in told if "failure" in each), seen.failure)
         return TaskObservation(task, seen.attempt, seen.presence, steps, failure=failure)
+
+    def changed(self, task: str) -> threading.Event:
+        """Set by a watch of the pods. See `Attempts.changed`."""
+        return self._attempts.changed(task)
 
     def list(self) -> builtins.list[TaskObservation]:
         """Every task of this installation, from one listing of the pods."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import builtins
 import secrets
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -71,6 +72,10 @@ class LocalServers:
             if url is None or (folder / FAILURE).exists() or not self._programs.lives(folder):
                 raise PlatformError(ErrorCode.INVALID_STATE, f"{instance} does not listen", "look at its status")
             return Connection(url, _token(folder))
+
+    def changed(self, instance: str) -> threading.Event:
+        """Never set: nothing tells this process of another one's state."""
+        return threading.Event()
 
     def list(self) -> builtins.list[Observation]:
         """Every instance of this installation; a folder without a readable spec is one that was not finished."""

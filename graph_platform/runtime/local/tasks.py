@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import contextlib
 import json
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -66,6 +67,10 @@ class LocalTasks:
                     raise
                 failure = error.document()
         return TaskObservation(task, spec.attempt, TaskPresence.FAILED, steps, failure=failure)
+
+    def changed(self, task: str) -> threading.Event:
+        """Never set: nothing tells this process of another one's state."""
+        return threading.Event()
 
     def list(self) -> builtins.list[TaskObservation]:
         """Every task of this installation; a folder without a readable spec is one that was not finished."""

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -112,6 +113,10 @@ class Node:
             *("--enable-admission-plugins", "NodeRestriction", "--allow-privileged=false"),
         )
         self._until("kube-apiserver", lambda: "ok" in self.kubectl("get", "--raw", "/readyz"))
+
+    def compact(self) -> None:
+        """Have etcd forget all versions but the newest, as it does from time to time."""
+        self.sandbox.run(sys.executable, "-c", _COMPACT)
 
     def close(self) -> None:
         """End it."""
@@ -293,6 +298,16 @@ conf_dir = "{self.state}/cni"
     def log(self, program: str) -> str:
         """The end of what a program has logged."""
         return (self.state / f"{program}.log").read_text(errors="replace")[-2000:]
+
+
+_COMPACT = """
+import json, urllib.request
+def ask(what, **fields):
+    request = urllib.request.Request(f"http://127.0.0.1:2379/v3/kv/{what}", json.dumps(fields).encode())
+    return json.load(urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30))
+newest = ask("range", key="AA==", limit=1)["header"]["revision"]
+ask("compaction", revision=newest, physical=True)
+"""
 
 
 def _user(pair: Pair) -> dict[str, str]:
