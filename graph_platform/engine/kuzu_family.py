@@ -6,6 +6,9 @@ Not here: which module that is (`ladybug.py`, `ryugraph.py`), and what may be as
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +19,7 @@ from typing import Any
 from graph_platform.engine.cypher import quoted, text_literal
 from graph_platform.engine.gate.operators import plan_operators
 from graph_platform.engine.parameters import is_untyped
-from graph_platform.engine.protocol import EngineVersion, MemoryExhausted, QueryResult, TableSchema
+from graph_platform.engine.protocol import UNREADABLE_LOG, EngineVersion, MemoryExhausted, QueryResult, TableSchema
 from graph_platform.engine.results.batches import Batches
 from graph_platform.engine.results.json_text import json_rows
 from graph_platform.errors import ErrorCode, PlatformError
@@ -60,19 +63,64 @@ class KuzuFamilyEngine:
     def open(self, path: Path, *, read_only: bool, memory_bytes: int, threads: int) -> KuzuFamilyDatabase:
         """Open or create the database file; a file that another engine wrote is refused before it can do harm."""
         _check_file(self._name, path, read_only)
-        try:
-            database = self._module.Database(
+
+        def opened(**options: bool) -> Any:
+            return self._module.Database(
                 str(path),
                 buffer_pool_size=memory_bytes,
                 max_num_threads=threads,
                 read_only=read_only,
                 max_db_size=reserved_bytes(path, read_only),
+                **options,
             )
+
+        try:
+            try:
+                database = opened()
+            except RuntimeError as error:
+                if read_only or not keep_unreadable_log(path, str(error)):
+                    raise
+                database = opened(throw_on_wal_replay_failure=False)
         except (RuntimeError, ValueError, OSError) as error:
             raise PlatformError(
                 ErrorCode.DATABASE_ERROR, f"{self._name} cannot open {path}: {error}", _open_hint(str(error))
             ) from error
         return KuzuFamilyDatabase(self.version, self._connection, database)
+
+
+def keep_unreadable_log(path: Path, message: str) -> bool:
+    """Copy a database's write-ahead log that the engine cannot replay to a place beside it, where nothing touches it.
+
+    What of it can be replayed may be then, and the rest be dropped: the copy has all of it.
+
+    Args:
+        message: what the engine said when it opened the database.
+
+    Returns:
+        Whether there is such a log; not where the message is of memory, or of somebody who has the database open.
+
+    Raises:
+        OSError: it cannot be copied.
+    """
+    log = path.with_name(path.name + ".wal")
+    if (
+        any(word in message.lower() for word in (*_OF_NO_MEMORY, _OF_A_FULL_POOL, "could not set lock"))
+        or not log.exists()
+    ):
+        return False
+    with log.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()[:12]
+        kept = path.with_name(f"{path.name}{UNREADABLE_LOG}{digest}")
+        if kept.exists():
+            return True
+        partial = kept.with_name(f".{kept.name}.partial")
+        file.seek(0)
+        with partial.open("wb") as copy:
+            shutil.copyfileobj(file, copy)
+            copy.flush()
+            os.fsync(copy.fileno())
+        partial.rename(kept)
+    return True
 
 
 def reserved_bytes(path: Path, read_only: bool) -> int:

@@ -16,6 +16,9 @@ from graph_platform.errors import PlatformError
 if TYPE_CHECKING:  # a server knows engines without their results, and must not pay for the import of Arrow
     from graph_platform.engine.results.batches import Batches
 
+UNREADABLE_LOG = ".unreadable-log-"
+"""In the name of a copy of a write-ahead log that could not be replayed, between the database's and its digest."""
+
 
 @dataclass(frozen=True)
 class EngineVersion:
@@ -152,6 +155,9 @@ class Engine(Protocol):
 
     def open(self, path: Path, *, read_only: bool, memory_bytes: int, threads: int) -> Database:
         """Open or (unless read-only) create the database file at `path`.
+
+        Where it is to be written to and its write-ahead log cannot be replayed, that is copied to a file of its own
+        beside it (`UNREADABLE_LOG`), and what of it can be replayed is.
 
         Args:
             memory_bytes: size of the buffer pool.

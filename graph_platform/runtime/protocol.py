@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from graph_platform.runtime.spec import ServerSpec, TaskSpec
+from graph_platform.runtime.tokens import Role, token_of
 
 
 class Presence(StrEnum):
@@ -47,15 +48,24 @@ class Observation:
 
 @dataclass(frozen=True)
 class Connection:
-    """How to reach an instance: base URL and bearer token, which is in no `repr`.
+    """How to reach an instance: base URL and the secret that its tokens are made of, which is in no `repr`.
 
     `inside` is where it is for whoever is at the place itself, if the URL is another one, which then is there only as
     long as this process.
     """
 
     url: str
-    token: str
+    secret: str
     inside: str | None = None
+
+    @property
+    def token(self) -> str:
+        """The bearer token of who only reads."""
+        return self.token_of(Role.READER)
+
+    def token_of(self, role: Role) -> str:
+        """The bearer token of a role."""
+        return token_of(self.secret, role)
 
     @property
     def address(self) -> str:

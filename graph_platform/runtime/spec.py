@@ -25,6 +25,11 @@ Spec = TypeVar("Spec")
 ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 """Of an instance or a task."""
 
+_ONLY_READ: Mapping[str, str] = {
+    "ryugraph": "a text of 4,096 bytes or more in its write-ahead log, and it does not open again after a kill"
+}
+"""Engines that nothing is written with here, and why not."""
+
 _DATABASE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 
 
@@ -132,6 +137,12 @@ class ServerSpec:
             raise _invalid(f"instance {self.instance} has two databases of one name")
         if self.serves.id not in names:
             raise _invalid(f"instance {self.instance} has no database {self.serves.id}, which would be the main one")
+        if self.engine in _ONLY_READ and any(each.access is Access.WRITE for each in self.databases):
+            raise PlatformError(
+                ErrorCode.VALIDATION_FAILED,
+                f"a graph that is written to cannot be on {self.engine}: {_ONLY_READ[self.engine]}",
+                "put it on ladybug",
+            )
         if self.serves.kind is ServedKind.SNAPSHOT and len(names) > 1:
             raise _invalid(f"instance {self.instance} serves a snapshot, which has one database")
 

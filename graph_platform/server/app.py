@@ -10,11 +10,10 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -22,15 +21,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from graph_platform.engine.explanations import explained
 from graph_platform.engine.worker.requests import Form, Question
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.runtime.tokens import Role, token_of
 from graph_platform.server.answers import Answer
 from graph_platform.server.connections import break_off, trust
+from graph_platform.server.exchange import ROLE, body_of, json_response
 from graph_platform.server.host import Host, Query
 from graph_platform.server.metrics import ANSWERED, CLIENT_GONE, Metrics
 from graph_platform.server.metrics import MEDIA_TYPE as METRICS
 from graph_platform.server.openapi import ARROW, JSON, document
+from graph_platform.server.operating import operators_routes
 from graph_platform.server.problems import MEDIA_TYPE as PROBLEM
-from graph_platform.server.problems import HttpProblem, problem, status_of
-from graph_platform.server.request import BODY_BYTES, read_query
+from graph_platform.server.problems import problem, status_of
+from graph_platform.server.request import BODY_BYTES, WRITER_BODY_BYTES, read_query
 
 SMALL_BYTES = 2048
 """Bodies up to here are read at once, which is sooner done than handed to another thread."""
@@ -40,11 +42,12 @@ _WATCHED = ("/health", "/ready", "/status", "/metrics")
 """Pages that are looked at all the time. As long as they say what they are for, the log has no line of that: its
 last lines, which tell how a server ended, would be nothing else.
 """
-_PAGES = (*_WATCHED, "/schema", "/query", "/openapi.json")
+_PAGES = (*_WATCHED, "/schema", "/query", "/openapi.json", "/databases", "/drain")
+_OF_A_DATABASE = re.compile(r"/databases/[^/]+(/query|/schema|/checkpoint)?")
 _HTTP_ERRORS: Mapping[int, tuple[ErrorCode, str]] = {
     404: (
         ErrorCode.RESOURCE_NOT_FOUND,
-        "there is no such page; there are " + " ".join(_PAGES),
+        "there is no such page; there are " + " ".join((*_PAGES, "/databases/NAME/query", "/databases/NAME/schema")),
     ),
     405: (ErrorCode.VALIDATION_FAILED, "that page does not take this method"),
 }
@@ -52,26 +55,36 @@ _MEDIA_TYPES: Mapping[Form, str] = {"json": JSON, "arrow": ARROW}
 _WEIGHT = re.compile(r"[01](\.[0-9]{0,3})?")
 
 
-def application(host: Host, token: str, log: Callable[[str], None]) -> ASGIApp:
-    """The ASGI application of one instance. `log` gets a line per request, without token and query text, but
-    none for those that watch it."""
+def application(host: Host, secret: str, log: Callable[[str], None]) -> ASGIApp:
+    """The ASGI application of one instance.
+
+    Args:
+        secret: what the tokens are made of (`runtime.tokens`).
+        log: gets a line per request, without token and query text, but none for those that watch it.
+    """
     metrics = Metrics(host)
 
     async def health(request: Request) -> Response:
-        return _json({"status": "alive"})
+        return json_response({"status": "alive"})
 
     async def ready(request: Request) -> Response:
         is_ready = host.is_ready
-        return _json({"ready": is_ready, "phase": host.phase, "progress": host.progress}, 200 if is_ready else 503)
+        return json_response(
+            {"ready": is_ready, "phase": host.phase, "progress": host.progress}, 200 if is_ready else 503
+        )
 
     async def status(request: Request) -> Response:
-        return _json(host.status())
+        return json_response(host.status())
 
     async def openapi(request: Request) -> Response:
         return Response(await asyncio.to_thread(document), media_type=JSON)
 
     async def schema(request: Request) -> Response:
-        return Response(await asyncio.to_thread(host.schema), media_type=JSON)
+        name = request.path_params.get("name")
+        return Response(await asyncio.to_thread(host.schema, name), media_type=JSON)
+
+    async def databases(request: Request) -> Response:
+        return json_response({"databases": host.databases.access})
 
     async def exposed(request: Request) -> Response:
         return Response(await asyncio.to_thread(metrics.text), media_type=METRICS)
@@ -86,11 +99,13 @@ def application(host: Host, token: str, log: Callable[[str], None]) -> ASGIApp:
 
     async def answered(request: Request, came: float) -> Response:
         form = accepted_form(request.headers.get("accept", ""))
-        body = await _body(request)
+        role: Role = request.scope[ROLE]
+        body = await body_of(request, WRITER_BODY_BYTES if role.writes else BODY_BYTES)
+        name = request.path_params.get("name")
 
         def read() -> tuple[Query, Question]:
             asked = read_query(body, host.spec.limits.query_seconds, host.spec.limits.query_rows, came, form)
-            return asked, host.question(asked)
+            return asked, host.question(asked, role, name)
 
         # Reading a large body, and looking through it, takes a second: not in the loop that everybody's requests share.
         asked, question = read() if len(body) <= SMALL_BYTES else await asyncio.to_thread(read)
@@ -120,6 +135,10 @@ def application(host: Host, token: str, log: Callable[[str], None]) -> ASGIApp:
     app = Starlette(
         routes=[  # looked through in this order
             Route("/query", query, methods=["POST"]),
+            Route("/databases/{name}/query", query, methods=["POST"]),
+            Route("/databases/{name}/schema", schema),
+            Route("/databases", databases),
+            *operators_routes(host),
             Route("/health", health),
             Route("/ready", ready),
             Route("/status", status),
@@ -129,7 +148,7 @@ def application(host: Host, token: str, log: Callable[[str], None]) -> ASGIApp:
         ],
         exception_handlers={PlatformError: refused, HTTPException: http_error, Exception: refused},
     )
-    return _guarded(app, token, host, log)
+    return _guarded(app, secret, host, log)
 
 
 def accepted_form(accept: str) -> Form:
@@ -142,25 +161,6 @@ def accepted_form(accept: str) -> Form:
         weight = next((part[2:] for part in parameters if part.startswith("q=")), "1")
         weights[kind] = float(weight) if _WEIGHT.fullmatch(weight) else 0.0
     return "arrow" if weights[ARROW] > weights[JSON] else "json"
-
-
-async def _body(request: Request) -> bytes:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != JSON:
-        raise HttpProblem(415, f"the Content-Type has to be {JSON}")
-    too_large = HttpProblem(413, f"the body is larger than {BODY_BYTES} bytes")
-    declared = request.headers.get("content-length", "0")
-    if not declared.isdecimal() or int(declared[:20]) > BODY_BYTES:
-        raise too_large
-    content = bytearray()
-    try:
-        async for chunk in request.stream():
-            content += chunk
-            if len(content) > BODY_BYTES:
-                raise too_large
-    except ClientDisconnect as error:
-        raise HttpProblem(400, "the client went away before the request was whole") from error
-    return bytes(content)
 
 
 async def _answered(
@@ -251,17 +251,13 @@ class _InPieces(Response):
         await send({"type": "http.response.body"})
 
 
-def _json(document: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(json.dumps(document), status, headers, JSON)
-
-
 def _problem(error: PlatformError, status: int | None = None, headers: Mapping[str, str] | None = None) -> Response:
     status = status or status_of(error)
     return Response(json.dumps(problem(error, status)), status, headers, PROBLEM)
 
 
-def _guarded(app: ASGIApp, token: str, host: Host, log: Callable[[str], None]) -> ASGIApp:
-    """Ask every request for the token before anything else looks at it, and log what became of it.
+def _guarded(app: ASGIApp, secret: str, host: Host, log: Callable[[str], None]) -> ASGIApp:
+    """Ask every request for a token before anything else looks at it, and log what became of it.
 
     Without one there is only an answer for the probes of a cluster: that the server lives, and whether it is ready.
     """
@@ -269,7 +265,7 @@ def _guarded(app: ASGIApp, token: str, host: Host, log: Callable[[str], None]) -
         "/health": lambda: ("alive", 200),
         "/ready": lambda: ("ready", 200) if host.is_ready else ("not ready", 503),
     }
-    expected = f"Bearer {token}".encode()
+    expected = [(role, f"Bearer {token_of(secret, role)}".encode()) for role in Role]
     unauthorized = PlatformError(
         ErrorCode.PERMISSION_DENIED,
         "the instance's bearer token is missing or wrong",
@@ -288,17 +284,25 @@ def _guarded(app: ASGIApp, token: str, host: Host, log: Callable[[str], None]) -
             await send(message)
 
         given = [value for name, value in scope["headers"] if name == b"authorization"]
-        if len(given) == 1 and hmac.compare_digest(given[0], expected):
+        role = next((role for role, token in expected if hmac.compare_digest(given[0], token)), None) if given else None
+        if role is not None and len(given) == 1:
+            scope[ROLE] = role
             trust(scope)
             await app(scope, receive, noting)
         elif not given and scope["method"] == "GET" and scope["path"] in probes:
             word, code = probes[scope["path"]]()
-            await _json({"status": word}, code, {"Connection": "close"})(scope, receive, noting)
+            await json_response({"status": word}, code, {"Connection": "close"})(scope, receive, noting)
         else:
             refusal = _problem(unauthorized, 401, {"WWW-Authenticate": "Bearer", "Connection": "close"})
             await refusal(scope, receive, noting)
-        path = scope["path"] if scope["path"] in _PAGES else "(other)"
+        path = scope["path"] if scope["path"] in _PAGES else _one_of_many(scope["path"])
         if path not in _WATCHED or status not in (200, 503):
             log(f"{scope['method']} {path} {status} {(time.monotonic() - begun) * 1000:.1f}ms")
 
     return guarded
+
+
+def _one_of_many(path: str) -> str:
+    """What the log has of a path that somebody made up."""
+    page = _OF_A_DATABASE.fullmatch(path)
+    return f"/databases/NAME{page[1] or ''}" if page else "(other)"

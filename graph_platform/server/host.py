@@ -22,7 +22,10 @@ from graph_platform.engine.protocol import EngineVersion
 from graph_platform.engine.worker.requests import Form, Opening, Question, schema_request
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.runtime.spec import Access, ServerSpec
+from graph_platform.runtime.tokens import Role
+from graph_platform.server.admission import Admission, Refused
 from graph_platform.server.answers import Answer
+from graph_platform.server.databases import Databases
 from graph_platform.server.places import Places, Shares
 from graph_platform.server.workers import AskedWorker, Workers
 
@@ -64,23 +67,25 @@ class Host:
         self.phase = "starting"
         self.progress = 0.0
         self.failure: PlatformError | None = None
-        self.draining = False
+        self.admission = Admission()
         self._started_at = _text(datetime.now(UTC))
         self._last_activity: datetime | None = None
         self._used_at = time.monotonic()
-        self._schema: bytes | None = None
+        self._schemas: dict[str, bytes] = {}
         self._rows: int | None = None
         self._looking = threading.Lock()
         workers = _workers(spec)
         self._workers = Workers(spec.engine, workers, spec.limits.worker_allowance_bytes, prepared)
+        self.databases = Databases(spec, self._workers, self.admission)
         self._places = Places(Shares.of(workers))
         self._threads = ThreadPoolExecutor(workers, "asks-a-worker")
-        self._answers: set[Answer] = set()
+        self._answers: dict[Answer, Question] = {}
 
     @property
     def is_ready(self) -> bool:
         """Whether it takes queries."""
-        return self.phase == "ready" and not self.draining
+        admission = self.admission
+        return self.phase == "ready" and not admission.ending and admission.refused is not Refused.EVERYTHING
 
     @property
     def idle_seconds(self) -> float:
@@ -100,18 +105,29 @@ class Host:
         self._workers.start()
         self.report("ready", 1.0)
 
-    def question(self, query: Query) -> Question:
+    def question(self, query: Query, role: Role = Role.READER, name: str | None = None) -> Question:
         """What a worker is asked for a query, if it may be asked.
 
+        Args:
+            name: of the database, None for the main one.
+
         Raises:
-            PlatformError: INVALID_STATE while the server starts or ends; PERMISSION_DENIED or QUERY_ERROR from the
-                gate; VALIDATION_FAILED for a parameter that is missing or that the engine would change.
+            PlatformError: INVALID_STATE while the server starts or ends; RESOURCE_NOT_FOUND; PERMISSION_DENIED or
+                QUERY_ERROR from the gate; VALIDATION_FAILED for a parameter that is missing or that the engine would
+                change.
         """
         self._check_ready()
         small = len(query.cypher) <= _REMEMBERED_CHARACTERS
         check = _remembered_statement if small else check_statement
-        database = self.spec.main
-        statement = check(query.cypher, database.access.value, self.spec.engine)
+        database = self.databases.find(name)
+        may_write = role.writes and database.access is Access.WRITE
+        try:
+            statement = check(query.cypher, "write" if may_write else "read", self.spec.engine)
+        except PlatformError as error:
+            if error.code is ErrorCode.PERMISSION_DENIED and database.access is Access.WRITE and not may_write:
+                check(query.cypher, "write", self.spec.engine)  # else it is refused to everybody
+                raise PlatformError(error.code, error.message, "the writer's token may", error.details) from error
+            raise
         missing = sorted(statement.parameters - query.parameters.keys())
         if missing:
             raise PlatformError(
@@ -134,7 +150,7 @@ class Host:
             database.name,
             limited.text,
             limited.subject,
-            database.access.value,
+            "write" if statement.writes else "read",
             parameters,
             query.row_limit,
             query.form,
@@ -144,17 +160,52 @@ class Host:
         """Have a query answered. Its time began when it came, so that waiting for others and planning are in it.
 
         Raises:
-            PlatformError: CONCURRENCY_LIMIT_EXCEEDED. All else is the answer's.
+            PlatformError: CONCURRENCY_LIMIT_EXCEEDED, INVALID_STATE. All else is the answer's.
         """
+        writes = question.access == "write"
+        self.admission.check(writes=writes)
+        held = self.admission.hold(question.database) if writes else None
         answer = Answer(query.came + query.timeout_seconds)
+        if held is not None:
+            answer.waiting = asyncio.create_task(self._wait_for_copy(client, answer, query, question, held))
+        else:
+            self._enter(client, answer, query, question)
+        return answer
+
+    def _enter(self, client: str, answer: Answer, query: Query, question: Question) -> None:
         turn = self._places.enter(client)
-        self._answers.add(answer)
+        self._answers[answer] = question
+        if question.access == "write":
+            self.admission.begin(question.database)
         self._used()
         if turn is None:
             self._begin(client, answer, question)
         else:
             answer.waiting = asyncio.create_task(self._wait(client, answer, query, question, turn))
-        return answer
+
+    async def _wait_for_copy(
+        self, client: str, answer: Answer, query: Query, question: Question, held: asyncio.Event
+    ) -> None:
+        """A write waits while its database is copied; what it was told to be refused meanwhile is then refused."""
+        try:
+            async with asyncio.timeout(max(0.0, answer.deadline - time.monotonic())):
+                await self.admission.released(held)
+            answer.waiting = None
+            self.admission.check(writes=True)
+            again = self.admission.hold(question.database)
+            if again is not None:
+                answer.waiting = asyncio.create_task(self._wait_for_copy(client, answer, query, question, again))
+            else:
+                self._enter(client, answer, query, question)
+        except PlatformError as error:
+            answer.ended(None, error)
+        except TimeoutError:
+            told = (
+                f"the write waited for a copy of {question.database} for all of its {query.timeout_seconds:g} seconds"
+            )
+            answer.ended(None, PlatformError(ErrorCode.QUERY_TIMEOUT, told, "ask again"))
+        except asyncio.CancelledError:
+            answer.ended(None, PlatformError(ErrorCode.QUERY_ERROR, "the query was interrupted"))
 
     async def _wait(
         self, client: str, answer: Answer, query: Query, question: Question, turn: asyncio.Future[None]
@@ -176,7 +227,7 @@ class Host:
             self._begin(client, answer, question)
             return
         self._places.withdraw(client, turn)
-        self._answers.discard(answer)
+        self._forget(answer)
         answer.ended(None, error)
 
     def _begin(self, client: str, answer: Answer, question: Question) -> None:
@@ -251,8 +302,13 @@ class Host:
 
     def _end(self, client: str, answer: Answer) -> None:
         self._places.leave(client)
-        self._answers.discard(answer)
+        self._forget(answer)
         self._used()
+
+    def _forget(self, answer: Answer) -> None:
+        question = self._answers.pop(answer)
+        if question.access == "write":
+            self.admission.end(question.database)
 
     def _used(self) -> None:
         self._last_activity, self._used_at = datetime.now(UTC), time.monotonic()
@@ -265,48 +321,66 @@ class Host:
             "instance": self.spec.instance,
             "attempt": self.spec.attempt,
             self.spec.serves.kind: self.spec.serves.id,
+            "process": os.getpid(),
             "phase": self.phase,
             "progress": self.progress,
-            "draining": self.draining,
+            "ending": self.admission.ending,
+            "refuses": self.admission.refused.value,
+            "databases": self.databases.access,
+            "unreadable_logs": self.databases.unreadable_logs(),
             "failure": self.failure.document() if self.failure else None,
             "started_at": self._started_at,
             "last_activity": _text(self._last_activity) if self._last_activity else None,
             "queries_in_flight": self._places.taken,
+            "writes_in_flight": self.admission.writes,
             "workers": self._workers.status(),
             "engine": asdict(version) if version else None,
             "rows": self._rows,
         }
 
-    def schema(self) -> bytes:
+    def schema(self, name: str | None = None) -> bytes:
         """The document of `/schema`: every table with its properties and rows. What only is read never changes.
 
         Raises:
-            PlatformError: INVALID_STATE while the server starts or ends.
+            PlatformError: INVALID_STATE while the server starts or ends; RESOURCE_NOT_FOUND.
         """
         self._check_ready()
+        database = self.databases.find(name)
         with self._looking:
-            database = self.spec.main
-            if self._schema is None or database.access is not Access.READ:
-                found = self._workers.ask(schema_request(database.name), time.monotonic() + SCHEMA_SECONDS)
+            if database.name in self._schemas and database.access is Access.READ:
+                return self._schemas[database.name]
+            found = self._workers.ask(schema_request(database.name), time.monotonic() + SCHEMA_SECONDS)
+            if database == self.spec.main:
                 self._rows = sum(table["rows"] for table in json.loads(found))
-                self._schema = b'{"tables": ' + found + b"}"
-            return self._schema
+            document = b'{"tables": ' + found + b"}"
+            if database.access is Access.READ:
+                self._schemas[database.name] = document
+            return document
 
-    def drain(self) -> None:
+    def refuse(self, what: Refused) -> dict[str, Any]:
+        """Take no more writes, or nothing more, or everything again; what runs goes on.
+
+        Returns:
+            What is refused now, when the server was last used, and how much still runs.
+        """
+        self.admission.refused = what
+        status = self.status()
+        return {key: status[key] for key in ("refuses", "last_activity", "queries_in_flight", "writes_in_flight")}
+
+    def end(self) -> None:
         """Take no more queries; those that run go on."""
-        self.draining = True
+        self.admission.ending = True
 
     def close(self) -> None:
         """Stop what still runs, and end the workers."""
-        self.draining = True
+        self.admission.ending = True
         for answer in tuple(self._answers):
             answer.give_up()
         self._workers.close()
         self._threads.shutdown(cancel_futures=True)
 
     def _check_ready(self) -> None:
-        if self.draining:
-            raise PlatformError(ErrorCode.INVALID_STATE, "the instance is ending and takes no more queries")
+        self.admission.check(writes=False)
         if self.phase != "ready":
             raise PlatformError(
                 ErrorCode.INVALID_STATE,

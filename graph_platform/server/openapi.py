@@ -13,7 +13,13 @@ import graph_platform
 from graph_platform.engine.protocol import TableSchema
 from graph_platform.errors import ErrorCode
 from graph_platform.server.problems import MEDIA_TYPE as PROBLEM
-from graph_platform.server.request import BODY_BYTES, QueryRequest
+from graph_platform.server.request import (
+    BODY_BYTES,
+    WRITER_BODY_BYTES,
+    CheckpointRequest,
+    DrainRequest,
+    QueryRequest,
+)
 
 JSON, ARROW = "application/json", "application/vnd.apache.arrow.stream"
 
@@ -45,6 +51,43 @@ class QueryAnswer(TypedDict):
     elapsed_seconds: float
 
 
+class Databases(TypedDict):
+    """What may be done with each database, by its name."""
+
+    databases: dict[str, Literal["read", "write"]]
+
+
+class Created(TypedDict):
+    """Whether the database is new; one that was there stays what it is."""
+
+    created: bool
+
+
+class Dropped(TypedDict):
+    """The database and its file are gone."""
+
+    dropped: bool
+
+
+class Copied(TypedDict):
+    """A copy of a database as one file, which is stored; how long writers waited for it."""
+
+    bytes: int
+    sha256: str
+    engine: str
+    storage_version: str
+    writers_waited_seconds: float
+
+
+class Drained(TypedDict):
+    """What is refused from now on, when the server was last used, and what still runs."""
+
+    refuses: Literal["nothing", "writes", "everything"]
+    last_activity: str | None
+    queries_in_flight: int
+    writes_in_flight: int
+
+
 class Tables(TypedDict):
     """The node and edge tables of the database."""
 
@@ -64,11 +107,13 @@ class Problem(TypedDict):
     details: dict[str, Any]
 
 
-_ANSWERS = (Alive, Readiness, QueryAnswer, Tables, Problem)
+_REQUESTS = (QueryRequest, CheckpointRequest, DrainRequest)
+_ANSWERS = (Alive, Readiness, QueryAnswer, Tables, Databases, Created, Dropped, Copied, Drained, Problem)
 _OF_QUERIES: Mapping[int, str] = {
     400: "The request or its statement is not one that can be answered.",
-    403: "The statement does more than read.",
-    413: f"The body is larger than {BODY_BYTES} bytes.",
+    403: "The statement does what this token may not.",
+    404: "There is no such database.",
+    413: f"The body is larger than {BODY_BYTES} bytes, or {WRITER_BODY_BYTES} with a token that may write.",
     415: f"The body is not {JSON}.",
     429: "You have as many queries running and waiting as you may have.",
     500: "The server or the engine failed.",
@@ -79,14 +124,14 @@ _OF_QUERIES: Mapping[int, str] = {
 
 def document() -> bytes:
     """The document, as JSON."""
-    _, schemas = msgspec.json.schema_components((QueryRequest, *_ANSWERS), ref_template="#/components/schemas/{name}")
+    _, schemas = msgspec.json.schema_components((*_REQUESTS, *_ANSWERS), ref_template="#/components/schemas/{name}")
     return json.dumps(
         {
             "openapi": "3.1.0",
             "info": {
                 "title": "Graph Platform instance",
                 "version": graph_platform.__version__,
-                "description": "A graph database that is read over HTTP, in Cypher.",
+                "description": "Graph databases that are asked over HTTP, in Cypher.",
             },
             "servers": [{"url": "/"}],
             "security": [{"token": []}],
@@ -105,9 +150,44 @@ def _paths() -> _Schema:
     query = _page("Ask one statement.", "QueryAnswer", statuses)
     query["requestBody"] = {"required": True, "content": _content(JSON, "QueryRequest")}
     query["responses"]["200"]["content"] |= {ARROW: {"schema": {"type": "string", "contentMediaType": ARROW}}}
+    schema = _page("The tables.", "Tables", {503: _problem("It starts.")})
+    unknown = {404: _problem("There is no such database.")}
     return {
         "/query": {"post": {"operationId": "query", **query}},
-        "/schema": {"get": {"operationId": "schema", **_page("The tables.", "Tables", {503: _problem("It starts.")})}},
+        "/schema": {"get": {"operationId": "schema", **schema}},
+        "/databases": {"get": {"operationId": "databases", **_page("The databases.", "Databases", {})}},
+        "/databases/{name}/query": {
+            "parameters": _NAMED,
+            "post": {"operationId": "queryDatabase", **query},
+        },
+        "/databases/{name}/schema": {
+            "parameters": _NAMED,
+            "get": {"operationId": "schemaOfDatabase", **schema, "responses": schema["responses"] | _texts(unknown)},
+        },
+        "/databases/{name}": {
+            "parameters": _NAMED,
+            "put": {
+                "operationId": "createDatabase",
+                **_operators("Make a database.", "Created", {201: _content(JSON, "Created")}),
+            },
+            "delete": {"operationId": "dropDatabase", **_operators("Take a database away.", "Dropped", {}, unknown)},
+        },
+        "/databases/{name}/checkpoint": {
+            "parameters": _NAMED,
+            "post": {
+                "operationId": "checkpoint",
+                "requestBody": {"required": True, "content": _content(JSON, "CheckpointRequest")},
+                **_operators("Store a copy while readers go on.", "Copied", {}, unknown),
+            },
+        },
+        "/drain": {
+            "post": {
+                "operationId": "drain",
+                "requestBody": {"required": True, "content": _content(JSON, "DrainRequest")},
+                **_operators("Take no more writes, or nothing more.", "Drained", {}),
+            },
+            "delete": {"operationId": "undrain", **_operators("Take everything again.", "Drained", {})},
+        },
         "/ready": {
             "get": {
                 "operationId": "ready",
@@ -135,6 +215,20 @@ def _page(summary: str, answer: str | None, other: Mapping[int, _Schema]) -> _Sc
     return {"summary": summary, "responses": responses | {str(status): told for status, told in other.items()}}
 
 
+def _operators(
+    summary: str, answer: str, also: Mapping[int, _Schema], other: Mapping[int, _Schema] | None = None
+) -> _Schema:
+    """A page for the operator's token. `also` are other statuses of success, with what they are answered with."""
+    refusals = {400: _problem("The request is not one that can be done."), 403: _problem("It is not the operator's.")}
+    page = _page(f"{summary} For the operator's token.", answer, {**refusals, **(other or {})})
+    page["responses"] |= {str(status): {"description": "Done.", "content": content} for status, content in also.items()}
+    return page
+
+
+def _texts(responses: Mapping[int, _Schema]) -> _Schema:
+    return {str(status): told for status, told in responses.items()}
+
+
 def _problem(description: str) -> _Schema:
     return {"description": description, "content": _content(PROBLEM, "Problem")}
 
@@ -143,4 +237,5 @@ def _content(media_type: str, schema: str) -> _Schema:
     return {media_type: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
 
 
+_NAMED = [{"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}]
 _UNKNOWN = _problem("The bearer token is missing or wrong.")

@@ -24,7 +24,7 @@ import uvicorn
 from graph_platform.engine.protocol import EngineVersion
 from graph_platform.engine.worker.requests import OpenedDatabase, Opening
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.runtime.spec import ServerSpec, read_spec
+from graph_platform.runtime.spec import Access, ServerSpec, read_spec
 from graph_platform.runtime.state import State
 from graph_platform.server.app import application
 from graph_platform.server.connections import BoundedServer, ConnectionLimits, Connections
@@ -65,7 +65,7 @@ class Places:
 
     Args:
         spec: the file of the `ServerSpec`.
-        token: the file of the bearer token.
+        token: the file of the secret that the bearer tokens are made of (`runtime.tokens`), which is the operator's.
         bind: where it listens.
         folders: where databases are.
         state: the folder in which whoever started it reads what became of it; None where nobody could.
@@ -109,7 +109,9 @@ def serve(places: Places) -> int:
             )
             for each in main_first
         }
-        return Opening(databases, spec.limits.max_databases, spec.limits.pool_bytes, spec.limits.threads)
+        limits, grows = spec.limits, any(each.access is Access.WRITE for each in spec.databases)
+        folder = str(places.folders.data) if grows else None
+        return Opening(databases, limits.max_databases, limits.pool_bytes, limits.threads, folder)
 
     host = Host(spec, opening)
     connections = Connections(ConnectionLimits().within_open_files())
@@ -134,7 +136,7 @@ class _Server(BoundedServer):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         _log(f"{signal.Signals(sig).name}: ending")
-        self._host.drain()
+        self._host.end()
         self.should_exit = True
 
 

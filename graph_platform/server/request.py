@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, TypeVar
 
-from msgspec import Meta, Struct, ValidationError, convert
+from msgspec import DecodeError, Meta, Struct, ValidationError, convert
+from msgspec.json import decode
 from msgspec.structs import fields
 
 from graph_platform.engine.parameters import MAX_PARAMETER_DEPTH, Unreadable, check_json, read_json
 from graph_platform.engine.worker.requests import Form
 from graph_platform.errors import ErrorCode, PlatformError
+from graph_platform.runtime.spec import StoredObject
+from graph_platform.server.admission import Refused
 from graph_platform.server.host import Query
 
+_Request = TypeVar("_Request", bound=Struct)
+
 BODY_BYTES = 1024**2
+WRITER_BODY_BYTES = 16 * 1024**2
+"""Of a request to read, and of one by who may write: values are sent along."""
+
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+"
 _PLACE = re.compile(r"\$\.(\w+)")
 
@@ -26,7 +34,7 @@ class QueryRequest(Struct, forbid_unknown_fields=True):
         str,
         Meta(
             pattern=r"\S",
-            description="One statement of Cypher that only reads.",
+            description="One statement of Cypher; one that writes needs the writer's token, and a graph.",
             extra={"wanted": "a string with a statement"},
         ),
     ]
@@ -93,6 +101,45 @@ def read_query(content: bytes, longest_seconds: float, most_rows: int, came: flo
         came,
         form,
     )
+
+
+class CheckpointRequest(Struct, forbid_unknown_fields=True):
+    """Where a copy of a database is to be stored: the storage's URL, and the object's key in it."""
+
+    storage_url: Annotated[str, Meta(min_length=1)]
+    key: Annotated[str, Meta(min_length=1)]
+
+
+class DrainRequest(Struct, forbid_unknown_fields=True):
+    """What is to be taken no more."""
+
+    refuse: Literal["writes", "everything"]
+
+
+def read_checkpoint(content: bytes) -> StoredObject:
+    """Where a copy is to be stored, from a request's body.
+
+    Raises:
+        PlatformError: VALIDATION_FAILED.
+    """
+    asked = _read(content, CheckpointRequest)
+    return StoredObject(asked.storage_url, asked.key)
+
+
+def read_drain(content: bytes) -> Refused:
+    """What is to be refused, from a request's body.
+
+    Raises:
+        PlatformError: VALIDATION_FAILED.
+    """
+    return Refused(_read(content, DrainRequest).refuse)
+
+
+def _read(content: bytes, kind: type[_Request]) -> _Request:
+    try:
+        return decode(content, type=kind)
+    except (ValidationError, DecodeError) as error:
+        raise _invalid(f"the body is not what is wanted here: {error}", "/openapi.json says what is") from error
 
 
 def _told(error: ValidationError, body: dict[str, Any]) -> PlatformError:

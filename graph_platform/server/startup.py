@@ -70,6 +70,11 @@ def prepared(
     return _loaded(spec, source, manifest, folder, report)
 
 
+def new_file(name: str, data: Path) -> Path:
+    """Where a new database of its own is, or is to be made by its engine; its folder is there then."""
+    return _own_file(name, OwnFile(create=True), data)
+
+
 def _own_file(name: str, source: OwnFile, data: Path) -> Path:
     path = data / name / FILE_NAME
     if source.create:

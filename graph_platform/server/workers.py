@@ -10,13 +10,20 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from graph_platform.confined.pool import PoolClosed, ProcessPool
 from graph_platform.confined.process import Asked, ConfinedProcess, NotReady, Refused, Stop, Stopped
 from graph_platform.engine.gate.clauses import Access
 from graph_platform.engine.protocol import EngineVersion
-from graph_platform.engine.worker.requests import Opening, announced_version
+from graph_platform.engine.worker.requests import (
+    OpenedDatabase,
+    Opening,
+    announced_version,
+    forget_request,
+    serve_request,
+)
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.processes.ending import Cause, Ending
 
@@ -97,7 +104,7 @@ class Workers:
         self.version: EngineVersion | None = None
         self._engine = engine
         self._prepared = prepared
-        self._opening: bytes | None = None
+        self.opening: Opening | None = None
         self._pool = ProcessPool(self._started, most, kept=most)
 
     def start(self) -> None:
@@ -155,6 +162,35 @@ class Workers:
     def _in_words(self, begun: float, access: Access) -> _InWords:
         return _InWords(lambda ending: self._meaning(ending, time.monotonic() - begun, access))
 
+    def serve(self, name: str, opened: OpenedDatabase, deadline: float) -> None:
+        """Have one more database opened, by every worker that there will be. Where only one writes there is only one.
+
+        Raises:
+            PlatformError: DATABASE_ERROR, and what `ask` raises; then it is not known.
+        """
+        opening = self._known_opening()
+        self.opening = replace(opening, databases={**opening.databases, name: opened})
+        try:
+            self.ask(serve_request(name, opened), deadline, access="write")
+        except PlatformError:
+            self.opening = opening
+            raise
+
+    def forget(self, name: str, deadline: float) -> None:
+        """Have a database closed, and known no more.
+
+        Raises:
+            PlatformError: what `ask` raises; no worker that is started from now on knows it.
+        """
+        opening = self._known_opening()
+        self.opening = replace(opening, databases={k: v for k, v in opening.databases.items() if k != name})
+        self.ask(forget_request(name), deadline)
+
+    def _known_opening(self) -> Opening:
+        if self.opening is None:
+            raise PlatformError(ErrorCode.INVALID_STATE, "the instance has not opened its databases yet")
+        return self.opening
+
     def status(self) -> dict[str, Any]:
         """How many there are and have been, and how the last one ended."""
         history = self._pool.history
@@ -190,7 +226,7 @@ class Workers:
     def _started(self) -> ConfinedProcess:
         return ConfinedProcess(
             _PROGRAM,
-            self._opening or self._first_opening,
+            self.opening.to_json() if self.opening else self._first_opening,
             memory_bytes=self._allowance_bytes,
             arguments=(self._engine,),
             start_seconds=_START_SECONDS,
@@ -198,8 +234,8 @@ class Workers:
 
     def _first_opening(self, announcement: bytes) -> bytes:
         self.version = announced_version(announcement)
-        self._opening = self._prepared(self.version).to_json()
-        return self._opening
+        self.opening = self._prepared(self.version)
+        return self.opening.to_json()
 
     def _meaning(self, ending: Ending, seconds: float, access: Access) -> PlatformError:
         """What the asker is told, in the terms of the query."""

@@ -30,7 +30,7 @@ from graph_platform.engine.gate.operators import check_operators
 from graph_platform.engine.protocol import Database, Engine, MemoryExhausted
 from graph_platform.engine.results.arrow_stream import arrow_pieces
 from graph_platform.engine.results.json_text import json_pieces
-from graph_platform.engine.worker.requests import Opening, Question
+from graph_platform.engine.worker.requests import OpenedDatabase, Opening, Question
 from graph_platform.errors import ErrorCode, PlatformError
 
 PIECE_BYTES = 128 * 1024
@@ -49,6 +49,7 @@ class _Databases:
     def __init__(self, engine: Engine, opening: Opening) -> None:
         self._engine = engine
         self._opening = opening
+        self._known = dict(opening.databases)
         self._open: OrderedDict[str, Database] = OrderedDict()
 
     def one(self, name: str) -> Database:
@@ -60,7 +61,7 @@ class _Databases:
         if name in self._open:
             self._open.move_to_end(name)
             return self._open[name]
-        known = self._opening.databases.get(name)
+        known = self._known.get(name)
         if known is None:
             raise PlatformError(ErrorCode.RESOURCE_NOT_FOUND, f"there is no database {name!r}")
         with not_counted():
@@ -73,6 +74,23 @@ class _Databases:
                 threads=self._opening.threads,
             )
         return self._open[name]
+
+    def serve(self, name: str, opened: OpenedDatabase) -> None:
+        """Open one more; see `one`."""
+        self._known[name] = opened
+        try:
+            self.one(name)
+        except PlatformError:
+            del self._known[name]
+            raise
+
+    def forget(self, name: str) -> None:
+        """Close one, and know it no more."""
+        self._known.pop(name, None)
+        database = self._open.pop(name, None)
+        if database is not None:
+            with not_counted():
+                database.close()
 
 
 class _Worker:
@@ -135,6 +153,8 @@ class _Worker:
         """
         kinds = frozenset((name, type(value)) for name, value in asked.parameters.items())
         known = (asked.database, asked.subject, kinds)
+        if asked.access == "write":
+            self._planned.clear()
         plain = asked.access == "read" and all(kind in _PLAIN for _, kind in kinds)
         if plain and known in self._planned:
             return
@@ -147,6 +167,19 @@ class _Worker:
 
     def _schema(self, database: str) -> Iterator[bytes]:
         yield _bytes([asdict(table) for table in self._databases.one(database).schema()])
+
+    def _serve(self, database: str, opened: dict[str, Any]) -> Iterator[bytes]:
+        self._databases.serve(database, OpenedDatabase(**opened))
+        yield b""
+
+    def _forget(self, database: str) -> Iterator[bytes]:
+        self._databases.forget(database)
+        self._planned.clear()
+        yield b""
+
+    def _checkpoint(self, database: str) -> Iterator[bytes]:
+        self._databases.one(database).execute("CHECKPOINT")
+        yield b""
 
     def _started(self, interrupt: Callable[[], None]) -> None:
         with self._lock:
@@ -214,7 +247,7 @@ def _opened(content: bytes) -> _Worker:
     try:
         reading = [Path(each.path) for each in opening.databases.values() if each.access == "read"]
         writing = {Path(each.path).parent for each in opening.databases.values() if each.access == "write"}
-        confine(reading, writing)
+        confine(reading, writing | ({Path(opening.folder)} if opening.folder else set()))
         databases = _Databases(engine, opening)
         for name in list(opening.databases)[:1]:
             databases.one(name)

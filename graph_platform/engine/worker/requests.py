@@ -31,12 +31,14 @@ class Opening:
         most: how many are open together at most; the one that was not asked for the longest is closed.
         pool_bytes: of each one's buffer pool.
         threads: of a query; 0 for as many as there are cores.
+        folder: in which databases that are written to may come and go, each in a folder of its own; None for none.
     """
 
     databases: Mapping[str, OpenedDatabase]
     most: int
     pool_bytes: int
     threads: int
+    folder: str | None = None
 
     def to_json(self) -> bytes:
         """For the process."""
@@ -68,6 +70,21 @@ class Question:
     def to_json(self) -> bytes:
         """For the process."""
         return json.dumps({"do": "query", "question": self.__dict__}).encode()
+
+
+def serve_request(database: str, opened: OpenedDatabase) -> bytes:
+    """Has a worker open one more database, and make it if it is absent."""
+    return json.dumps({"do": "serve", "database": database, "opened": asdict(opened)}).encode()
+
+
+def forget_request(database: str) -> bytes:
+    """Has a worker close a database, and know it no more."""
+    return json.dumps({"do": "forget", "database": database}).encode()
+
+
+def checkpoint_request(database: str) -> bytes:
+    """Has a worker write all of a database into its one file."""
+    return json.dumps({"do": "checkpoint", "database": database}).encode()
 
 
 def schema_request(database: str) -> bytes:

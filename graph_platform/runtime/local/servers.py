@@ -58,7 +58,7 @@ class LocalServers:
             return self._observation(*found)
 
     def connect(self, instance: str) -> Connection:
-        """The server's URL and token."""
+        """The server's URL and secret."""
         found = self._programs.find(instance, mine=True)
         if found is None:
             raise PlatformError(
