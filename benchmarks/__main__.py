@@ -18,6 +18,8 @@ BENCHMARKS = {
     "beside": queries.beside,
     "answer": queries.long_answer,
     "arrow": queries.arrow,
+    "many": queries.many,
+    "memory": queries.memory,
     "snapshot": snapshots.forty_definitions,
     "help": commands.help_page,
     "list": commands.mapping_list,

@@ -182,6 +182,79 @@ def arrow(folder: Path) -> Outcome:
     return Outcome("arrow", what, ratios, *_columns(rounds), at_least=5, note=note)
 
 
+def many(folder: Path) -> Outcome:
+    """A point lookup among 16 clients that ask all the time against the same alone, p50 of each, and what one costs."""
+    with served(folder, 3) as way:
+        server = psutil.Process(_listening(urlsplit(way.url).port))
+        _times(way, 1, 200)
+        alone = _times(way, 1, 2000)
+        before = _processor(server)
+        among = _times(way, 16, 500)
+        spent = _processor(server) - before
+    told = [f"{_percentile(times, share) * 1000:.1f}" for times in (alone, among) for share in (0.5, 0.99)]
+    note = (
+        f"\n    p50 and p99 of 1 client {told[0]} and {told[1]} ms, of 16 clients {told[2]} and {told[3]} ms;"
+        f" {len(among) / spent:,.0f} lookups for a second of a core, server and engine together"
+    )
+    one, other = _percentile(among, 0.5), _percentile(alone, 0.5)
+    what = "p50 of a lookup among 16 clients / of one client alone"
+    return Outcome("many", what, (one / other,), (one,), (other,), note=note)
+
+
+def memory(folder: Path) -> Outcome:
+    """What server and engine hold after 10,000 more queries against before, each with other text and other values."""
+    with served(folder, 3) as way, closing(_Client(way)) as client:
+        server = psutil.Process(_listening(urlsplit(way.url).port))
+        at_rest = _held(server)
+
+        def ask(first: int, last: int) -> None:
+            for number in range(first, last):
+                if client.query(f"{LOOKUP}, {number % 2000}", parameters={"id": number}) != 200:
+                    raise RuntimeError("a lookup failed")
+
+        ask(0, 2000)
+        before = _held(server)
+        ask(2000, 12000)
+        after = _held(server)
+    ratio = sum(after) / sum(before)
+    told = "; ".join(
+        f"{when} {one / _MEGABYTE:,.0f} MB and {other / _MEGABYTE:,.0f} MB"
+        for when, (one, other) in (("at rest", at_rest), ("after 2,000", before), ("after 12,000", after))
+    )
+    what = "memory of the server and its engine's processes after 10,000 more queries / before"
+    return Outcome("memory", what, (ratio,), (0.0,), (0.0,), at_most=1.05, note=f"\n    {told}")
+
+
+def _times(way: Connection, clients: int, each: int) -> list[float]:
+    """How long lookups take, of so many clients at once. Each has an address, so that each has its share."""
+    found: list[float] = []
+
+    def run(number: int) -> None:
+        with closing(_Client(way, f"127.0.1.{number + 1}")) as client:
+            found.extend(seconds(partial(client.query, LOOKUP, parameters={"id": id_})) for id_ in range(each))
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return found
+
+
+def _percentile(times: list[float], share: float) -> float:
+    return sorted(times)[int(share * (len(times) - 1))]
+
+
+def _processor(server: psutil.Process) -> float:
+    """Seconds of processor of a server and its engine's processes."""
+    return sum(sum(each.cpu_times()[:2]) for each in (server, *server.children(recursive=True)))
+
+
+def _held(server: psutil.Process) -> tuple[int, int]:
+    """Resident bytes of a server, and of its engine's processes together."""
+    return server.memory_info().rss, sum(each.memory_info().rss for each in server.children(recursive=True))
+
+
 def _listening(port: int | None) -> int | None:
     """The process that listens there."""
     for each in psutil.net_connections("tcp4"):

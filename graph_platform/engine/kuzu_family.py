@@ -157,7 +157,7 @@ class KuzuFamilyDatabase:
             try:
                 _close(connection.execute(statement))
             except RuntimeError as error:
-                raise PlatformError(ErrorCode.DATABASE_ERROR, str(error).strip()) from error
+                raise PlatformError(ErrorCode.DATABASE_ERROR, str(error).strip(), _pool_hint(str(error))) from error
 
     def query(
         self,
@@ -350,7 +350,15 @@ def _check_file(engine: str, path: Path, read_only: bool) -> None:
     )
 
 
+def _pool_hint(message: str) -> str | None:
+    if _OF_A_FULL_POOL in message.lower():
+        return "give it a larger buffer pool (GRAPH_PLATFORM_ENGINE_MEMORY_BYTES); nothing is lost"
+    return None
+
+
 def _open_hint(message: str) -> str | None:
+    if (hint := _pool_hint(message)) is not None:
+        return hint
     if "lock" in message.lower():
         return "another process has it open for writing"
     if "version" in message.lower():

@@ -15,7 +15,7 @@ from typing import Any
 
 from graph_platform.engine.files import file_sha256
 from graph_platform.engine.protocol import UNREADABLE_LOG
-from graph_platform.engine.worker.requests import OpenedDatabase, checkpoint_request
+from graph_platform.engine.worker.requests import OpenedDatabase
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.runtime.spec import Access, DatabaseSpec, OwnFile, ServerSpec, StoredObject
 from graph_platform.server.admission import Admission
@@ -26,7 +26,10 @@ from graph_platform.storage.connect import open_storage
 CHECKPOINT_SECONDS = 600.0
 CHANGE_SECONDS = 60.0
 
-_COPY = ".copy"
+LOG_BYTES = 16 * 1024**2
+"""Of a write-ahead log; a longer one is written out into the database."""
+
+_COPY, _LOG = ".copy", ".wal"
 
 
 class Databases:
@@ -38,6 +41,9 @@ class Databases:
         self._workers = workers
         self._admission = admission
         self._changing = asyncio.Lock()
+        self._writing_out: dict[str, asyncio.Task[None]] = {}
+        self._not_before: dict[str, int] = {}
+        self._failures: dict[str, dict[str, Any]] = {}
 
     @property
     def access(self) -> Mapping[str, str]:
@@ -110,7 +116,7 @@ class Databases:
             found, version = self.find(name), self._workers.version
             if found.access is not Access.WRITE or version is None:
                 raise PlatformError(ErrorCode.INVALID_STATE, f"{name} is only read: its snapshot is its copy")
-            file = self._folder() / name / FILE_NAME
+            file = self._file(name)
             copy = file.with_name(FILE_NAME + _COPY)
             try:
                 async with self._admission.without_writes(name, CHECKPOINT_SECONDS):
@@ -127,6 +133,34 @@ class Databases:
                 "writers_waited_seconds": round(waited, 3),
             }
 
+    def wrote(self, name: str) -> None:
+        """A write was answered: if the log is long by now, have it written out, beside all else."""
+        if name not in self._known or name in self._writing_out or self._workers.opening is None:
+            return
+        try:
+            size = self._file(name).with_name(FILE_NAME + _LOG).stat().st_size
+        except FileNotFoundError:
+            return
+        if size >= self._not_before.get(name, LOG_BYTES):
+            self._writing_out[name] = asyncio.create_task(self._shortened(name, size))
+
+    async def _shortened(self, name: str, size: int) -> None:
+        """One that cannot be written out is told, and tried again when it is twice as long: nothing of it is lost."""
+        try:
+            await asyncio.to_thread(self._workers.checkpoint, name, time.monotonic() + CHECKPOINT_SECONDS)
+        except PlatformError as error:
+            self._not_before[name] = 2 * size
+            self._failures[name] = error.document()
+        else:
+            self._not_before.pop(name, None)
+            self._failures.pop(name, None)
+        finally:
+            del self._writing_out[name]
+
+    def failed_checkpoints(self) -> dict[str, dict[str, Any]]:
+        """Why the log of a database, by its name, could not be written out the last time."""
+        return dict(self._failures)
+
     def unreadable_logs(self) -> list[dict[str, Any]]:
         """The write-ahead logs that could not be replayed, each kept beside its database, with its size in bytes."""
         found = []
@@ -137,11 +171,14 @@ class Databases:
         return found
 
     def _written_out(self, name: str, file: Path, copy: Path) -> None:
-        self._workers.ask(checkpoint_request(name), time.monotonic() + CHECKPOINT_SECONDS)
-        log = file.with_name(FILE_NAME + ".wal")
+        self._workers.checkpoint(name, time.monotonic() + CHECKPOINT_SECONDS)
+        log = file.with_name(FILE_NAME + _LOG)
         if log.exists() and log.stat().st_size:
             raise PlatformError(ErrorCode.DATABASE_ERROR, f"{name} has a write-ahead log left after its checkpoint")
         shutil.copyfile(file, copy)
+
+    def _file(self, name: str) -> Path:
+        return self._folder() / name / FILE_NAME
 
     def _new(self, name: str) -> Path:
         return new_file(name, self._folder())

@@ -309,6 +309,7 @@ class Host:
         question = self._answers.pop(answer)
         if question.access == "write":
             self.admission.end(question.database)
+            self.databases.wrote(question.database)
 
     def _used(self) -> None:
         self._last_activity, self._used_at = datetime.now(UTC), time.monotonic()
@@ -327,6 +328,7 @@ class Host:
             "ending": self.admission.ending,
             "refuses": self.admission.refused.value,
             "databases": self.databases.access,
+            "failed_checkpoints": self.databases.failed_checkpoints(),
             "unreadable_logs": self.databases.unreadable_logs(),
             "failure": self.failure.document() if self.failure else None,
             "started_at": self._started_at,

@@ -9,6 +9,7 @@
 | `graph_instance_idle_seconds` | gauge | since a query last came or ended; since the start if none has come |
 | `graph_instance_writes_in_flight` | gauge | of these, that write |
 | `graph_instance_unreadable_logs` | gauge | write-ahead logs that could not be replayed and were kept aside |
+| `graph_instance_failed_checkpoints` | gauge | databases whose log could not be written out the last time |
 | `graph_instance_workers` | gauge | the engine's processes that are alive |
 | `graph_instance_workers_replaced_total` | counter | of these, ended by a limit or by themselves |
 | `process_…` | | the server's own memory, files and processor, by the client library |
@@ -76,6 +77,7 @@ class _State(Collector):
         yield _gauge("queries_in_flight", "Queries that run or wait.", status["queries_in_flight"])
         yield _gauge("writes_in_flight", "Writes that run or wait.", status["writes_in_flight"])
         yield _gauge("unreadable_logs", "Write-ahead logs kept aside.", len(status["unreadable_logs"]))
+        yield _gauge("failed_checkpoints", "Databases with too long a log.", len(status["failed_checkpoints"]))
         yield _gauge("ready", "Whether it takes queries.", self._host.is_ready)
         yield _gauge("idle_seconds", "Since a query last came or ended.", self._host.idle_seconds)
         yield _gauge("workers", "Processes of the engine that are alive.", workers["alive"])

@@ -21,6 +21,7 @@ from graph_platform.engine.worker.requests import (
     OpenedDatabase,
     Opening,
     announced_version,
+    checkpoint_request,
     forget_request,
     serve_request,
 )
@@ -185,6 +186,19 @@ class Workers:
         opening = self._known_opening()
         self.opening = replace(opening, databases={k: v for k, v in opening.databases.items() if k != name})
         self.ask(forget_request(name), deadline)
+
+    def checkpoint(self, name: str, deadline: float) -> None:
+        """Have all of a database written into its one file.
+
+        Raises:
+            PlatformError: DATABASE_ERROR where the engine cannot; its process is replaced then. What `ask` raises.
+        """
+        with self._used() as process, self._in_words(time.monotonic(), "read"):
+            left = max(0.0, deadline - time.monotonic())
+            failure = process.ask(checkpoint_request(name), left, grace_seconds=GRACE_SECONDS)
+            if failure:
+                process.end()
+                raise PlatformError.from_document(json.loads(failure))
 
     def _known_opening(self) -> Opening:
         if self.opening is None:

@@ -148,7 +148,7 @@ class Load:
         with self.server.as_role(Role.READER) as client:
             while not self._ended.is_set():
                 try:
-                    answer = ask(client, "MATCH (t:T) RETURN count(*), max(size(t.v))")
+                    answer = ask(client, "MATCH (t:T) WHERE t.id < 50 RETURN count(*), max(size(t.v))")
                     self._tell("reads" if answer.status_code == 200 else "failed reads")
                 except _ANSWERS_LOST:
                     if self._killed:
@@ -157,7 +157,7 @@ class Load:
     def _copy(self) -> None:
         to = {"storage_url": f"file://{self.server.home}/copies", "key": "copy.db"}
         with self.server.as_role(Role.OPERATOR) as client:
-            while not self._ended.wait(self._chance.random() * 0.4):
+            while not self._ended.wait(self._chance.random() * 1.5):
                 try:
                     answer = client.post(f"/databases/{GRAPH}/checkpoint", json=to)
                     self._tell("copies" if answer.status_code == 200 else f"failed copies: {answer.json()['code']}")

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from graph_platform.confined.kernel import confine
-from graph_platform.confined.program import Interrupted, NotOpened, OutOfMemory, Refused, not_counted, serve
+from graph_platform.confined.program import Interrupted, LastAnswer, NotOpened, OutOfMemory, Refused, not_counted, serve
 from graph_platform.engine.connect import load_engine
 from graph_platform.engine.gate.operators import check_operators
 from graph_platform.engine.protocol import Database, Engine, MemoryExhausted
@@ -66,14 +66,18 @@ class _Databases:
             raise PlatformError(ErrorCode.RESOURCE_NOT_FOUND, f"there is no database {name!r}")
         with not_counted():
             while len(self._open) >= max(1, self._opening.most):
-                self._open.popitem(last=False)[1].close()
-            self._open[name] = self._engine.open(
+                self._close(next(iter(self._open)))
+            opened = self._open[name] = self._engine.open(
                 Path(known.path),
                 read_only=known.access == "read",
                 memory_bytes=self._opening.pool_bytes,
                 threads=self._opening.threads,
             )
-        return self._open[name]
+            if known.access == "write":
+                # Else a write is told to have failed when it is the checkpoint after its commit that has: whoever asks
+                # has one made when the log is long.
+                opened.execute("CALL auto_checkpoint=false")
+        return opened
 
     def serve(self, name: str, opened: OpenedDatabase) -> None:
         """Open one more; see `one`."""
@@ -86,11 +90,20 @@ class _Databases:
 
     def forget(self, name: str) -> None:
         """Close one, and know it no more."""
-        self._known.pop(name, None)
-        database = self._open.pop(name, None)
-        if database is not None:
+        if name in self._open:
             with not_counted():
-                database.close()
+                self._close(name)
+        self._known.pop(name, None)
+
+    def _close(self, name: str) -> None:
+        """Close one, all of it in its one file: what could not be written out is not opened again in this process."""
+        database = self._open.pop(name)
+        if self._known[name].access == "write":
+            try:
+                database.execute("CHECKPOINT")
+            except PlatformError as error:
+                raise OutOfMemory from error
+        database.close()
 
 
 class _Worker:
@@ -178,7 +191,11 @@ class _Worker:
         yield b""
 
     def _checkpoint(self, database: str) -> Iterator[bytes]:
-        self._databases.one(database).execute("CHECKPOINT")
+        """After one that failed the engine is not asked again: it was seen to take the file for none of its own."""
+        try:
+            self._databases.one(database).execute("CHECKPOINT")
+        except PlatformError as error:
+            raise LastAnswer(_bytes(error.document())) from error
         yield b""
 
     def _started(self, interrupt: Callable[[], None]) -> None:

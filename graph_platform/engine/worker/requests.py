@@ -83,7 +83,7 @@ def forget_request(database: str) -> bytes:
 
 
 def checkpoint_request(database: str) -> bytes:
-    """Has a worker write all of a database into its one file."""
+    """Has a worker write all of a database into its one file: no answer, or the document of why it could not be."""
     return json.dumps({"do": "checkpoint", "database": database}).encode()
 
 
