@@ -1,6 +1,7 @@
 """Writes under load, with readers, copies and kills in between: what was answered is there, what was refused is not.
 
-`python -m graph_platform_tests.server.durability 100000` does as many as one likes, and prints what became of them.
+`python -m graph_platform_tests.server.durability 100000 100` does as many writes and kills as one likes, and prints what became
+of them.
 """
 
 from __future__ import annotations
@@ -195,13 +196,15 @@ def _parts(numbers: list[int], size: int) -> Iterator[list[int]]:
 
 
 def main() -> None:
-    """Run as many as the first argument says, with a kill for every 250, from the seed of the second one."""
-    writes, seed = int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else random.randrange(2**32)
+    """Run as many writes and kills as the first two arguments say, from the seed of the third one."""
+    writes, kills = int(sys.argv[1]), int(sys.argv[2])
+    seed = int(sys.argv[3]) if len(sys.argv) > 3 else random.randrange(2**32)
     print(f"seed {seed}")
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        server = GraphServer(Path(folder) / "home", query_seconds=60.0, query_rows=10**9)
-        load = Load(server, writes, writes // LARGE_EVERY, seed)
+        home = Path(folder) / "home"
+        server = GraphServer(home, query_seconds=60.0, query_rows=10**9, pool_bytes=2 * 1024**3)  # that of the settings
+        load = Load(server, writes, kills, seed)
         try:
             load.run()
         finally:
