@@ -1,7 +1,7 @@
 """Writes under load, with readers, copies and kills in between: what was answered is there, what was refused is not.
 
-`python -m graph_platform_tests.server.durability 100000 100` does as many writes and kills as one likes, and prints what became
-of them.
+`python -m graph_platform_tests.server.durability 100000 100` does as many writes and kills as one likes, and
+prints what became of them.
 """
 
 from __future__ import annotations
