@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import commands, graphs, queries, snapshots, trino
+from benchmarks import commands, graphs, kubernetes, queries, snapshots, trino
 from benchmarks.measure import Outcome
 
 BENCHMARKS = {
@@ -24,6 +24,9 @@ BENCHMARKS = {
     "help": commands.help_page,
     "list": commands.mapping_list,
     "definitions": commands.definitions,
+    "pods": kubernetes.pods,
+    "launches": kubernetes.launches,
+    "node-start": kubernetes.node_start,
     "validation": trino.validation,
     "export": trino.export,
     "streaming": trino.streaming,
