@@ -4,6 +4,7 @@
 #   make test    the tests, two side by side; TESTS=graph_platform_tests/mapping for some of them, WORKERS=0 for one by one
 #   make lint    style, format and strict types
 #   make fuzz-gate   what the gate in front of the graph engines lets through; COUNT=… and SEED=… as you like
+#   make fuzz-sql   SQL made from the table of signatures, on a real Trino and on DuckDB; COUNT=… and SEED=… as you like
 #   make cluster  a Kubernetes node until Ctrl-C, as the tests have it: as root, with Go and the packages of .ci/packages
 #   make bench   what is claimed to be fast, as ratios in one run
 #   make lock    requirements.lock, again from pyproject.toml
@@ -11,7 +12,7 @@
 # All paths are relative: the folder's own may have spaces, which make cannot quote.
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format fuzz-gate bench cluster lock install
+.PHONY: help demo test lint format fuzz-gate fuzz-sql bench cluster lock install
 
 export PYTHON
 # Where bytecode is not to be written, each Python that the tests start would compile all that it imports.
@@ -35,6 +36,9 @@ lint: install
 
 fuzz-gate: install
 	.venv/bin/python -m graph_platform_tests.engine.fuzz_gate $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED))
+
+fuzz-sql: install
+	.venv/bin/python -m graph_platform_tests.warehouse.oracle $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED))
 
 cluster: install
 	@.venv/bin/python -m graph_platform_tests.services.kubernetes

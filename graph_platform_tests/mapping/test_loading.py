@@ -17,7 +17,8 @@ from graph_platform.mapping.sql.gate import check_query
 from graph_platform.mapping.types.loading import export_expression, load_expression
 from graph_platform.mapping.types.rules import TypeRefusal
 from graph_platform.mapping.types.text import EngineType, parse_engine_type
-from graph_platform.warehouse.duckdb.rewrites import PRELUDE, duckdb_text
+from graph_platform.warehouse.duckdb.rewrites import PRELUDE
+from graph_platform.warehouse.duckdb.translation import to_duckdb
 from graph_platform_tests.mapping.engines import ENGINES, run_on
 from graph_platform_tests.mapping.test_types import TABLE
 
@@ -163,7 +164,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[list[
             assert checked.tree is not None, checked.problems
             (root / str(number)).mkdir()
             target = root / str(number) / "part-0.parquet"
-            connection.execute(f"COPY ({duckdb_text(checked.tree)}) TO '{target}' (FORMAT parquet)")
+            connection.execute(f"COPY ({to_duckdb(checked).sql}) TO '{target}' (FORMAT parquet)")
             values.append(rows)
             loads.append(load_expression("`v`", column.file_type, engine))
     return root, values, loads

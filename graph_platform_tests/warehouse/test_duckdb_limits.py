@@ -81,7 +81,8 @@ DEEP = {
 }
 # Found out while the statement is only described: constants are folded then.
 HUNGRY_TO_DESCRIBE = HUNGRY["a list of rows"]
-ENDLESS_TO_DESCRIBE = f"SELECT {'upper(lower(' * 4}rpad('a', 100000000, 'b'){'))' * 4} AS v"  # over half a minute
+_LONG = f"replace(replace('{'a' * 1000}', 'a', '{'b' * 1000}'), 'b', '{'c' * 100}')"  # 100 million letters
+ENDLESS_TO_DESCRIBE = f"SELECT {'upper(lower(' * 4}{_LONG}{'))' * 4} AS v"  # over half a minute
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def relations_of(connection: duckdb.DuckDBPyConnection, wanted: str | None) -> M
     relations = [
         {"name": name, "columns": columns, "primary": primary.get(name, []), "foreign": foreign.get(name, [])}
         for own, name in names_of(connection)
-        if own == schema and (columns := _columns(connection, schema, name)) is not None
+        if own == schema and (columns := columns_of(connection, schema, name)) is not None
     ]
     return {"schema": schema, "relations": relations}
 
@@ -62,7 +62,7 @@ def _schemas(connection: duckdb.DuckDBPyConnection) -> list[str]:
     return [name for (name,) in rows]
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, schema: str, name: str) -> list[tuple[str, str]] | None:
+def columns_of(connection: duckdb.DuckDBPyConnection, schema: str, name: str) -> list[tuple[str, str]] | None:
     """The columns, None for a table or view that does not hold.
 
     A view's query may fail to bind in as many ways as there are functions: over what is gone, over a file, which

@@ -16,7 +16,7 @@ import duckdb
 
 from graph_platform.confined.program import Interrupted, LastAnswer, NotOpened, OutOfMemory, serve
 from graph_platform.errors import PlatformError
-from graph_platform.warehouse.duckdb.catalog import DEFAULT_SCHEMA, has_column, names_of, relations_of
+from graph_platform.warehouse.duckdb.catalog import DEFAULT_SCHEMA, columns_of, has_column, names_of, relations_of
 from graph_platform.warehouse.duckdb.file import Locked, opened
 from graph_platform.warehouse.duckdb.text import literal, quoted
 from graph_platform.warehouse.duckdb.types import plain_type, trino_type
@@ -68,6 +68,17 @@ class _File:
             if not has_column(self._connection, name):
                 return {"missing_column": name}
         return None
+
+    def _columns(self, named: list[tuple[str, str, str]]) -> Mapping[str, Any]:
+        """Names and types of the columns of each relation, None for one that is not there or does not hold."""
+        found: list[list[tuple[str, str]] | None] = []
+        for catalog, schema, name in named:
+            known = (schema.lower() or DEFAULT_SCHEMA, name.lower()) in self._names
+            if not known or catalog.lower() not in ("", self._catalog):
+                found.append(None)
+            else:
+                found.append(columns_of(self._connection, schema or DEFAULT_SCHEMA, name))
+        return {"columns": found}
 
     def _describe(self, sql: str) -> Mapping[str, Any]:
         relation = self._connection.sql(sql)

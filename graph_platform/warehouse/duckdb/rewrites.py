@@ -12,6 +12,7 @@ from types import MappingProxyType
 from sqlglot import Dialect, exp
 
 from graph_platform.mapping.sql.gate import function_name
+from graph_platform.warehouse.duckdb.signatures.prelude import SIGNATURE_MACROS
 
 _DUCKDB = Dialect.get_or_raise("duckdb")
 _DOUBLES = ("DOUBLE", "FLOAT")
@@ -78,7 +79,7 @@ CREATE OR REPLACE TEMP MACRO trino_upper(given) AS CASE
     ELSE upper(given) END;
 CREATE OR REPLACE TEMP MACRO trino_reverse(given) AS CASE
     WHEN strlen(given) = length(given) THEN reverse(given)
-    ELSE array_to_string(list_reverse(regexp_extract_all(given, '(?s).')), '') END
+    ELSE array_to_string(list_reverse(regexp_extract_all(given, '(?s).')), '') END{SIGNATURE_MACROS}
 """
 """What a connection to DuckDB runs before it runs translations: `trino_text`, the text of a value as Trino writes it
 (1.5E0), from DuckDB's (1.5) and the name of DuckDB's type. Both write the fewest digits that a DOUBLE needs, but for a
@@ -95,29 +96,6 @@ class NotRewritten(Exception):
     def __init__(self, node: exp.Expr) -> None:
         super().__init__()
         self.node = node
-
-
-def duckdb_text(tree: exp.Expr) -> str:
-    """DuckDB's SQL for a tree in Trino's dialect, with the rewrites that keep Trino's values.
-
-    Raises:
-        NotRewritten: for a node that cannot be.
-        SqlglotError: DuckDB's SQL has no words for something.
-    """
-    root = tree.copy()
-    # Innermost first: a rewrite copies its arguments, which are then already DuckDB's.
-    for node in reversed(list(root.walk(bfs=False))):
-        try:
-            rewritten = _rewritten(node)
-        except (AttributeError, LookupError, TypeError, ValueError) as error:
-            raise NotRewritten(node) from error
-        if rewritten is node:
-            continue
-        if node is root:
-            root = rewritten
-        else:
-            node.replace(rewritten)
-    return root.sql(dialect="duckdb", comments=False)
 
 
 def number_kind(node: exp.Expr) -> str | None:  # noqa: PLR0911
@@ -356,6 +334,18 @@ _EXTRACTED: Mapping[str, str] = MappingProxyType(
     }
 )
 _CONSTANTS: Mapping[str, str] = MappingProxyType({"nan": "NaN", "infinity": "Infinity"})
+
+
+def rewritten(node: exp.Expr) -> exp.Expr:
+    """DuckDB's node for one whose children are DuckDB's already.
+
+    Raises:
+        NotRewritten: it has not the arguments that are needed.
+    """
+    try:
+        return _rewritten(node)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise NotRewritten(node) from error
 
 
 def _rewritten(node: exp.Expr) -> exp.Expr:

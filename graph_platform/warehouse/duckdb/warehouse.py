@@ -39,6 +39,7 @@ from graph_platform.warehouse.duckdb.refusals import (
 )
 from graph_platform.warehouse.duckdb.relations import columns_of_duckdbs, relations_in, relations_named
 from graph_platform.warehouse.duckdb.rewrites import PRELUDE
+from graph_platform.warehouse.duckdb.signatures.proof import Lookup
 from graph_platform.warehouse.duckdb.text import unreachable
 from graph_platform.warehouse.duckdb.translation import Translation, to_duckdb
 from graph_platform.warehouse.protocol import ExportProgress
@@ -106,7 +107,7 @@ class DuckDBWarehouse:
 
     def review(self, query: CheckedQuery, entity: str) -> Translation:
         """What cannot be translated, and what may give another value than Trino's."""
-        return to_duckdb(query, entity)
+        return to_duckdb(query, entity, self._columns_in(query))
 
     def describe(self, sql: str) -> tuple[Column, ...]:
         """The result columns, bound but not run. A column without a name in Trino comes with an empty one."""
@@ -269,9 +270,18 @@ class DuckDBWarehouse:
     def _was_closed(self) -> PlatformError:
         return PlatformError(ErrorCode.BACKEND_UNREACHABLE, f"the warehouse {self._path} was closed")
 
+    def _columns_in(self, query: CheckedQuery) -> Lookup | None:
+        """The columns of the relations that a query names."""
+        if query.tree is None:
+            return None
+        named = list(dict.fromkeys((table.catalog, table.db, table.name) for table in relations_named(query.tree)))
+        answer = self._own_answer({"do": "columns", "named": named})["columns"] if named else ()
+        columns = dict(zip(named, answer, strict=True))
+        return lambda table: columns.get((table.catalog, table.db, table.name))
+
     def _translated(self, sql: str) -> tuple[str, exp.Expr]:
         checked = check_query(sql)
-        translation = to_duckdb(checked)
+        translation = to_duckdb(checked, columns=self._columns_in(checked))
         if translation.sql is None or checked.tree is None:
             if translation.errors[0].code == ProblemCode.FUNCTION_NOT_FOUND:
                 raise no_such_function(next(unknown_functions(checked)))

@@ -1,0 +1,144 @@
+"""What a row of the table wants of its arguments beside their types, such as a pattern that both read in one way."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from sqlglot import exp
+
+_UNITS = ("second", "minute", "hour", "day", "week", "month", "quarter", "year")
+_LONGEST_SEQUENCE = 10_000
+# Letters, digits, classes, groups, alternatives and greedy repetitions: the same in Java's expressions and in RE2.
+_PATTERN = re.compile(
+    r"(?:[\w ,;:@#%&=<>!/~`'\"-]|\\[dwsDWS.\\+*?()\[\]{}|^$/-]|[.^$|()]|\(\?:|[*+?]|\{\d{1,3}(?:,\d{0,3})?\}"
+    r"|\[\^?(?:[\w ,;:@#%=<>!/.+*?()$|'\"]|(?<=\w)-(?=\w)|\\[dwsDWS.\\\]\[-]|-(?=\]))+\])*",
+    re.ASCII,
+)
+_DATE_LETTERS = re.compile(r"(?:[^%]|%[YmdHisTyecMbWajklhIpr%])*")
+
+
+def _written(arguments: Sequence[exp.Expr], at: int) -> str | None:
+    node = arguments[at] if at < len(arguments) else None
+    return str(node.this) if isinstance(node, exp.Literal) and node.is_string else None
+
+
+def _pattern(arguments: Sequence[exp.Expr]) -> str | None:
+    text = _written(arguments, 1)
+    if text is None:
+        return "with a pattern that is not written out"
+    if not _PATTERN.fullmatch(text) or re.search(r"[*+?}][*+?{]|\(\?(?!:)|^[*+?]|[(|][*+?]|\)[*+]|\$.|.\^", text):
+        return "with this pattern"
+    return None
+
+
+def _count_groups(pattern: str) -> int:
+    return len(re.findall(r"(?<!\\)\((?!\?)", re.sub(r"\[[^\]]*\]", "", pattern)))
+
+
+def _groups(arguments: Sequence[exp.Expr]) -> str | None:
+    at = arguments[2] if len(arguments) > 2 else None
+    if at is None:
+        return None
+    if not isinstance(at, exp.Literal) or at.is_string:
+        return "with a group that is not written out"
+    pattern = _written(arguments, 1) or ""
+    if re.search(r"[?*|]|\{0", pattern):
+        return "with a group that need not be found"
+    return None if int(at.this) <= _count_groups(pattern) else "with a group that the pattern has not"
+
+
+def _dollars(arguments: Sequence[exp.Expr]) -> str | None:
+    """A replacement with groups by their numbers, all of which the pattern has."""
+    text = _written(arguments, 2)
+    groups = _count_groups(_written(arguments, 1) or "")
+    good = text is not None and re.fullmatch(r"(?:[^\\$]|\$\d(?!\d))*", text)
+    known = all(int(each) <= groups for each in re.findall(r"\$(\d)", text or ""))
+    return None if good and known else "with this replacement"
+
+
+def _unit(arguments: Sequence[exp.Expr]) -> str | None:
+    text = _written(arguments, 0)
+    return None if text is not None and text.lower() in _UNITS else "with this unit"
+
+
+def _day_unit(arguments: Sequence[exp.Expr]) -> str | None:
+    text = _written(arguments, 0)
+    return None if text is not None and text.lower() in _UNITS[3:] else "with this unit"
+
+
+def _date_pattern(arguments: Sequence[exp.Expr]) -> str | None:
+    text = _written(arguments, 1)
+    return None if text is not None and _DATE_LETTERS.fullmatch(text) else "with this pattern"
+
+
+def _simple_path(arguments: Sequence[exp.Expr]) -> str | None:
+    text = _written(arguments, 1)
+    good = text is not None and re.fullmatch(r"\$(?:\.[A-Za-z_]\w*|\[\d+\])*", text)
+    return None if good else "with this path"
+
+
+def _nonempty(arguments: Sequence[exp.Expr]) -> str | None:
+    return None if _written(arguments, 1) else "with a separator that is not written out, or empty"
+
+
+def _plain_text(arguments: Sequence[exp.Expr]) -> str | None:
+    return None if all(not isinstance(each, (exp.Distinct, exp.Order)) for each in arguments) else "with these clauses"
+
+
+def _utc_text(arguments: Sequence[exp.Expr]) -> str | None:
+    text = _written(arguments, 0)
+    good = text is not None and re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?(?:Z|\+00:00)", text)
+    return None if good else "of a text that need not be UTC: DuckDB keeps the instant alone"
+
+
+def _canonical(arguments: Sequence[exp.Expr]) -> str | None:
+    """JSON that Trino writes as it reads it: no spaces, keys in order, whole numbers."""
+    text = _written(arguments, 0)
+    try:
+        found = json.loads(text or "", parse_float=lambda _: None)
+    except ValueError:
+        found = None
+    good = found is not None and text == json.dumps(found, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return None if good and text else "of a text that Trino may write in another way: with spaces, or keys out of order"
+
+
+def _parse_pattern(arguments: Sequence[exp.Expr]) -> str | None:
+    text = _written(arguments, 1)
+    return None if text is not None and re.fullmatch(r"(?:[-/: .,T]|%[YmdHis])*", text) else "with this pattern"
+
+
+def _letter(arguments: Sequence[exp.Expr]) -> str | None:
+    text = _written(arguments, 0)
+    return None if text is not None and len(text) == 1 else "of what is not one letter that is written out"
+
+
+def _short(arguments: Sequence[exp.Expr]) -> str | None:
+    numbers = [int(str(each.this)) for each in arguments[:2] if isinstance(each, exp.Literal) and each.is_int]
+    too_long = len(numbers) > 1 and abs(numbers[1] - numbers[0]) >= _LONGEST_SEQUENCE
+    return f"of more than {_LONGEST_SEQUENCE} elements, which Trino refuses," if too_long else None
+
+
+def _nothing(arguments: Sequence[exp.Expr]) -> str | None:
+    return None
+
+
+CONDITIONS: Mapping[str, Callable[[Sequence[exp.Expr]], str | None]] = {
+    "pattern": _pattern,
+    "group": _groups,
+    "dollars": _dollars,
+    "unit": _unit,
+    "day_unit": _day_unit,
+    "date_pattern": _date_pattern,
+    "simple_path": _simple_path,
+    "nonempty": _nonempty,
+    "utc_text": _utc_text,
+    "canonical": _canonical,
+    "parse_pattern": _parse_pattern,
+    "short": _short,
+    "letter": _letter,
+    "any": _nothing,
+    "any_value": _nothing,
+    "no_clauses": _plain_text,
+}
