@@ -108,7 +108,7 @@ def cast(  # noqa: PLR0911, PLR0912
     if given == wanted or (given == INTEGER and wanted == BIGINT and isinstance(node, exp.Literal)):
         return node
     fine = any(each.base == TIMESTAMP and each.numbers[0] > _MOST_OF_A_SECOND for each in (given, wanted))
-    if fine:
+    if fine and not is_literal:
         return None
     if given.base == "json":
         return _from_json(node, wanted, made)
