@@ -155,7 +155,7 @@ MACROS: dict[str, str] = {
     "lambda e: e IS NOT NULL), s), CASE WHEN a IS NOT NULL THEN '' END) END",
     "trino_array_join_with(a, s, n)": "CASE WHEN s IS NULL OR n IS NULL THEN NULL ELSE coalesce(array_to_string("
     "list_transform(a, lambda e: coalesce(CAST(e AS VARCHAR), n)), s), CASE WHEN a IS NOT NULL THEN '' END) END",
-    "trino_slice(a, s, n)": "CASE WHEN s = 0 THEN error('SQL array indices start at 1') "
+    "trino_slice(a, s, n)": "CASE WHEN a IS NULL OR s IS NULL OR n IS NULL THEN NULL WHEN s = 0 THEN error('SQL array indices start at 1') "
     "WHEN n < 0 THEN error('length must be greater than or equal to 0') "
     "WHEN s > 0 THEN list_slice(a, s, s + n - 1) WHEN -s > len(a) THEN a[1:0] "
     "ELSE list_slice(a, len(a) + s + 1, len(a) + s + n) END",

@@ -721,6 +721,8 @@ class Proof:
             if not given.told:
                 self._doubt(node, "try_cast" if tries else "cast", f"of a {given.kind} to a {wanted}")
             return Typed(rewritten(node), wanted, told=True)
+        if isinstance(made, exp.Literal) and given.kind != wanted:
+            made = exp.cast(made, duckdb_type(wanted), dialect="duckdb")  # said, so that the literal has that type
         typed = Typed(made, wanted, given.told)
         is_far = given.kind.base not in (TIMESTAMP, ZONED, DATE.base) and not _is_utc(str(node.this.name))
         if wanted.base == ZONED and is_far and not given.told:
