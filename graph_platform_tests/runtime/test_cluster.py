@@ -13,7 +13,7 @@ import pytest
 from kubernetes.client import ApiClient, Configuration
 
 from graph_platform.errors import ErrorCode, PlatformError
-from graph_platform.runtime.kubernetes.cluster import Cluster, Kind
+from graph_platform.runtime.kubernetes.cluster import STARTING_SECONDS, Cluster, Kind
 from graph_platform_tests.simulated_clock import SimulatedClock
 
 Reply = tuple[int, dict[str, str], dict[str, Any]]
@@ -153,3 +153,18 @@ def test_a_refusal_has_the_clusters_words(world: World, reply: Reply, code: Erro
 def test_a_server_that_has_just_started_is_not_believed_that_a_right_is_missing(world: World) -> None:
     world.script.replies = [refusal(403, "pods is forbidden"), refusal(403, "pods is forbidden"), ok(POD)]
     assert world.cluster.get(Kind.POD, "server-1") == POD
+
+
+NO_ACCOUNT = 'pods "x" is forbidden: error looking up service account a/default: serviceaccount "default" not found'
+
+
+def test_a_namespace_that_has_no_account_yet_is_waited_for_and_no_right_is_called_missing(world: World) -> None:
+    world.script.replies = [refusal(403, NO_ACCOUNT)] * 10 + [ok(POD)]
+    assert world.cluster.create(Kind.POD, POD) == POD
+    assert world.clock.now > STARTING_SECONDS
+    world.script.replies = [refusal(403, NO_ACCOUNT)] * 1000
+    with pytest.raises(PlatformError) as refused:
+        world.cluster.create(Kind.POD, POD)
+    assert refused.value.code is ErrorCode.BACKEND_UNREACHABLE
+    assert 'serviceaccount "default" not found' in refused.value.message
+    assert "kubectl get serviceaccounts" in str(refused.value.hint)

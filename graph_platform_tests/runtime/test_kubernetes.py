@@ -165,12 +165,13 @@ def test_a_quota_refuses_a_pod_by_name_and_nothing_is_left(
     namespace: Namespace, runtime: KubernetesRuntime, snapshot: Snapshot
 ) -> None:
     namespace.kubectl("create", "quota", "small", "--hard=pods=0")
-    until(lambda: "used" in namespace.objects("quota")[0]["status"], "the quota does not hold")
+    until(lambda: "exceeded quota" in namespace.refusal(), "the quota does not hold")
     with pytest.raises(PlatformError) as refused:
         runtime.servers.start(snapshot.spec("ladybug"))
     assert refused.value.code is ErrorCode.CONCURRENCY_LIMIT_EXCEEDED
     assert "exceeded quota: small" in refused.value.message
     namespace.kubectl("delete", "quota", "small")
+    until(lambda: not namespace.refusal(), "the quota still holds")
     runtime.servers.start(snapshot.spec("ladybug"))
     assert settled(runtime.servers, "inst-1").presence is Presence.READY
 
@@ -179,6 +180,7 @@ def test_a_right_that_is_missing_is_named(namespace: Namespace, snapshot: Snapsh
     role = json.loads(namespace.kubectl("get", "role", "graph-platform", "-o", "json"))
     role["rules"] = [rule for rule in role["rules"] if rule["resources"] != ["secrets"]]
     namespace.node.apply(role)
+    until(lambda: not namespace.may("create", "secrets"), "the right is still there")
     with pytest.raises(PlatformError) as refused:
         namespace.runtime(INSTALLATION).servers.start(snapshot.spec("ladybug"))
     assert refused.value.code is ErrorCode.PERMISSION_DENIED

@@ -9,7 +9,8 @@ from __future__ import annotations
 import builtins
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -28,6 +29,9 @@ CONNECT_SECONDS, READ_SECONDS = 5.0, 30.0
 PAGE = 500
 STARTING_SECONDS = 5.0
 """How long a refusal is not believed: an API server that has just started does not know its own roles yet."""
+
+NO_ACCOUNT_YET = "error looking up service account"
+"""What a namespace says of a pod until its controller has made the account `default`: no right is missing."""
 
 _JSON = {200: "object", 201: "object", 202: "object"}
 _PAUSES = Pauses(0.2, 5.0)
@@ -256,8 +260,7 @@ class Cluster:
                 with client_errors():
                     return call()
             except ApiException as error:
-                unsettled = error.status in (401, 403) and self._clock.monotonic() < begun + STARTING_SECONDS
-                if error.status and error.status != 429 and error.status < 500 and not unsettled:
+                if self._clock.monotonic() + pause > begun + self._believed_after(error):
                     raise
                 wait, cause = max(pause, _retry_after(error)), f"HTTP {error.status}: {_message(error)}"
             except (urllib3.exceptions.HTTPError, OSError) as error:
@@ -270,6 +273,14 @@ class Cluster:
                 )
             self._clock.sleep(wait)
         raise AssertionError("pauses never end")
+
+    def _believed_after(self, error: ApiException) -> float:
+        """For how many seconds an answer may be one that passes, and is asked for again."""
+        if not error.status or error.status == 429 or error.status >= 500:
+            return math.inf  # it is no answer: that has an end of its own
+        if NO_ACCOUNT_YET in _message(error):
+            return self._patience
+        return STARTING_SECONDS if error.status in (401, 403) else 0.0
 
 
 def _lines(answer: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
@@ -305,23 +316,45 @@ def _retry_after(error: ApiException) -> float:
         return 0.0
 
 
+_REFUSALS: Sequence[tuple[Callable[[int, str], bool], ErrorCode, str | None]] = (
+    (
+        lambda status, said: status == 401,
+        ErrorCode.PERMISSION_DENIED,
+        "the credentials are not the cluster's, or too old",
+    ),
+    (
+        lambda status, said: "exceeded quota" in said,
+        ErrorCode.CONCURRENCY_LIMIT_EXCEEDED,
+        "end instances, or raise the namespace's ResourceQuota",
+    ),
+    (
+        lambda status, said: "PodSecurity" in said or "admission webhook" in said,
+        ErrorCode.PERMISSION_DENIED,
+        "a policy of the cluster forbids it",
+    ),
+    (
+        lambda status, said: NO_ACCOUNT_YET in said,
+        ErrorCode.BACKEND_UNREACHABLE,
+        "the cluster makes that account itself, a moment after its namespace: see `kubectl get serviceaccounts`, and "
+        "whether kube-controller-manager runs",
+    ),
+    (
+        lambda status, said: status == 403,
+        ErrorCode.PERMISSION_DENIED,
+        "give the platform's service account that right (deploy/platform.yaml)",
+    ),
+    (
+        lambda status, said: status == 404,
+        ErrorCode.RESOURCE_NOT_FOUND,
+        "see GRAPH_PLATFORM_RUNTIME: is it the namespace?",
+    ),
+    (lambda status, said: True, ErrorCode.VALIDATION_FAILED, None),
+)
+"""What a refusal means, by its status and its words, and what to do about it; the first that fits."""
+
+
 def _refused(error: ApiException, doing: str) -> PlatformError:
     """What the API server did not allow, in its words."""
-    message = f"the cluster refused to {doing}: {_message(error)}"
-    if error.status == 401:
-        return PlatformError(ErrorCode.PERMISSION_DENIED, message, "the credentials are not the cluster's, or too old")
-    if "exceeded quota" in message:
-        return PlatformError(
-            ErrorCode.CONCURRENCY_LIMIT_EXCEEDED, message, "end instances, or raise the namespace's ResourceQuota"
-        )
-    if "PodSecurity" in message or "admission webhook" in message:
-        return PlatformError(ErrorCode.PERMISSION_DENIED, message, "a policy of the cluster forbids it")
-    if error.status == 403:
-        return PlatformError(
-            ErrorCode.PERMISSION_DENIED,
-            message,
-            "give the platform's service account that right (deploy/platform.yaml)",
-        )
-    if error.status == 404:
-        return PlatformError(ErrorCode.RESOURCE_NOT_FOUND, message, "see GRAPH_PLATFORM_RUNTIME: is it the namespace?")
-    return PlatformError(ErrorCode.VALIDATION_FAILED, message)
+    said = _message(error)
+    code, hint = next((code, hint) for fits, code, hint in _REFUSALS if fits(error.status or 0, said))
+    return PlatformError(code, f"the cluster refused to {doing}: {said}", hint)

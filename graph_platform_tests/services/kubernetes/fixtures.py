@@ -21,10 +21,27 @@ from graph_platform.runtime.kubernetes.runtime import KubernetesRuntime
 from graph_platform_tests.services.buckets import SECRET, s3_server
 from graph_platform_tests.services.kubernetes.images import ROOT, TESTS, tests_archive
 from graph_platform_tests.services.kubernetes.node import Node
+from graph_platform_tests.waiting import until
 
 PENDING_SECONDS = 15.0
 TASK_BYTES = 512 * 1024**2
 STORAGE_SECRET = "storage"
+
+_ANY_POD = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "any"},
+    "spec": {
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [
+            {
+                "name": "any",
+                "image": "any",
+                "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+            }
+        ],
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -48,15 +65,31 @@ class Namespace:
         """The runtime of this namespace."""
         return platform_runtime(self.kubeconfig, self.name, installation, **changes)
 
-    def kubectl(self, *arguments: str) -> str:
+    def kubectl(self, *arguments: str, given: str | None = None) -> str:
         """Run kubectl in it, as the administrator."""
-        return self.node.kubectl("-n", self.name, *arguments)
+        return self.node.kubectl("-n", self.name, *arguments, given=given)
 
     def objects(self, kinds: str) -> list[dict[str, Any]]:
         """What is in it of these kinds, beside what every namespace has."""
         found: list[dict[str, Any]] = json.loads(self.kubectl("get", kinds, "-o", "json"))["items"]
         every = ("kube-root-ca.crt", STORAGE_SECRET)
         return [each for each in found if each["metadata"]["name"] not in every]
+
+    def refusal(self) -> str:
+        """Why the API server would take no pod now, "" if it would: its admission sees a change a moment after it."""
+        try:
+            self.kubectl("create", "--dry-run=server", "-f", "-", given=json.dumps(_ANY_POD))
+        except AssertionError as refused:
+            return str(refused)
+        return ""
+
+    def may(self, verb: str, resource: str) -> bool:
+        """Whether the platform's account has that right now: a role, too, is seen a moment after its change."""
+        account = f"system:serviceaccount:{self.name}:graph-platform"
+        try:
+            return "yes" in self.kubectl("auth", "can-i", verb, resource, "--as", account)
+        except AssertionError:
+            return False
 
 
 def platform_client(kubeconfig: str) -> ApiClient:
@@ -122,7 +155,10 @@ class TestCluster:
         )
         self.node.kubectl("apply", "-n", name, "-f", str(ROOT / "deploy/platform.yaml"))
         token = self.node.kubectl("create", "token", "graph-platform", "-n", name, "--duration", "10h").strip()
-        return Namespace(self.node, name, self.node.kubeconfig(token=token), self.bucket())
+        made = Namespace(self.node, name, self.node.kubeconfig(token=token), self.bucket())
+        until(lambda: not made.refusal(), f"namespace {name} takes no pods")  # until its account is there
+        until(lambda: "kube-root-ca.crt" in made.kubectl("get", "configmaps", "-o", "name"), f"{name} has no authority")
+        return made
 
 
 @pytest.fixture(scope="session")
