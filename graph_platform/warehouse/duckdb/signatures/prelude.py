@@ -23,7 +23,8 @@ MACROS: dict[str, str] = {
     "trino_divide_decimal(a, b, s)": "trino_scaled(CASE WHEN b = 0 THEN error('Division by zero') ELSE "
     "(2 * abs(a) + abs(b)) // (2 * abs(b)) * CASE WHEN (a < 0) = (b < 0) THEN 1 ELSE -1 END END, s)",
     "trino_modulo_decimal(a, b, s)": "trino_scaled(CASE WHEN b = 0 THEN error('Division by zero') ELSE a % b END, s)",
-    "trino_round(a, n)": "CASE WHEN isnan(a) OR isinf(a) THEN a WHEN a < 0 THEN -(floor(-a * pow(10, n) + 0.5) / "
+    "trino_pow(a, b)": "CASE WHEN a IS NULL OR b IS NULL THEN NULL WHEN isnan(b) THEN b ELSE pow(a, b) END",
+    "trino_round(a, n)": "CASE WHEN a IS NULL OR n IS NULL THEN NULL WHEN abs(CAST(n AS BIGINT)) > 20 THEN error('not proved to be the same on Trino') WHEN isnan(a) OR isinf(a) THEN a WHEN a < 0 THEN -(floor(-a * pow(10, n) + 0.5) / "
     "pow(10, n)) ELSE floor(a * pow(10, n) + 0.5) / pow(10, n) END",
     "trino_sign(a)": "CASE WHEN isnan(a) THEN a ELSE CAST(sign(a) AS DOUBLE) END",
     "trino_e()": "CAST(2.718281828459045 AS DOUBLE)",

@@ -344,8 +344,8 @@ parse_datetime(varchar, varchar) -> zoned3
 parse_presto_data_size(varchar) -> decimal
 percent_rank() -> double = percent_rank
 pi() -> double = pi
-pow(double, double) -> double = pow
-power(double, double) -> double = pow
+pow(double, double) -> double = trino_pow
+power(double, double) -> double = trino_pow
 quarter(date) -> bigint = quarter
 quarter(timestamp) -> bigint = quarter
 quarter(timestamp with time zone) -> bigint = quarter
