@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,10 +67,11 @@ def warehouses(trino_server: TrinoServer, tmp_path_factory: pytest.TempPathFacto
     with duckdb.connect(str(path)) as connection:
         for statement in _statements("", "FLOAT"):
             connection.execute(statement)
-    trino_server.run("CREATE SCHEMA hive.same_values")
-    for statement in _statements("hive.same_values.", "REAL"):
+    schema = f"same_values_{secrets.token_hex(4)}"  # a process that is given more of this module later does it again
+    trino_server.run(f"CREATE SCHEMA hive.{schema}")
+    for statement in _statements(f"hive.{schema}.", "REAL"):
         trino_server.run(statement)
-    address = TrinoAddress("127.0.0.1", trino_server.port, "http", "tester", "hive", "same_values")
+    address = TrinoAddress("127.0.0.1", trino_server.port, "http", "tester", "hive", schema)
     opened = (DuckDBWarehouse(path), TrinoWarehouse(address))
     yield opened
     for each in opened:
