@@ -113,7 +113,7 @@ def test_a_description_leaves_no_query_behind(warehouse: TrinoWarehouse, trino_s
         "SELECT state FROM system.runtime.queries WHERE query LIKE '%AS left%behind FROM customer%' "
         "AND source = 'graph-platform'"
     )
-    assert rows == [["FINISHED"]]
+    assert rows in ([["FINISHED"]], [["FAILED"]])  # cancelled, where Trino had not ended it by itself
 
 
 def test_tables_are_those_of_the_urls_schema(trino_server: TrinoServer, warehouse: TrinoWarehouse) -> None:
