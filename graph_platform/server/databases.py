@@ -99,8 +99,15 @@ class Databases:
                 )
             folder = self._folder() / name
             del self._known[name]
-            await asyncio.to_thread(self._workers.forget, name, time.monotonic() + CHANGE_SECONDS)
-            await asyncio.to_thread(shutil.rmtree, folder)
+            try:
+                await asyncio.to_thread(self._workers.forget, name, time.monotonic() + CHANGE_SECONDS)
+                await asyncio.to_thread(shutil.rmtree, folder)
+            except (PlatformError, OSError):
+                if folder.exists():  # so that it can be asked for again
+                    self._known[name] = found
+                raise
+            self._not_before.pop(name, None)
+            self._failures.pop(name, None)
 
     async def checkpoint(self, name: str, to: StoredObject) -> dict[str, Any]:
         """Store a copy of a database as one file. Its readers go on; its writers wait until it was copied beside it,
@@ -149,8 +156,9 @@ class Databases:
         try:
             await asyncio.to_thread(self._workers.checkpoint, name, time.monotonic() + CHECKPOINT_SECONDS)
         except PlatformError as error:
-            self._not_before[name] = 2 * size
-            self._failures[name] = error.document()
+            if name in self._known:  # it may have been taken away meanwhile
+                self._not_before[name] = 2 * size
+                self._failures[name] = error.document()
         else:
             self._not_before.pop(name, None)
             self._failures.pop(name, None)

@@ -193,12 +193,24 @@ class Workers:
         Raises:
             PlatformError: DATABASE_ERROR where the engine cannot; its process is replaced then. What `ask` raises.
         """
-        with self._used() as process, self._in_words(time.monotonic(), "read"):
+        with self._used() as process, _InWords(self._meaning_of_a_checkpoint):
             left = max(0.0, deadline - time.monotonic())
             failure = process.ask(checkpoint_request(name), left, grace_seconds=GRACE_SECONDS)
             if failure:
                 process.end()
                 raise PlatformError.from_document(json.loads(failure))
+
+    def _meaning_of_a_checkpoint(self, ending: Ending) -> PlatformError:
+        most = f"{self._allowance_bytes / _MEGABYTE:,.0f} MB"
+        memory = ending.cause is Cause.MEMORY
+        return PlatformError(
+            ErrorCode.DATABASE_ERROR,
+            f"writing the log out needs more memory than a process of the engine may take beside its pool ({most})"
+            if memory
+            else f"the engine's process ended while it wrote the log out ({ending.how})",
+            f"{'raise GRAPH_PLATFORM_ENGINE_ALLOWANCE_BYTES' if memory else 'try again'}; nothing is lost",
+            {"cause": str(ending.cause)},
+        )
 
     def _known_opening(self) -> Opening:
         if self.opening is None:

@@ -192,8 +192,9 @@ class _Worker:
 
     def _checkpoint(self, database: str) -> Iterator[bytes]:
         """After one that failed the engine is not asked again: it was seen to take the file for none of its own."""
+        known = self._databases.one(database)
         try:
-            self._databases.one(database).execute("CHECKPOINT")
+            known.execute("CHECKPOINT")
         except PlatformError as error:
             raise LastAnswer(_bytes(error.document())) from error
         yield b""
