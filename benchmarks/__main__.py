@@ -23,6 +23,7 @@ BENCHMARKS = {
     "snapshot": snapshots.forty_definitions,
     "help": commands.help_page,
     "list": commands.mapping_list,
+    "query": commands.instance_query,
     "definitions": commands.definitions,
     "pods": kubernetes.pods,
     "launches": kubernetes.launches,

@@ -41,6 +41,16 @@ def mapping_list(folder: Path) -> Outcome:
     return Outcome("list", "mapping list / import sqlalchemy, psycopg, one query", ratios, ours, others, at_most=1.5)
 
 
+def instance_query(folder: Path) -> Outcome:
+    """`graph-platform instance query` of a running instance against the bare import of an HTTP client."""
+    environment = {**os.environ, "GRAPH_PLATFORM_HOME": str(folder / "query")}
+    command([_PROGRAM, "demo"], environment=environment)()
+    asking = command([_PROGRAM, "instance", "query", "flights", "RETURN 1"], environment=environment)
+    ratios, ours, bare = pairs(asking, python("-c", "import httpx"), 15)
+    command([_PROGRAM, "down"], environment=environment)()
+    return Outcome("query", "instance query / python -c 'import httpx'", ratios, ours, bare, at_most=3)
+
+
 def definitions(folder: Path) -> Outcome:
     """Loading the code location against the import of Dagster."""
     ratios, ours, bare = pairs(python("-c", "import graph_platform.definitions"), python("-c", "import dagster"), 9)

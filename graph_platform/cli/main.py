@@ -6,10 +6,14 @@ one JSON document on standard output in every one of these cases but the last.
 
 from __future__ import annotations
 
+import atexit
+import gc
 import importlib
 import os
 import sys
+import threading
 from collections.abc import Mapping, Sequence
+from typing import NoReturn
 
 import click
 
@@ -19,6 +23,8 @@ from graph_platform.private import keep_private
 
 USAGE_STATUS = 2
 INTERRUPTED_STATUS = 130
+_COLLECT_AFTER = 100_000
+"""Objects between two collections: what is imported stays, and looking through it again and again is a fifth of it."""
 
 
 class LazyGroup(click.Group):
@@ -69,16 +75,29 @@ command_line = LazyGroup(
 )
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
+    gc.set_threshold(_COLLECT_AFTER)
     keep_private()
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    status = run(given)
+    status = run(list(sys.argv[1:] if arguments is None else arguments))
     try:
         sys.stdout.flush()
     except BrokenPipeError:  # `graph-platform … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(status)
+    _leave(status)
+
+
+def _leave(status: int) -> NoReturn:
+    """Exit without taking apart what was imported, which takes 0.2 s, and 0.4 s with Dagster.
+
+    What is to be done at an exit is done. A thread that is not a daemon is waited for, as ever.
+    """
+    if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
+        sys.exit(status)
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def run(arguments: list[str]) -> int:
