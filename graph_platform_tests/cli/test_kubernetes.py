@@ -10,10 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
+from graph_platform.catalog.embedded import EmbeddedPostgres
 from graph_platform_tests.cli.conftest import CommandLine
 from graph_platform_tests.services.kubernetes.fixtures import STORAGE_SECRET, Namespace
-from graph_platform_tests.services.kubernetes.images import TESTS
+from graph_platform_tests.services.kubernetes.images import ROOT, TESTS
+from graph_platform_tests.services.proxy import Proxy
 from graph_platform_tests.waiting import until
 
 
@@ -69,6 +72,49 @@ def test_a_mapping_becomes_an_instance_in_the_cluster_that_answers_and_leaves_no
     assert cli.json("instance", "terminate", "mine")["status"] == "terminated"
     assert namespace.objects("pods") == [] and not header.exists()
     until(lambda: not namespace.objects("secrets"), "the cluster does not collect the tokens")
+
+
+def test_a_job_in_the_cluster_launches_and_ends_an_instance_with_the_platforms_image(
+    in_the_cluster: CommandLine, people: Path, namespace: Namespace, platform_image: str
+) -> None:
+    cli = in_the_cluster
+    cli.json("mapping", "create", people)
+    cli.json("snapshot", "create", "people")
+    sockets = EmbeddedPostgres(cli.home).socket_folder
+    with Proxy(next(sockets.glob(".s.PGSQL.*[0-9]")), address=namespace.node.sandbox.host_address) as postgres:
+        catalog = f"postgresql+psycopg://graph_platform@{postgres.address}:{postgres.port}/graph_platform"
+        namespace.kubectl("create", "secret", "generic", "catalog", f"--from-literal=url={catalog}")
+
+        said = run_in_the_cluster(cli, namespace, platform_image, "launch_instance", snapshot="people", name="people")
+        assert "RUN_SUCCESS" in said, said
+        assert cli.json("instance", "query", "people", "MATCH (p:Person) RETURN count(*)")["rows"] == [[3]]
+        said = run_in_the_cluster(cli, namespace, platform_image, "terminate_instance", instance="people")
+        assert "RUN_SUCCESS" in said
+        namespace.kubectl("delete", "secret", "catalog")
+    until(lambda: not namespace.objects("pods,secrets,jobs"), "the cluster does not collect what was of the instance")
+
+
+def run_in_the_cluster(cli: CommandLine, namespace: Namespace, image: str, job: str, **config: str) -> str:
+    """Run a Dagster job by `deploy/job.yaml`, and return what its pod said."""
+    values, manifest = yaml.safe_load_all((ROOT / "deploy/job.yaml").read_text())
+    values["data"]["run.yaml"] = json.dumps({"ops": {job: {"config": config}}})
+    pod = manifest["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    command = container["command"]
+    container["image"], command[command.index("-j") + 1] = image, job
+    for variable in container["env"]:
+        if "value" in variable:
+            variable["value"] = cli.environment.get(variable["name"], variable["value"])
+    namespace.kubectl("apply", "-f", "-", given=yaml.safe_dump_all([values, manifest]))
+
+    def ended() -> bool:
+        (seen,) = namespace.objects("jobs")
+        return bool(seen.get("status", {}).get("conditions"))
+
+    until(ended, f"{job} does not end", seconds=180)
+    said = namespace.kubectl("logs", f"job/{manifest['metadata']['name']}")
+    namespace.kubectl("delete", "job,configmap", manifest["metadata"]["name"])
+    return said
 
 
 def asked_by_curl(cli: CommandLine) -> Path:

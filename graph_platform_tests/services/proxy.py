@@ -1,4 +1,4 @@
-"""A proxy on loopback that counts requests, delays them, and fails where a test wants it to.
+"""A proxy that counts requests, delays them, and fails where a test wants it to.
 
 It relays bytes and reads no more of HTTP than a request's first word, so what passes through is the server's own.
 """
@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 
 _REQUEST = re.compile(rb"(?:GET|POST|DELETE|HEAD|PUT) (\S+) HTTP/1\.")
@@ -18,19 +19,20 @@ _REQUEST = re.compile(rb"(?:GET|POST|DELETE|HEAD|PUT) (\S+) HTTP/1\.")
 
 @dataclass
 class Proxy:
-    """A proxy in front of a port of this machine; use it as a context.
+    """A proxy in front of a port or a socket file of this machine; use it as a context. It listens on `address`.
 
     `delay_seconds` is added to each request. `failures` is what the next requests get instead of an answer, one each:
     a status to answer with, or 0 for a connection that is lost.
     """
 
-    target: int
+    target: int | Path
     delay_seconds: float = 0.0
     failures: list[int] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
+    address: str = "127.0.0.1"
 
     def __post_init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((self.address, 0))
         self.port: int = self._listener.getsockname()[1]
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -57,9 +59,10 @@ class Proxy:
                 threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
-        with client, socket.create_connection(("127.0.0.1", self.target)) as server:
+        with client, self._connected() as server:
             for connection in (client, server):
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                if connection.family != socket.AF_UNIX:
+                    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._lock:
                 self._open |= {client, server}
             back = threading.Thread(target=_relay, args=(server, client), daemon=True)
@@ -71,6 +74,13 @@ class Proxy:
             back.join()
             with self._lock:
                 self._open -= {client, server}
+
+    def _connected(self) -> socket.socket:
+        if isinstance(self.target, int):
+            return socket.create_connection(("127.0.0.1", self.target))
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(str(self.target))
+        return connection
 
     def _pass_on(self, chunk: bytes, client: socket.socket) -> bool:
         request = _REQUEST.match(chunk)

@@ -19,7 +19,7 @@ from graph_platform.runtime.kubernetes.cluster import Cluster
 from graph_platform.runtime.kubernetes.manifests import Image
 from graph_platform.runtime.kubernetes.runtime import KubernetesRuntime
 from graph_platform_tests.services.buckets import SECRET, s3_server
-from graph_platform_tests.services.kubernetes.images import ROOT, TESTS, tests_archive
+from graph_platform_tests.services.kubernetes.images import PLATFORM, ROOT, TESTS, platform_archive, tests_archive
 from graph_platform_tests.services.kubernetes.node import Node
 from graph_platform_tests.waiting import until
 
@@ -172,6 +172,13 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCluster]:
             yield TestCluster(node, endpoint)
     finally:
         node.close()
+
+
+@pytest.fixture(scope="session")
+def platform_image(cluster: TestCluster) -> str:
+    """The platform's own image, brought to the session's node."""
+    cluster.node.load(platform_archive())
+    return PLATFORM
 
 
 @pytest.fixture

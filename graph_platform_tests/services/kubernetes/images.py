@@ -10,7 +10,7 @@ import os
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,6 +22,7 @@ DEBIAN = "bookworm"
 SERVER = "localhost/graph-platform-server:tests"
 TESTS = "localhost/graph-platform-tests:tests"
 """The server's image with the programs of the conformance suite's tasks."""
+PLATFORM = "localhost/graph-platform:tests"
 
 _HERE = Path(__file__).parent
 ROOT = _HERE.parents[2]
@@ -30,18 +31,34 @@ _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 def tests_archive() -> Path:
     """An archive of the image `TESTS`, built again only when something in it has changed."""
+    own = (_HERE / "tests.Dockerfile", ROOT / "graph_platform_tests/runtime/programs.py")
+
+    def build() -> None:
+        _target("server", SERVER)
+        _build(str(_HERE / "tests.Dockerfile"), TESTS)
+
+    return _archive(TESTS, (ROOT / "deploy/server.lock", *own), build)
+
+
+def platform_archive() -> Path:
+    """An archive of the image `PLATFORM`, built again only when something in it has changed."""
+    locks = (ROOT / "deploy/server.lock", ROOT / "deploy/platform.lock")
+    return _archive(PLATFORM, locks, lambda: _target("platform", PLATFORM))
+
+
+def _archive(image: str, sources: tuple[Path, ...], build: Callable[[], None]) -> Path:
     debian_programs()
+    kind = image.partition("/")[2].partition(":")[0]
     with _alone():
-        archive = cache() / f"image-{_contents()}.tar"
+        archive = cache() / f"image-{kind}-{_contents(sources)}.tar"
         if not archive.is_file():
-            for old in cache().glob("image-*.tar"):
+            for old in cache().glob(f"image-{kind}-????????????.tar"):
                 old.unlink()
             _base()
-            _build("deploy/Dockerfile", SERVER, "--target", "server", "--build-arg", "BASE=localhost/debian:12")
-            _build(str(_HERE / "tests.Dockerfile"), TESTS)
+            build()
             part = archive.with_suffix(".part")
             part.unlink(missing_ok=True)
-            _buildah("push", TESTS, f"docker-archive:{part}:{TESTS}")
+            _buildah("push", image, f"docker-archive:{part}:{image}")
             part.rename(archive)
         return archive
 
@@ -83,11 +100,10 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def _contents() -> str:
-    """A hash of all that the image is made of."""
+def _contents(sources: tuple[Path, ...]) -> str:
+    """A hash of all that an image is made of: the Dockerfile, the program, and what only this one has."""
     found = hashlib.sha256()
-    files = [ROOT / "deploy/Dockerfile", ROOT / "deploy/server.lock", _HERE / "tests.Dockerfile"]
-    files += [*(ROOT / "graph_platform").rglob("*"), ROOT / "graph_platform_tests/runtime/programs.py"]
+    files = [ROOT / "deploy/Dockerfile", *sources, *(ROOT / "graph_platform").rglob("*")]
     for path in sorted(path for path in files if path.is_file() and "__pycache__" not in path.parts):
         found.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
     return found.hexdigest()[:12]
@@ -105,6 +121,10 @@ def _base() -> None:
         tar = ["tar", "-C", f"{scratch}/rootfs", "--exclude=./var/cache/apt/archives/*.deb", "-cf"]
         subprocess.run([*tar, f"{scratch}/rootfs.tar", "."], check=True)
         _build(str(_HERE / "debian.Dockerfile"), "localhost/debian:12", context=Path(scratch))
+
+
+def _target(target: str, name: str) -> None:
+    _build("deploy/Dockerfile", name, "--target", target, "--build-arg", "BASE=localhost/debian:12")
 
 
 def _build(file: str, name: str, *arguments: str, context: Path = ROOT) -> None:
