@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -92,6 +93,24 @@ def test_a_job_in_the_cluster_launches_and_ends_an_instance_with_the_platforms_i
         assert "RUN_SUCCESS" in said
         namespace.kubectl("delete", "secret", "catalog")
     until(lambda: not namespace.objects("pods,secrets,jobs"), "the cluster does not collect what was of the instance")
+
+
+def test_a_readiness_that_never_comes_is_told_with_what_it_waits_for_and_leaves_no_pod(
+    in_the_cluster: CommandLine, people: Path, namespace: Namespace
+) -> None:
+    cli = in_the_cluster
+    cli.json("mapping", "create", people)
+    cli.json("snapshot", "create", "people")
+    with socket.create_server((namespace.node.sandbox.host_address, 0)) as silent:  # takes requests, answers none
+        address, port = silent.getsockname()
+        elsewhere = {"stringData": {"AWS_ENDPOINT_URL": f"http://{address}:{port}"}}
+        namespace.kubectl("patch", "secret", STORAGE_SECRET, "-p", json.dumps(elsewhere))
+        launched = cli.run(
+            *("instance", "launch", "people", "-o", "json"), GRAPH_PLATFORM_INSTANCE_STARTUP_SECONDS="10"
+        )
+    assert (launched.status, launched.json()["code"]) == (1, "STARTUP_TIMEOUT")
+    assert "was not ready after 10 s (phase: fetching)" in launched.json()["message"]
+    assert namespace.objects("pods") == []
 
 
 def run_in_the_cluster(cli: CommandLine, namespace: Namespace, image: str, job: str, **config: str) -> str:

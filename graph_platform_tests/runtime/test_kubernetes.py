@@ -205,6 +205,49 @@ def test_a_pod_that_somebody_deleted_has_ended_and_does_not_come_back(
     assert settled(runtime.servers, "inst-1").presence is Presence.READY
 
 
+def test_a_pod_whose_node_says_nothing_any_more_has_ended(
+    namespace: Namespace, runtime: KubernetesRuntime, snapshot: Snapshot
+) -> None:
+    runtime.servers.start(snapshot.spec("ladybug"))
+    settled(runtime.servers, "inst-1")
+    namespace.node.stop_program("kubelet")
+    try:
+        namespace.kubectl("delete", "pod", "server-inst-1", "--grace-period=1", "--wait=false")
+        until(lambda: runtime.servers.observe("inst-1").presence is Presence.ENDED, "it is taken to live")
+        assert "does not say that it has ended" in failure(runtime.servers.observe("inst-1"))["message"]
+    finally:
+        namespace.node.start_kubelet()
+    runtime.servers.start(snapshot.spec("ladybug", attempt=2))
+    assert settled(runtime.servers, "inst-1").presence is Presence.READY
+
+
+def test_a_pod_that_its_node_evicts_is_told_in_the_nodes_words(
+    namespace: Namespace, runtime: KubernetesRuntime, snapshot: Snapshot
+) -> None:
+    limit = {"type": "Container", "default": {"ephemeral-storage": "100Ki"}}
+    limits = {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "small"}, "spec": {"limits": [limit]}}
+    namespace.kubectl("apply", "-f", "-", given=json.dumps(limits))
+    runtime.servers.start(snapshot.spec("ladybug"))
+    until(lambda: runtime.servers.observe("inst-1").presence is Presence.ENDED, "it is not evicted", seconds=120)
+    # It ended in good order, so that only an event, which may come a moment later, says why.
+    until(lambda: "Evicted: " in failure(runtime.servers.observe("inst-1"))["message"], "its end is not explained")
+    assert "ephemeral local storage" in failure(runtime.servers.observe("inst-1"))["message"]
+
+
+def test_a_volume_that_cannot_be_mounted_is_told_in_the_nodes_words(namespace: Namespace, snapshot: Snapshot) -> None:
+    runtime = namespace.runtime(INSTALLATION, pending_seconds=3)
+    (node,) = json.loads(namespace.node.kubectl("get", "nodes", "-o", "json"))["items"]
+    namespace.node.kubectl("cordon", node["metadata"]["name"])
+    try:
+        runtime.servers.start(snapshot.spec("ladybug"))
+        namespace.kubectl("delete", "secret", "server-inst-1-1")
+    finally:
+        namespace.node.kubectl("uncordon", node["metadata"]["name"])
+    found = failure(settled(runtime.servers, "inst-1"))
+    assert 'secret "server-inst-1-1" not found' in found["message"]
+    runtime.servers.stop("inst-1", 1, 1)
+
+
 def test_what_another_installation_has_is_never_touched(
     namespace: Namespace, runtime: KubernetesRuntime, snapshot: Snapshot
 ) -> None:

@@ -27,6 +27,21 @@ def pod(phase: str = "Pending", state: dict[str, Any] | None = None, **status: A
     }
 
 
+def deleted(seconds_ago: float, state: dict[str, Any], **status: Any) -> dict[str, Any]:
+    """A pod whose grace was over then."""
+    found = pod("Running", state, **status)
+    found["metadata"]["deletionTimestamp"] = stamp(seconds_ago)
+    found["spec"]["nodeName"] = "node-1"
+    return found
+
+
+def condition(kind: str, status: str, **said: str) -> dict[str, Any]:
+    return {"conditions": [{"type": kind, "status": status, **said}]}
+
+
+EVICTED = condition("DisruptionTarget", "True", reason="EvictionByEvictionAPI", message="Eviction API: evicting")
+
+
 def unschedulable(seconds_ago: float) -> dict[str, Any]:
     condition = {
         "type": "PodScheduled",
@@ -70,6 +85,24 @@ SAID = json.dumps(PlatformError(ErrorCode.SNAPSHOT_FETCH_ERROR, "no manifest").d
         (ended(exitCode=137, reason="OOMKilled"), Stage.FAILED, "OOM_KILLED", "its pod may have 512 MB"),
         (ended(exitCode=139, message="x"), Stage.FAILED, "UNEXPECTED_TERMINATION", "SIGSEGV"),
         (ended(exitCode=3, message="the last words"), Stage.FAILED, "UNEXPECTED_TERMINATION", "the last words"),
+        (pod("Running", {"running": {}}, **condition("Ready", "False")), Stage.RUNNING, "", ""),
+        (deleted(-30, {"running": {}}), Stage.RUNNING, "", ""),
+        (deleted(10, {"running": {}}), Stage.RUNNING, "", ""),
+        (deleted(21, {"running": {}}), Stage.FAILED, "UNEXPECTED_TERMINATION", "its node node-1 does not say"),
+        (deleted(-30, {"waiting": {}}), Stage.FAILED, "UNEXPECTED_TERMINATION", "somebody deleted the pod"),
+        (
+            deleted(-1, {"terminated": {"exitCode": 143}}),
+            Stage.FAILED,
+            "UNEXPECTED_TERMINATION",
+            "somebody deleted the pod",
+        ),
+        (
+            deleted(-1, {"terminated": {"exitCode": 137}}, **EVICTED),
+            Stage.FAILED,
+            "UNEXPECTED_TERMINATION",
+            "the cluster ended the pod server-inst-1: EvictionByEvictionAPI: Eviction API: evicting",
+        ),
+        (deleted(-1, {"terminated": {"exitCode": 0}}), Stage.DONE, "UNEXPECTED_TERMINATION", "somebody deleted"),
         (
             pod("Failed", reason="Evicted", message="The node was low on resource: memory."),
             Stage.FAILED,

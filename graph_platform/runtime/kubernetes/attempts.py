@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.polling import SYSTEM, Clock, Pauses, wait_until
@@ -19,6 +19,7 @@ from graph_platform.runtime.kubernetes import manifests
 from graph_platform.runtime.kubernetes.cluster import Cluster, Document, Kind
 from graph_platform.runtime.kubernetes.informer import Informer
 from graph_platform.runtime.kubernetes.manifests import ATTEMPT, INSTALLATION, INSTANCE, STARTED
+from graph_platform.runtime.kubernetes.pods import told_to_end, volume_failure
 from graph_platform.runtime.spec import ServerSpec, TaskSpec, check_id
 
 Spec = TypeVar("Spec", bound=ServerSpec | TaskSpec)
@@ -128,6 +129,15 @@ class Attempts(Generic[Spec]):
         latest = max((each for each in claims if attempt_of(each) > ended), key=attempt_of, default=None)
         return Found(identifier, latest, None) if latest else None
 
+    def volume_failure(self, pod: Document, patience_seconds: float) -> dict[str, Any] | None:
+        """The document of an error, if a pending pod's events say that a volume of it cannot be mounted."""
+        error = volume_failure(self._events(pod), patience_seconds)
+        return None if error is None else error.document()
+
+    def told_to_end(self, pod: Document) -> dict[str, Any]:
+        """The document of the error for a pod that ended in good order, unasked."""
+        return told_to_end(self._events(pod), pod["metadata"]["name"]).document()
+
     def changed(self, identifier: str) -> threading.Event:
         """Set when its pod may have changed since this call."""
         return self._informer.changed(f"{self._role}-{identifier}")
@@ -143,6 +153,9 @@ class Attempts(Generic[Spec]):
         for identifier in sorted(pods.keys() | claims.keys()):
             pod = pods.get(identifier)
             yield Found(identifier, None if pod else claims[identifier], pod)
+
+    def _events(self, pod: Document) -> list[Document]:
+        return self._cluster.list(Kind.EVENT, fields=f"involvedObject.uid={pod['metadata']['uid']}")
 
     def _claim(self, identifier: str, spec: Spec) -> Document:
         manifest = manifests.claim(self._role, spec, identifier)

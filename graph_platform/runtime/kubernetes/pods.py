@@ -28,6 +28,9 @@ HOPELESS: Mapping[str, str] = {
 }
 """Why a container waits for what does not come by itself, and what to do about it."""
 
+SILENT_SECONDS = 20.0
+"""How long after a deleted pod's grace its node may take to say that it has ended."""
+
 _NO_ROOM = "add a node, end instances, or lower GRAPH_PLATFORM_ENGINE_MEMORY_BYTES and GRAPH_PLATFORM_ENGINE_WORKERS"
 
 
@@ -43,7 +46,9 @@ class Stage(Enum):
 
 @dataclass(frozen=True)
 class Sight:
-    """A look at a pod: its stage, once it failed the document of an error, and what it waits for, if it says so."""
+    """A look at a pod: its stage, once it failed or was ended by others the document of an error, and what it waits
+    for, if it says so.
+    """
 
     stage: Stage
     failure: dict[str, Any] | None = None
@@ -65,10 +70,15 @@ def look(pod: Document, doing: str, *, patience_seconds: float, now: datetime.da
         return _terminated(pod, state["terminated"], doing)
     if status.get("phase") == "Failed":
         return Sight(Stage.FAILED, _lost(pod).document())
-    if pod["metadata"].get("deletionTimestamp") and "running" not in state:
+    over = pod["metadata"].get("deletionTimestamp")  # when its grace is over
+    if over and "running" not in state:
         return Sight(Stage.FAILED, _deleted(pod).document())
+    if over and (now - datetime.datetime.fromisoformat(over)).total_seconds() > SILENT_SECONDS:
+        return Sight(Stage.FAILED, _silent(pod).document())
     if "running" in state:
-        return Sight(Stage.READY if container.get("ready") else Stage.RUNNING)
+        # Of a node that does not answer, only the pod's own condition changes.
+        ready = container.get("ready") and _condition(pod, "Ready").get("status", "True") == "True"
+        return Sight(Stage.READY if ready else Stage.RUNNING)
     return _waiting(pod, state.get("waiting", {}), patience_seconds, now)
 
 
@@ -95,6 +105,17 @@ def volume_failure(events: Sequence[Document], patience_seconds: float) -> Platf
     return None
 
 
+def told_to_end(events: Sequence[Document], name: str) -> PlatformError:
+    """The error for a server's pod that ended in good order, though the platform did not ask for it: a node that evicts
+    it says so in an event only, once the program has heeded its SIGTERM.
+    """
+    evicted = next((each for each in events if each.get("reason") in ("Evicted", "Preempting", "Preempted")), None)
+    told = f"the pod {name} was told to end, and not by the platform"
+    if evicted is not None:
+        told = f"the cluster ended the pod {name}: {evicted['reason']}: {evicted.get('message', '')}"
+    return PlatformError(ErrorCode.UNEXPECTED_TERMINATION, told, "start it again")
+
+
 def _terminated(pod: Document, terminated: Document, doing: str) -> Sight:
     status, message = int(terminated.get("exitCode", 0)), terminated.get("message") or ""
     if pod["status"].get("reason") == "Evicted":
@@ -104,8 +125,11 @@ def _terminated(pod: Document, terminated: Document, doing: str) -> Sight:
     said = _said(message)
     if said is not None:
         return Sight(Stage.FAILED, said)
+    deleted = _deleted(pod).document() if pod["metadata"].get("deletionTimestamp") else None
     if status == 0:
-        return Sight(Stage.DONE)
+        return Sight(Stage.DONE, deleted)
+    if deleted and status in (128 + signal.SIGTERM, 128 + signal.SIGKILL):
+        return Sight(Stage.FAILED, deleted)
     code = 128 - status if 128 < status < 128 + signal.NSIG else status
     return Sight(Stage.FAILED, termination(code, message, doing).document())
 
@@ -115,14 +139,14 @@ def _waiting(pod: Document, waiting: Document, patience_seconds: float, now: dat
     if reason in HOPELESS:
         told = f"the pod cannot start: {reason}: {message}"
         return Sight(Stage.FAILED, PlatformError(ErrorCode.UNEXPECTED_TERMINATION, told, HOPELESS[reason]).document())
-    for condition in pod["status"].get("conditions", ()):
-        if condition["type"] == "PodScheduled" and condition["status"] == "False":
-            words = condition.get("message", condition.get("reason", ""))
-            since = datetime.datetime.fromisoformat(condition["lastTransitionTime"])
-            if (now - since).total_seconds() < patience_seconds:
-                return Sight(Stage.PENDING, waits_for=words)
-            told = f"no node has room for the pod: {words}"
-            return Sight(Stage.FAILED, PlatformError(ErrorCode.UNEXPECTED_TERMINATION, told, _NO_ROOM).document())
+    scheduled = _condition(pod, "PodScheduled")
+    if scheduled.get("status") == "False":
+        words = scheduled.get("message", scheduled.get("reason", ""))
+        since = datetime.datetime.fromisoformat(scheduled["lastTransitionTime"])
+        if (now - since).total_seconds() < patience_seconds:
+            return Sight(Stage.PENDING, waits_for=words)
+        told = f"no node has room for the pod: {words}"
+        return Sight(Stage.FAILED, PlatformError(ErrorCode.UNEXPECTED_TERMINATION, told, _NO_ROOM).document())
     return Sight(Stage.PENDING, waits_for=": ".join(each for each in (reason, message) if each) or None)
 
 
@@ -148,10 +172,25 @@ def _lost(pod: Document) -> PlatformError:
 
 
 def _deleted(pod: Document) -> PlatformError:
-    name = pod["metadata"]["name"]
+    name, disruption = pod["metadata"]["name"], _condition(pod, "DisruptionTarget")
+    told = f"somebody deleted the pod {name}, or its node is drained"
+    if disruption.get("status") == "True":
+        told = f"the cluster ended the pod {name}: {disruption.get('reason')}: {disruption.get('message', '')}"
+    return PlatformError(ErrorCode.UNEXPECTED_TERMINATION, told.rstrip(": "), "start it again")
+
+
+def _silent(pod: Document) -> PlatformError:
+    name, node = pod["metadata"]["name"], pod["spec"].get("nodeName", "no node")
     return PlatformError(
-        ErrorCode.UNEXPECTED_TERMINATION, f"somebody deleted the pod {name}, or its node is drained", "start it again"
+        ErrorCode.UNEXPECTED_TERMINATION,
+        f"the pod {name} was deleted, and its node {node} does not say that it has ended: has the node gone?",
+        f"see `kubectl describe node {node}`; start it again, it will be on another node",
     )
+
+
+def _condition(pod: Document, kind: str) -> Document:
+    """The pod's condition of this kind, empty if it has none."""
+    return next((each for each in pod.get("status", {}).get("conditions", ()) if each["type"] == kind), {})
 
 
 def _said(message: str) -> dict[str, Any] | None:

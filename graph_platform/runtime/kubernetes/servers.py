@@ -18,7 +18,7 @@ from graph_platform.runtime.kubernetes.attempts import Attempts, Found
 from graph_platform.runtime.kubernetes.cluster import Cluster, Document, Kind
 from graph_platform.runtime.kubernetes.forward import Forward
 from graph_platform.runtime.kubernetes.manifests import Image
-from graph_platform.runtime.kubernetes.pods import Stage, gone, look, volume_failure
+from graph_platform.runtime.kubernetes.pods import Stage, gone, look
 from graph_platform.runtime.protocol import Connection, Observation, Presence
 from graph_platform.runtime.spec import ServerSpec
 
@@ -99,9 +99,11 @@ class KubernetesServers:
         now = datetime.datetime.now(datetime.UTC)
         sight = look(found.pod, f"serving {instance}", patience_seconds=self._pending_seconds, now=now)
         if sight.stage in (Stage.DONE, Stage.FAILED):
-            return Observation(instance, attempt, Presence.ENDED, failure=sight.failure)
+            failure = sight.failure or (self._attempts.told_to_end(found.pod) if ask else None)
+            return Observation(instance, attempt, Presence.ENDED, failure=failure)
         if sight.stage is Stage.PENDING:
-            return _pending_or_ended(found, self._volume_failure(found.pod) if ask else None)
+            failure = self._attempts.volume_failure(found.pod, self._pending_seconds) if ask else None
+            return _pending_or_ended(found, failure)
         if ask:
             return self._asked(found, found.pod, sight.stage)
         return Observation(instance, attempt, Presence.READY if sight.stage is Stage.READY else Presence.ALIVE)
@@ -132,11 +134,6 @@ class KubernetesServers:
             if uid not in self._forwards:
                 self._forwards[uid] = self._cluster.forward(pod["metadata"]["name"], manifests.PORT)
             return self._forwards[uid].url
-
-    def _volume_failure(self, pod: Document) -> dict[str, object] | None:
-        events = self._cluster.list(Kind.EVENT, fields=f"involvedObject.uid={pod['metadata']['uid']}")
-        error = volume_failure(events, self._pending_seconds)
-        return None if error is None else error.document()
 
     def _token(self, found: Found) -> str:
         name = f"server-{found.identifier}-{found.attempt}"

@@ -58,7 +58,7 @@ class KubernetesTasks:
         found = self._attempts.find(task)
         if found is None:
             return TaskObservation(task, 0, TaskPresence.ABSENT)
-        seen = self._observation(found)
+        seen = self._observation(found, ask=True)
         if found.pod is None:
             return seen
         told = self._told(found.pod)
@@ -76,13 +76,13 @@ class KubernetesTasks:
 
     def list(self) -> builtins.list[TaskObservation]:
         """Every task of this installation, from one listing of the pods."""
-        return [self._observation(found) for found in self._attempts.all()]
+        return [self._observation(found, ask=False) for found in self._attempts.all()]
 
     def _belongings(self, spec: TaskSpec, claim: Document) -> Sequence[tuple[Kind, Document]]:
         memory = spec.memory_bytes + manifests.SERVER_BYTES if spec.memory_bytes else self._memory_bytes
         return ((Kind.POD, manifests.task_pod(spec, self._image, claim, memory)),)
 
-    def _observation(self, found: Found) -> TaskObservation:
+    def _observation(self, found: Found, *, ask: bool) -> TaskObservation:
         task, attempt = found.identifier, found.attempt
         if found.pod is None:
             if found.was_started:
@@ -97,6 +97,10 @@ class KubernetesTasks:
             if failure["code"] == ErrorCode.TASK_TIMEOUT:
                 failure = self._in_its_words(found.pod, failure)
             return TaskObservation(task, attempt, TaskPresence.FAILED, failure=failure)
+        if ask and sight.stage is Stage.PENDING:
+            unmounted = self._attempts.volume_failure(found.pod, self._pending_seconds)
+            if unmounted is not None:
+                return TaskObservation(task, attempt, TaskPresence.FAILED, failure=unmounted)
         presence = TaskPresence.DONE if sight.stage is Stage.DONE else TaskPresence.RUNNING
         return TaskObservation(task, attempt, presence)
 

@@ -114,6 +114,11 @@ class Node:
         )
         self._until("kube-apiserver", lambda: "ok" in self.kubectl("get", "--raw", "/readyz"))
 
+    def start_kubelet(self) -> None:
+        """Start the kubelet again, and wait until the node is ready."""
+        self._run_kubelet()
+        self._until("kubelet", self._ready)
+
     def compact(self) -> None:
         """Have etcd forget all versions but the newest, as it does from time to time."""
         self.sandbox.run(sys.executable, "-c", _COMPACT)
@@ -242,6 +247,9 @@ conf_dir = "{self.state}/cni"
             "nodeStatusUpdateFrequency": "5s",
         }
         (self.state / "kubelet-config.yaml").write_text(yaml.safe_dump(config))
+        self._run_kubelet()
+
+    def _run_kubelet(self) -> None:
         self._run(
             "kubelet",
             *("--config", str(self.state / "kubelet-config.yaml"), "--kubeconfig", str(self.state / "kubelet.yaml")),
