@@ -62,6 +62,7 @@ _RESERVED = frozenset(
         *("SKIP", "TRIM", "UESCAPE"),
     }
 )
+_WHOLE_NUMBER = re.compile(r"[0-9]+(?:_[0-9]+)+|0[xX](?:_?[0-9A-Fa-f])+|0[oO](?:_?[0-7])+|0[bB](?:_?[01])+", re.ASCII)
 _CLASS_NAME = re.compile(r"<class '[\w.]*?(\w+)'>")
 
 # sqlglot logs a warning for every statement that it reads as a command; such a statement is refused anyway.
@@ -92,15 +93,13 @@ def check_query(sql: str, entity: str = "query") -> CheckedQuery:
         sql: SELECT, WITH … SELECT, UNION, VALUES, TABLE in Trino's dialect; a `;` and comments may follow.
         entity: the definition that a problem names.
     """
-    if len(sql) > MAX_SQL_CHARACTERS:
-        message = f"the SQL has {len(sql)} characters, more than {MAX_SQL_CHARACTERS}"
-        return CheckedQuery(sql, None, (problem(ProblemCode.SQL_TOO_COMPLEX, entity, message, field="sql"),))
-    if "\0" in sql:
-        message, at = "the SQL has a NUL character", line_and_column(sql, sql.index("\0"))
-        hint = "write it without the character U+0000, which no database keeps"
-        found_nul = problem(ProblemCode.SQL_SYNTAX, entity, message, field="sql", hint=hint, position=at)
-        return CheckedQuery(sql, None, (found_nul,))
+    unreadable = _unreadable(sql, entity)
+    if unreadable is not None:
+        return CheckedQuery(sql, None, (unreadable,))
     try:
+        glued = _glued(tokens_of(sql))
+        if glued is not None:
+            return CheckedQuery(sql, None, (_begins_with_a_digit(glued, sql, entity),))
         parsed = Dialect.get_or_raise(DIALECT).parser().parse(with_names_quoted(tokens_of(sql)), sql)
         trees = [t for t in parsed if t is not None and not isinstance(t, exp.Semicolon)]
         found = tuple(_problems(trees, sql, entity))
@@ -116,6 +115,24 @@ def check_query(sql: str, entity: str = "query") -> CheckedQuery:
     return CheckedQuery(sql, None if found else trees[0], found)
 
 
+def _unreadable(sql: str, entity: str) -> Problem | None:
+    """What is wrong with a text before its tokens are looked at."""
+    if len(sql) > MAX_SQL_CHARACTERS:
+        message = f"the SQL has {len(sql)} characters, more than {MAX_SQL_CHARACTERS}"
+        return problem(ProblemCode.SQL_TOO_COMPLEX, entity, message, field="sql")
+    if "\0" in sql:
+        message, at = "the SQL has a NUL character", line_and_column(sql, sql.index("\0"))
+        hint = "write it without the character U+0000, which no database keeps"
+        return problem(ProblemCode.SQL_SYNTAX, entity, message, field="sql", hint=hint, position=at)
+    return None
+
+
+def _begins_with_a_digit(token: Token, sql: str, entity: str) -> Problem:
+    message, at = f"a name begins with a digit: {token.text}…", line_and_column(sql, token.start)
+    hint = "put a space after the number, or the name in double quotes"
+    return problem(ProblemCode.SQL_SYNTAX, entity, message, field="sql", hint=hint, position=at)
+
+
 @lru_cache(maxsize=32)
 def tokens_of(sql: str) -> tuple[Token, ...]:
     """The tokens of a text, which one check of it asks for several times: reading them is a good part of its cost.
@@ -123,7 +140,38 @@ def tokens_of(sql: str) -> tuple[Token, ...]:
     Raises:
         TokenError: a string, a name or a comment that is not closed.
     """
-    return tuple(sqlglot.tokenize(sql, read=DIALECT))
+    return tuple(_with_whole_numbers(sql, sqlglot.tokenize(sql, read=DIALECT)))
+
+
+def _with_whole_numbers(sql: str, tokens: Sequence[Token]) -> Iterator[Token]:
+    """The tokens with `1_000`, `0x1F`, `0o17` and `0b101` as the one number that Trino reads, where the parser's own
+    reader sees a number and a name for it.
+    """
+    waiting = list(tokens)[::-1]
+    while waiting:
+        token = waiting.pop()
+        if token.token_type in (TokenType.NUMBER, TokenType.HEX_STRING):
+            end = token.end
+            while (
+                waiting
+                and waiting[-1].start == end + 1
+                and _WHOLE_NUMBER.fullmatch(sql, token.start, waiting[-1].end + 1)
+            ):
+                end = waiting.pop().end
+            written = _WHOLE_NUMBER.fullmatch(sql, token.start, end + 1)
+            if written is not None:
+                value = int(written[0], 0 if written[0][1:2].isalpha() else 10)
+                token = Token(TokenType.NUMBER, str(value), token.line, token.col, token.start, end, token.comments)
+        yield token
+
+
+def _glued(tokens: Sequence[Token]) -> Token | None:
+    """A number that a name begins at once after: an alias for the parser, and no name for Trino."""
+    for token, following in pairwise(tokens):
+        is_name = following.token_type == TokenType.VAR or following.text[:1].isalpha()
+        if token.token_type == TokenType.NUMBER and following.start == token.end + 1 and is_name:
+            return token
+    return None
 
 
 def without_terminator(sql: str) -> str:

@@ -7,7 +7,7 @@ each name of a column or of a lambda's parameter, has to stand as often in DuckD
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import sqlglot
 from sqlglot import exp
@@ -18,14 +18,17 @@ _REWORDED = (exp.RegexpReplace, exp.TimeToStr, exp.StrToTime)
 """Functions with a pattern that DuckDB writes in another way; it is one that is translated, or refused before."""
 
 
-def dropped(tree: exp.Expr, written: str, translated: str) -> Iterator[tuple[exp.Func, str]]:
+def dropped(
+    tree: exp.Expr, written: str, translated: str, reworded: Mapping[str, int]
+) -> Iterator[tuple[exp.Func, str]]:
     """The functions of a query whose arguments the translation lost, each with the word that is missing.
 
     Args:
         tree: of what was written.
         translated: DuckDB's text.
+        reworded: how often a word, in lower case, is told in another way.
     """
-    there = Counter(token.text.lower() for token in sqlglot.tokenize(translated, read="duckdb"))
+    there = Counter(reworded) + Counter(token.text.lower() for token in sqlglot.tokenize(translated, read="duckdb"))
     said = Counter(token.text.lower() for token in tokens_of(written))
     asked: Counter[str] = Counter()
     for node in tree.walk():

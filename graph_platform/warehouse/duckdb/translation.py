@@ -27,9 +27,6 @@ from graph_platform.warehouse.duckdb.signatures.written import written_tree
 # DuckDB has the name and means something else, or has nothing that could stand in.
 REFUSED: Mapping[str, str] = MappingProxyType(
     {
-        "format": "DuckDB's patterns are other ones; write the text with ||",
-        "url_encode": "DuckDB encodes a space in another way",
-        "typeof": "DuckDB's names of types are other ones",
         "json_value": "DuckDB reads another path language; use json_extract_scalar",
         "json_query": "DuckDB reads another path language; use json_extract",
         "jsonvalue": "DuckDB reads another path language; use json_extract_scalar",
@@ -82,7 +79,10 @@ def to_duckdb(query: CheckedQuery, entity: str = "query", columns: Lookup | None
         return _translated(query, entity, columns)
     except RecursionError:
         code, message = ProblemCode.SQL_TOO_COMPLEX, "the SQL is nested too deeply to be translated"
-        return Translation(sql=None, errors=(problem(code, entity, message, field="sql"),))
+    except Exception as error:  # noqa: BLE001  one definition's problem, which may not take the reports of the others
+        code = ProblemCode.SQL_NOT_TRANSLATED
+        message = f"the SQL cannot be translated for DuckDB: {type(error).__name__}: {error}"
+    return Translation(sql=None, errors=(problem(code, entity, message, field="sql"),))
 
 
 def _translated(query: CheckedQuery, entity: str, columns: Lookup | None) -> Translation:
@@ -109,7 +109,7 @@ def _translated(query: CheckedQuery, entity: str, columns: Lookup | None) -> Tra
         message = f"the SQL cannot be translated for DuckDB: {str(error).splitlines()[0]}"
         errors = (problem(ProblemCode.SQL_NOT_TRANSLATED, entity, message, field="sql"),)
         return Translation(sql=None, errors=errors, warnings=warnings)
-    lost = tuple(_dropped(query, text, entity))
+    lost = tuple(_dropped(query, text, proof.reworded, entity))
     return Translation(sql=None if lost else text, errors=lost, warnings=warnings)
 
 
@@ -121,9 +121,10 @@ def _told(found: Iterable[Found], query: CheckedQuery, entity: str) -> Iterator[
         yield problem(code, entity, each.message, field="sql", hint=each.hint, position=at)
 
 
-def _dropped(query: CheckedQuery, text: str, entity: str) -> Iterator[Problem]:
+def _dropped(query: CheckedQuery, text: str, reworded: Mapping[str, int], entity: str) -> Iterator[Problem]:
     assert query.tree is not None  # noqa: S101
-    for node, word in {id(node): (node, word) for node, word in dropped(query.tree, query.sql, text)}.values():
+    lost = {id(node): (node, word) for node, word in dropped(query.tree, query.sql, text, reworded)}
+    for node, word in lost.values():
         name = _WRITTEN.get(type(node)) or function_name(node)
         message = f"{name} cannot be used on DuckDB with these arguments: there is no place for {word}"
         position = locate(query.sql, name)
@@ -162,8 +163,6 @@ def _refused(query: CheckedQuery, entity: str) -> Iterator[Problem]:
             and options.args.get("with_ties")
         ):
             name, reason = "fetch", "DuckDB has no WITH TIES; use rank() in a subquery"
-        if isinstance(node, exp.Split) and node.args.get("limit") is not None:
-            reason = "DuckDB has no limit of parts"
         if isinstance(node, exp.Replace) and node.expression.is_string and not node.expression.name:
             reason = "with nothing to replace, Trino writes the replacement around each letter, and DuckDB does not"
         if isinstance(node, exp.RegexpReplace):

@@ -186,7 +186,17 @@ def _from_json(node: exp.Expr, wanted: WarehouseType, made: _Made) -> exp.Expr |
     if wanted.base == "array" and wanted.inner[0].base in ("varchar", "bigint", "integer", "boolean", "double"):
         base = "bigint" if wanted.inner[0] == INTEGER else wanted.inner[0].base
         return made(_call(f"trino_json_to_{base}s", node))
-    return None
+    macro = _of_json_object(wanted) if wanted.base == "map" else None
+    return made(_call(macro, node)) if macro else None
+
+
+def _of_json_object(wanted: WarehouseType) -> str | None:
+    """The macro for a map of texts to values of one type."""
+    key, value = wanted.inner
+    base = "bigint" if value == INTEGER else value.base
+    return (
+        f"trino_json_to_{base}_map" if key == VARCHAR and base in ("varchar", "bigint", "boolean", "double") else None
+    )
 
 
 def _to_text(node: exp.Expr, given: WarehouseType) -> exp.Expr | None:

@@ -63,6 +63,22 @@ def _unit(arguments: Sequence[exp.Expr]) -> str | None:
     return None if text is not None and text.lower() in _UNITS else "with this unit"
 
 
+def _fine_unit(arguments: Sequence[exp.Expr]) -> str | None:
+    return None if (_written(arguments, 0) or "").lower() == "millisecond" else _unit(arguments)
+
+
+def _day_step(arguments: Sequence[exp.Expr]) -> str | None:
+    step = arguments[2]
+    is_days = isinstance(step, exp.Interval) and str(step.args["unit"].name).upper() == "DAY"
+    return None if is_days else "with a step that is not written out in days"
+
+
+def _letter_sought(arguments: Sequence[exp.Expr]) -> str | None:
+    """Several letters may be found again in themselves: `aa` is twice in `aaa`."""
+    text = _written(arguments, 1)
+    return None if text is not None and len(text) == 1 else "of what is not one letter that is written out"
+
+
 def _day_unit(arguments: Sequence[exp.Expr]) -> str | None:
     text = _written(arguments, 0)
     return None if text is not None and text.lower() in _UNITS[3:] else "with this unit"
@@ -75,8 +91,18 @@ def _date_pattern(arguments: Sequence[exp.Expr]) -> str | None:
 
 def _simple_path(arguments: Sequence[exp.Expr]) -> str | None:
     text = _written(arguments, 1)
-    good = text is not None and re.fullmatch(r"\$(?:\.[A-Za-z_]\w*|\[\d+\])*", text)
+    good = text is not None and re.fullmatch(r"\$(?:\.[A-Za-z_]\w*|\[\d+\]|\[\"[\w -]+\"\])*", text)
     return None if good else "with this path"
+
+
+def duckdb_path(path: str) -> str:
+    """A path with the names in brackets as DuckDB writes them: after a point."""
+    return re.sub(r'\["([\w -]+)"\]', r'."\1"', path)
+
+
+def _delimiters(arguments: Sequence[exp.Expr]) -> str | None:
+    texts = [_written(arguments, at) for at in (1, 2)]
+    return None if all(texts) and texts[0] != texts[1] else "with delimiters that are not written out, or empty"
 
 
 def _nonempty(arguments: Sequence[exp.Expr]) -> str | None:
@@ -93,14 +119,30 @@ def _utc_text(arguments: Sequence[exp.Expr]) -> str | None:
     return None if good else "of a text that need not be UTC: DuckDB keeps the instant alone"
 
 
-def _canonical(arguments: Sequence[exp.Expr]) -> str | None:
-    """JSON that Trino writes as it reads it: no spaces, keys in order, whole numbers."""
-    text = _written(arguments, 0)
+def canonical_json(text: str) -> str | None:
+    """JSON as Trino writes it: no spaces, keys in order. None for what is none, or has numbers that are not whole,
+    letters that are escaped, or a key twice.
+    """
     try:
-        found = json.loads(text or "", parse_float=lambda _: None)
+        found = json.loads(text, parse_float=_not_whole, parse_constant=_not_whole, object_pairs_hook=_once)
     except ValueError:
-        found = None
-    good = found is not None and text == json.dumps(found, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return None
+    return None if "\\" in text else json.dumps(found, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _not_whole(text: str) -> None:
+    raise ValueError(text)
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError(pairs)
+    return dict(pairs)
+
+
+def _canonical(arguments: Sequence[exp.Expr]) -> str | None:
+    text = _written(arguments, 0)
+    good = text is not None and text == canonical_json(text)
     return None if good and text else "of a text that Trino may write in another way: with spaces, or keys out of order"
 
 
@@ -128,8 +170,12 @@ CONDITIONS: Mapping[str, Callable[[Sequence[exp.Expr]], str | None]] = {
     "pattern": _pattern,
     "group": _groups,
     "dollars": _dollars,
+    "delimiters": _delimiters,
     "unit": _unit,
+    "fine_unit": _fine_unit,
     "day_unit": _day_unit,
+    "day_step": _day_step,
+    "letter_sought": _letter_sought,
     "date_pattern": _date_pattern,
     "simple_path": _simple_path,
     "nonempty": _nonempty,

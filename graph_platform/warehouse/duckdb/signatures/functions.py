@@ -16,8 +16,9 @@ from sqlglot import exp
 
 from graph_platform.mapping.types.text import WarehouseType
 from graph_platform.warehouse.duckdb.rewrites import rewritten
-from graph_platform.warehouse.duckdb.signatures.conditions import CONDITIONS
-from graph_platform.warehouse.duckdb.signatures.kinds import UNKNOWN, common, duckdb_type, is_taken_for
+from graph_platform.warehouse.duckdb.signatures.casts import cast
+from graph_platform.warehouse.duckdb.signatures.conditions import CONDITIONS, duckdb_path
+from graph_platform.warehouse.duckdb.signatures.kinds import UNKNOWN, VARCHAR, common, duckdb_type, is_taken_for
 from graph_platform.warehouse.duckdb.signatures.table import TABLE
 from graph_platform.warehouse.duckdb.signatures.written import as_parsed
 
@@ -112,46 +113,139 @@ class Row:
                 return why
         return None
 
-    def made(self, arguments: Sequence[exp.Expr], call: Call) -> exp.Expr:  # noqa: PLR0911
+    def made(self, arguments: Sequence[exp.Expr], call: Call) -> exp.Expr:
         """What DuckDB is asked."""
-        if self.duckdb == "itself":
-            return arguments[0]
-        if self.duckdb == "joined":
-            whole = arguments[0]
-            for each in arguments[1:]:
-                whole = exp.DPipe(this=whole, expression=each)
-            return exp.Paren(this=whole) if len(arguments) > 1 else whole
-        if self.duckdb == "parsed":
-            return _cast_if(self, rewritten(as_parsed(self.name, list(arguments))), call)
-        if self.duckdb == "reduced":
-            folded = exp.Anonymous(this="list_reduce", expressions=[arguments[0], arguments[2], arguments[1]])
-            answer = exp.Anonymous(this="list_transform", expressions=[exp.Array(expressions=[folded]), arguments[3]])
-            return exp.Anonymous(this="list_extract", expressions=[answer, exp.Literal.number(1)])
-        if self.duckdb == "averaged" and call.result is not None:
-            return _average(arguments[0], call.result)
+        if "simple_path" in self.conditions:
+            arguments = [arguments[0], exp.Literal.string(duckdb_path(str(arguments[1].this))), *arguments[2:]]
+        special = _MADE.get(self.duckdb or "")
+        if special is not None:
+            return special(self, arguments, call)
         if self.duckdb is not None and self.duckdb.endswith("*"):
-            inner = exp.Anonymous(this="list_transform", expressions=list(arguments))
-            return exp.Anonymous(this=self.duckdb[:-1], expressions=[inner])
+            return _function_of(self.duckdb[:-1], _function_of("list_transform", *arguments))
         ordered = list(arguments)
         if self.order is not None:
             ordered = []
             for place in self.order:
                 if place.startswith("$"):
                     ordered.append(arguments[int(place[1:]) - 1].copy())
+                elif place.isdigit():
+                    ordered.append(exp.Literal.number(place))
                 else:
                     ordered.append(exp.Literal.string(place.strip("'")))
         return _cast_if(self, exp.Anonymous(this=self.duckdb, expressions=ordered), call)
 
 
-def _average(value: exp.Expr, kind: WarehouseType) -> exp.Expr:
+def _function_of(name: str, *arguments: exp.Expr) -> exp.Anonymous:
+    return exp.Anonymous(this=name, expressions=list(arguments))
+
+
+def _itself(row: Row, arguments: Sequence[exp.Expr], call: Call) -> exp.Expr:
+    return arguments[0]
+
+
+def _joined(row: Row, arguments: Sequence[exp.Expr], call: Call) -> exp.Expr:
+    whole = arguments[0]
+    for each in arguments[1:]:
+        whole = exp.DPipe(this=whole, expression=each)
+    return exp.Paren(this=whole) if len(arguments) > 1 else whole
+
+
+def _parsed(row: Row, arguments: Sequence[exp.Expr], call: Call) -> exp.Expr:
+    return _cast_if(row, rewritten(as_parsed(row.name, list(arguments))), call)
+
+
+def _reduced(row: Row, arguments: Sequence[exp.Expr], call: Call) -> exp.Expr:
+    folded = _function_of("list_reduce", arguments[0], arguments[2], arguments[1])
+    answer = _function_of("list_transform", exp.Array(expressions=[folded]), arguments[3])
+    return _function_of("list_extract", answer, exp.Literal.number(1))
+
+
+def _without_nan(row: Row, arguments: Sequence[exp.Expr], call: Call) -> exp.Expr:
+    """NaN is the largest number of DuckDB's, and on Trino it counts only where there is no other."""
+    numbers = _marked(_function_of(row.name, _function_of("trino_not_nan", arguments[0])))
+    return exp.Coalesce(this=numbers, expressions=[_marked(_function_of(row.name, arguments[0].copy()))])
+
+
+def _by_number(row: Row, arguments: Sequence[exp.Expr], call: Call) -> exp.Expr:
+    """As `_without_nan`, of the value beside it."""
+    name = {"max_by": "arg_max_null", "min_by": "arg_min_null"}[row.name]
+    value, key = arguments
+    number = _function_of("trino_not_nan", key)
+    count = _marked(_function_of("count", number.copy()))
+    of_all = _marked(_function_of(name, value.copy(), key.copy()))
+    of_numbers = _marked(_function_of(name, value.copy(), number))
+    has_none = exp.EQ(this=count, expression=exp.Literal.number(0))
+    return exp.Case(ifs=[exp.If(this=has_none, true=of_all)], default=of_numbers)
+
+
+def _gathered(row: Row, arguments: Sequence[exp.Expr], call: Call) -> exp.Expr:
+    name = {"map_agg": "trino_map_of", "multimap_agg": "trino_multimap_of"}[row.name]
+    return _function_of(name, _marked(_function_of("list", _function_of("row", *arguments))))
+
+
+def _iso_moment(row: Row, arguments: Sequence[exp.Expr], call: Call) -> exp.Expr:
+    kind = call.kinds[0]
+    moment = exp.cast(exp.cast(arguments[0], "TIMESTAMP", dialect="duckdb"), "VARCHAR", dialect="duckdb")
+    digits = exp.Literal.number(kind.numbers[0] if kind else 3)
+    signs = (exp.Literal.string(" "), exp.Literal.string("T"))
+    return _function_of("replace", _function_of("trino_text_of_moment", moment, digits), *signs)
+
+
+def _over_entries(row: Row, arguments: Sequence[exp.Expr], call: Call) -> exp.Expr:
+    """What Trino calls with the key and the value, or with one element of each list, DuckDB calls with a pair."""
+    function = arguments[-1]
+    pair = exp.to_identifier("trino_pair")
+    fields = (exp.Literal.number(1), exp.Literal.number(2))
+    if row.name != "zip_with":
+        fields = (exp.Literal.string("key"), exp.Literal.string("value"))
+    parts = [_function_of("struct_extract", pair.copy(), field) for field in fields]
+    given = dict(zip((each.name.lower() for each in function.expressions), parts, strict=True))
+    for each in list(function.this.find_all(exp.Identifier)):
+        if each.name.lower() in given and not isinstance(each.parent, exp.Column):
+            each.replace(given[each.name.lower()].copy())
+    body = exp.Lambda(this=function.this, expressions=[pair])
+    if row.name == "zip_with":
+        return _function_of("list_transform", _function_of("trino_zip", *arguments[:2]), body)
+    entries = _function_of("map_entries", arguments[0])
+    if row.name == "map_filter":
+        return _function_of("map_from_entries", _function_of("list_filter", entries, body))
+    keys, values = (_function_of(each, arguments[0].copy()) for each in ("map_keys", "map_values"))
+    made = _function_of("list_transform", entries, body)
+    return _function_of("map", made, values) if row.name == "transform_keys" else _function_of("map", keys, made)
+
+
+def _texts_joined(row: Row, arguments: Sequence[exp.Expr], call: Call) -> exp.Expr:
+    kind = call.kinds[0]
+    texts = cast(arguments[0], kind, WarehouseType("array", (), (VARCHAR,)), tries=False) if kind else None
+    assert isinstance(texts, exp.Expr), row  # noqa: S101  `why_not` has looked
+    return _function_of("trino_array_join" if len(arguments) == 2 else "trino_array_join_with", texts, *arguments[1:])
+
+
+def _averaged(row: Row, arguments: Sequence[exp.Expr], call: Call) -> exp.Expr:
     """Of DECIMALs: DuckDB's own is a DOUBLE. Both aggregates are marked, since a clause belongs to each."""
+    kind = call.result or WarehouseType("decimal", (38, 0))
     scale = exp.Literal.number(kind.numbers[1])
-    total = exp.Anonymous(this="sum", expressions=[value])
-    count = exp.Anonymous(this="count", expressions=[value.copy()])
-    units = exp.Anonymous(this="trino_units", expressions=[_marked(total), scale, scale.copy()])
-    number = exp.cast(exp.Anonymous(this="nullif", expressions=[_marked(count), exp.Literal.number(0)]), "int128")
-    made = exp.Anonymous(this="trino_divide_decimal", expressions=[units, number, scale.copy()])
+    total, count = _function_of("sum", arguments[0]), _function_of("count", arguments[0].copy())
+    units = _function_of("trino_units", _marked(total), scale, scale.copy())
+    number = exp.cast(_function_of("nullif", _marked(count), exp.Literal.number(0)), "int128")
+    made = _function_of("trino_divide_decimal", units, number, scale.copy())
     return exp.cast(made, duckdb_type(kind), dialect="duckdb")
+
+
+_MADE: Mapping[str, Callable[[Row, Sequence[exp.Expr], Call], exp.Expr]] = {
+    "itself": _itself,
+    "joined": _joined,
+    "parsed": _parsed,
+    "reduced": _reduced,
+    "averaged": _averaged,
+    "without_nan": _without_nan,
+    "by_number": _by_number,
+    "gathered": _gathered,
+    "iso_moment": _iso_moment,
+    "entries": _over_entries,
+    "texts_joined": _texts_joined,
+}
+"""What is made of more than one function of DuckDB's, by the word in the table."""
 
 
 def _marked(aggregate: exp.Expr) -> exp.Expr:
@@ -219,7 +313,9 @@ def _digits(row: Row, given: Sequence[WarehouseType | None]) -> tuple[int, ...]:
     return rule(*found) if rule else found
 
 
-def _bind(pattern: _Pattern, kind: WarehouseType, bound: dict[str, WarehouseType], *, exactly: bool) -> bool:
+def _bind(
+    pattern: _Pattern, kind: WarehouseType, bound: dict[str, WarehouseType], *, exactly: bool, is_inside: bool = False
+) -> bool:
     if pattern.is_variable:
         before = bound.get(pattern.base)
         both = kind if before is None else common(before, kind)
@@ -228,10 +324,11 @@ def _bind(pattern: _Pattern, kind: WarehouseType, bound: dict[str, WarehouseType
         bound[pattern.base] = both
         return True
     if kind == UNKNOWN:
-        return True
+        return not (exactly and is_inside)
     if kind.base == pattern.base:
         return len(kind.inner) == len(pattern.inner) and all(
-            _bind(one, other, bound, exactly=exactly) for one, other in zip(pattern.inner, kind.inner, strict=True)
+            _bind(one, other, bound, exactly=exactly, is_inside=True)
+            for one, other in zip(pattern.inner, kind.inner, strict=True)
         )
     return not exactly and not pattern.inner and is_taken_for(kind, _coerced(pattern.base, kind))
 

@@ -23,6 +23,7 @@ _DUCKDB: Mapping[str, str] = {
     "tinyint": "TINYINT", "smallint": "SMALLINT", "integer": "INTEGER", "bigint": "BIGINT", "real": "FLOAT",
     "double": "DOUBLE", "varchar": "VARCHAR", "boolean": "BOOLEAN", "date": "DATE", "varbinary": "BLOB",
     "uuid": "UUID", "json": "JSON", "unknown": "INTEGER",
+    "interval day to second": "INTERVAL", "interval year to month": "INTERVAL",
 }  # fmt: skip
 
 
@@ -54,7 +55,7 @@ def plain(found: WarehouseType) -> WarehouseType | None:
         return WarehouseType(base, digits) if digits[0] <= (9 if base == TIMESTAMP else 6) else None
     if base in ("array", "map", "row"):
         return WarehouseType(base, (), inner, found.fields)
-    return WarehouseType(base) if base in _DUCKDB else None
+    return WarehouseType(base) if base in _DUCKDB and not base.startswith("interval") else None
 
 
 def duckdb_type(found: WarehouseType) -> str:  # noqa: PLR0911

@@ -66,6 +66,10 @@ def arithmetic(  # noqa: PLR0911
     assert both is not None  # noqa: S101
     one, other = to_type(node.this, left, both), to_type(node.expression, right, both)
     if both.base in INTEGERS:
+        if sign in "/%" and isinstance(other, exp.Literal) and int(str(other.this)) != 0:
+            # Without the macro, which has an error: DuckDB takes no such thing for PARTITION BY.
+            kind = exp.IntDiv if sign == "/" else exp.Mod
+            return exp.Paren(this=kind(this=exp.Paren(this=one), expression=other)), both
         if sign in "/%":
             name = "trino_divide" if sign == "/" else "trino_modulo"
             return exp.Anonymous(this=name, expressions=[one, other]), both
@@ -152,6 +156,9 @@ def compared(node: exp.Expr, both: WarehouseType, left: WarehouseType, right: Wa
     """DuckDB's comparison of two values of one type, None where it is not proved."""
     if UNKNOWN in (left, right) or both.base in _PLAIN:
         return node
+    if both.base == "array" and both.inner[0].base in _PLAIN and node.key in ("eq", "neq"):
+        same = exp.Anonymous(this="trino_array_equal", expressions=[node.this, node.expression])
+        return exp.Not(this=same) if node.key == "neq" else same
     if both.base not in ("double", "real"):
         return None
     if node.key.startswith("nullsafe"):

@@ -39,7 +39,7 @@ arbitrary(T) -> T = any_value
 array_agg(T) -> array(T) = array_agg where any
 array_distinct(array(E)) -> array(E) = trino_array_distinct
 array_except(array(E), array(E)) -> array(E) = trino_array_except
-array_histogram(array(T)) -> map(T,bigint)
+array_histogram(array(T)) -> map(T,bigint) = trino_array_histogram as result
 array_intersect(array(E), array(E)) -> array(E) = trino_array_intersect
 array_join(array(varchar), varchar) -> varchar = trino_array_join
 array_join(array(varchar), varchar, varchar) -> varchar = trino_array_join_with
@@ -53,9 +53,11 @@ array_join(array(bigint), varchar) -> varchar = trino_array_join
 array_join(array(bigint), varchar, varchar) -> varchar = trino_array_join_with
 array_join(array(boolean), varchar) -> varchar = trino_array_join
 array_join(array(boolean), varchar, varchar) -> varchar = trino_array_join_with
-array_join(array(E), varchar) -> varchar
-array_join(array(E), varchar, varchar) -> varchar
+array_join(array(E), varchar) -> varchar = texts_joined where any
+array_join(array(E), varchar, varchar) -> varchar = texts_joined where any
+array_max(array(double)) -> double = trino_array_max_double
 array_max(array(T)) -> T = trino_array_max
+array_min(array(double)) -> double = trino_array_min_double
 array_min(array(T)) -> T = trino_array_min
 array_position(array(T), T) -> bigint = trino_array_position
 array_remove(array(E), E) -> array(E) = trino_array_remove
@@ -72,24 +74,24 @@ avg(decimal) -> decimal = averaged
 avg(double) -> double = avg
 avg(real) -> real
 beta_cdf(double, double, double) -> double
-bit_count(bigint, bigint) -> bigint
+bit_count(bigint, bigint) -> bigint = trino_bit_count as result
 bitwise_and(bigint, bigint) -> bigint = trino_bitwise_and as result
 bitwise_and_agg(bigint) -> bigint = bit_and
-bitwise_left_shift(bigint, integer) -> bigint
-bitwise_left_shift(integer, integer) -> integer
-bitwise_left_shift(smallint, integer) -> smallint
-bitwise_left_shift(tinyint, integer) -> tinyint
+bitwise_left_shift(bigint, integer) -> bigint = trino_shift_left($1, $2, 64) as result
+bitwise_left_shift(integer, integer) -> integer = trino_shift_left($1, $2, 32) as result
+bitwise_left_shift(smallint, integer) -> smallint = trino_shift_left($1, $2, 16) as result
+bitwise_left_shift(tinyint, integer) -> tinyint = trino_shift_left($1, $2, 8) as result
 bitwise_not(bigint) -> bigint = trino_bitwise_not as result
 bitwise_or(bigint, bigint) -> bigint = trino_bitwise_or as result
 bitwise_or_agg(bigint) -> bigint = bit_or
-bitwise_right_shift(bigint, integer) -> bigint
-bitwise_right_shift(integer, integer) -> integer
-bitwise_right_shift(smallint, integer) -> smallint
-bitwise_right_shift(tinyint, integer) -> tinyint
-bitwise_right_shift_arithmetic(bigint, integer) -> bigint
-bitwise_right_shift_arithmetic(integer, integer) -> integer
-bitwise_right_shift_arithmetic(smallint, integer) -> smallint
-bitwise_right_shift_arithmetic(tinyint, integer) -> tinyint
+bitwise_right_shift(bigint, integer) -> bigint = trino_shift_right($1, $2, 64) as result
+bitwise_right_shift(integer, integer) -> integer = trino_shift_right($1, $2, 32) as result
+bitwise_right_shift(smallint, integer) -> smallint = trino_shift_right($1, $2, 16) as result
+bitwise_right_shift(tinyint, integer) -> tinyint = trino_shift_right($1, $2, 8) as result
+bitwise_right_shift_arithmetic(bigint, integer) -> bigint = trino_shift_right_signed($1, $2, 64) as result
+bitwise_right_shift_arithmetic(integer, integer) -> integer = trino_shift_right_signed($1, $2, 32) as result
+bitwise_right_shift_arithmetic(smallint, integer) -> smallint = trino_shift_right_signed($1, $2, 16) as result
+bitwise_right_shift_arithmetic(tinyint, integer) -> tinyint = trino_shift_right_signed($1, $2, 8) as result
 bitwise_xor(bigint, bigint) -> bigint = trino_bitwise_xor as result
 bitwise_xor_agg(bigint) -> bigint = bit_xor
 bool_and(boolean) -> boolean = bool_and
@@ -118,12 +120,12 @@ combinations(array(T), integer) -> array(array(T))
 concat(E, array(E)) -> array(E) = trino_prepend where any
 concat(array(E), E) -> array(E) = trino_append where any
 concat(array(E), array(E)...) -> array(E) = joined where any
-concat(varbinary, varbinary...) -> varbinary
+concat(varbinary, varbinary...) -> varbinary = joined
 concat(varchar, varchar...) -> varchar = joined
-concat_ws(varchar, array(varchar)) -> varchar
+concat_ws(varchar, array(varchar)) -> varchar = trino_concat_ws
 concat_ws(varchar, varchar...) -> varchar = concat_ws
 contains(array(T), T) -> boolean = trino_contains
-contains_sequence(array(T), array(T)) -> boolean
+contains_sequence(array(T), array(T)) -> boolean = trino_contains_sequence
 corr(double, double) -> double = trino_corr
 corr(real, real) -> real = trino_corr as result
 cos(double) -> double = cos
@@ -151,12 +153,12 @@ date_add(varchar, bigint, timestamp) -> timestamp = trino_date_add as result whe
 date_add(varchar, bigint, timestamp with time zone) -> timestamp with time zone = trino_date_add as result where unit
 date_diff(varchar, date, date) -> bigint = date_sub where day_unit
 date_diff(varchar, timestamp with time zone, timestamp with time zone) -> bigint
-date_diff(varchar, timestamp, timestamp) -> bigint = date_sub where unit
+date_diff(varchar, timestamp, timestamp) -> bigint = trino_date_diff where fine_unit
 date_format(timestamp with time zone, varchar) -> varchar = parsed where date_pattern
 date_format(timestamp, varchar) -> varchar = parsed where date_pattern
 date_parse(varchar, varchar) -> timestamp3 = parsed as result where parse_pattern
 date_trunc(varchar, date) -> date = date_trunc as result where day_unit
-date_trunc(varchar, timestamp) -> timestamp = date_trunc as result where unit
+date_trunc(varchar, timestamp) -> timestamp = date_trunc as result where fine_unit
 date_trunc(varchar, timestamp with time zone) -> timestamp with time zone = date_trunc as result where unit
 day(date) -> bigint = day
 day(timestamp) -> bigint = day
@@ -199,13 +201,13 @@ format_datetime(timestamp with time zone, varchar) -> varchar
 format_datetime(timestamp, varchar) -> varchar
 format_number(bigint) -> varchar
 format_number(double) -> varchar
-from_base(varchar, bigint) -> bigint
+from_base(varchar, bigint) -> bigint = trino_from_base as result
 from_base32(varbinary) -> varbinary
 from_base32(varchar) -> varbinary
 from_base64(varbinary) -> varbinary
 from_base64(varchar) -> varbinary = from_base64
 from_base64url(varbinary) -> varbinary
-from_base64url(varchar) -> varbinary
+from_base64url(varchar) -> varbinary = trino_from_base64url
 from_big_endian_32(varbinary) -> integer
 from_big_endian_64(varbinary) -> bigint
 from_hex(varbinary) -> varbinary
@@ -227,7 +229,7 @@ geometric_mean(bigint) -> double = geomean
 geometric_mean(double) -> double = geomean
 geometric_mean(real) -> real
 great_circle_distance(double, double, double, double) -> double
-hamming_distance(varchar, varchar) -> bigint
+hamming_distance(varchar, varchar) -> bigint = trino_hamming_distance
 histogram(T) -> map(T,bigint) = histogram as result
 hmac_md5(varbinary, varbinary) -> varbinary
 hmac_sha1(varbinary, varbinary) -> varbinary
@@ -241,18 +243,18 @@ inverse_beta_cdf(double, double, double) -> double
 inverse_normal_cdf(double, double, double) -> double
 is_finite(double) -> boolean = isfinite
 is_infinite(double) -> boolean = isinf
-is_json_scalar(json) -> boolean
-is_json_scalar(varchar) -> boolean
+is_json_scalar(json) -> boolean = trino_is_json_scalar
+is_json_scalar(varchar) -> boolean = trino_is_json_scalar
 is_nan(double) -> boolean = isnan
 is_nan(real) -> boolean = isnan
-json_array_contains(json, bigint) -> boolean
-json_array_contains(json, boolean) -> boolean
+json_array_contains(json, bigint) -> boolean = trino_json_contains_bigint
+json_array_contains(json, boolean) -> boolean = trino_json_contains_boolean
 json_array_contains(json, double) -> boolean
-json_array_contains(json, varchar) -> boolean
-json_array_contains(varchar, bigint) -> boolean
-json_array_contains(varchar, boolean) -> boolean
+json_array_contains(json, varchar) -> boolean = trino_json_contains_varchar
+json_array_contains(varchar, bigint) -> boolean = trino_json_contains_bigint
+json_array_contains(varchar, boolean) -> boolean = trino_json_contains_boolean
 json_array_contains(varchar, double) -> boolean
-json_array_contains(varchar, varchar) -> boolean
+json_array_contains(varchar, varchar) -> boolean = trino_json_contains_varchar
 json_array_get(json, bigint) -> json
 json_array_get(varchar, bigint) -> json
 json_array_length(json) -> bigint = trino_json_array_length
@@ -263,8 +265,8 @@ json_extract_scalar(json, varchar) -> varchar = trino_json_scalar where simple_p
 json_extract_scalar(varchar, varchar) -> varchar = trino_json_scalar where simple_path
 json_format(json) -> varchar = trino_json_text
 json_parse(varchar) -> json = trino_json where canonical
-json_size(json, varchar) -> bigint
-json_size(varchar, varchar) -> bigint
+json_size(json, varchar) -> bigint = trino_json_size where simple_path
+json_size(varchar, varchar) -> bigint = trino_json_size where simple_path
 kurtosis(bigint) -> double
 kurtosis(double) -> double
 lag(T) -> T = lag where any
@@ -277,9 +279,9 @@ last_value(T) -> T = last_value where any
 lead(T) -> T = lead where any
 lead(T, bigint) -> T = lead where any
 lead(T, bigint, T) -> T = lead where any
-length(varbinary) -> bigint = length
+length(varbinary) -> bigint = octet_length
 length(varchar) -> bigint = length
-levenshtein_distance(varchar, varchar) -> bigint ! DuckDB counts bytes, which are several for a letter outside ASCII
+levenshtein_distance(varchar, varchar) -> bigint = trino_levenshtein_distance
 ln(double) -> double = ln
 log(double, double) -> double ! the last digit may differ
 log10(double) -> double ! the last digit may differ
@@ -289,27 +291,31 @@ lpad(varbinary, bigint, varbinary) -> varbinary
 lpad(varchar, bigint, varchar) -> varchar = trino_lpad
 ltrim(varchar) -> varchar = trino_ltrim
 ltrim(varchar, varchar) -> varchar = ltrim
-luhn_check(varchar) -> boolean
+luhn_check(varchar) -> boolean = trino_luhn_check
 map() -> map(unknown,unknown) = trino_no_map
 map(array(K), array(V)) -> map(K,V) = map where any
-map_agg(K, V) -> map(K,V)
+map_agg(K, V) -> map(K,V) = gathered where any_value, no_clauses
 map_concat(map(K, V)...) -> map(K,V) = trino_map_concat
-map_entries(map(K, V)) -> array(row(K,V))
-map_filter(map(K, V), function(K, V, boolean)) -> map(K,V)
+map_entries(map(K, V)) -> array(row(K,V)) = map_entries where any
+map_filter(map(K, V), function(K, V, boolean)) -> map(K,V) = entries where any
 map_from_entries(array(row(K, V))) -> map(K,V) = map_from_entries
 map_keys(map(K, V)) -> array(K) = map_keys where any
 map_union(map(K, V)) -> map(K,V)
 map_values(map(K, V)) -> array(V) = map_values where any
 map_zip_with(map(K, V1), map(K, V2), function(K, V1, V2, V3)) -> map(K,V3)
 max(E, bigint) -> array(E) = max
+max(double) -> double = without_nan where no_clauses
 max(T) -> T = max
+max_by(V, double) -> V = by_number where any, no_clauses
 max_by(V, K) -> V = arg_max_null where any_value
 max_by(V, K, bigint) -> array(V)
 md5(varbinary) -> varbinary = trino_md5
 millisecond(timestamp) -> bigint = trino_millisecond
 millisecond(timestamp with time zone) -> bigint = trino_millisecond
 min(E, bigint) -> array(E) = min
+min(double) -> double = without_nan where no_clauses
 min(T) -> T = min
+min_by(V, double) -> V = by_number where any, no_clauses
 min_by(V, K) -> V = arg_min_null where any_value
 min_by(V, K, bigint) -> array(V)
 minute(timestamp) -> bigint = minute
@@ -324,11 +330,11 @@ mod(tinyint, tinyint) -> tinyint
 month(date) -> bigint = month
 month(timestamp) -> bigint = month
 month(timestamp with time zone) -> bigint = month
-multimap_agg(K, V) -> map(K,array(V))
+multimap_agg(K, V) -> map(K,array(V)) = gathered where any_value, no_clauses
 multimap_from_entries(array(row(K, V))) -> map(K,array(V))
 murmur3(varbinary) -> varbinary
 nan() -> double = trino_nan
-ngrams(array(T), integer) -> array(array(T))
+ngrams(array(T), integer) -> array(array(T)) = trino_ngrams where any
 none_match(array(T), function(T, boolean)) -> boolean = trino_none* where any
 normal_cdf(double, double, double) -> double
 normalize(varchar, varchar) -> varchar
@@ -375,7 +381,7 @@ regexp_count(varchar, varchar) -> bigint = trino_regexp_count where pattern
 regexp_extract(varchar, varchar) -> varchar = trino_regexp_extract where pattern
 regexp_extract(varchar, varchar, bigint) -> varchar = trino_regexp_extract where pattern, group
 regexp_extract_all(varchar, varchar) -> array(varchar) = regexp_extract_all where pattern
-regexp_extract_all(varchar, varchar, bigint) -> array(varchar)
+regexp_extract_all(varchar, varchar, bigint) -> array(varchar) = regexp_extract_all where pattern, group
 regexp_like(varchar, varchar) -> boolean = regexp_matches where pattern
 regexp_position(varchar, varchar) -> integer
 regexp_position(varchar, varchar, integer) -> integer
@@ -395,19 +401,19 @@ reverse(array(E)) -> array(E) = list_reverse where any
 reverse(varbinary) -> varbinary
 reverse(varchar) -> varchar = trino_reverse
 round(bigint) -> bigint = itself
-round(bigint, integer) -> bigint
+round(bigint, integer) -> bigint = trino_round_whole as result
 round(decimal) -> decimal = round as result
 round(decimal, integer) -> decimal = round as result
 round(double) -> double = round
 round(double, integer) -> double = trino_round
 round(integer) -> integer = itself
-round(integer, integer) -> integer
+round(integer, integer) -> integer = trino_round_whole as result
 round(real) -> real
 round(real, integer) -> real
 round(smallint) -> smallint = itself
-round(smallint, integer) -> smallint
+round(smallint, integer) -> smallint = trino_round_whole as result
 round(tinyint) -> tinyint = itself
-round(tinyint, integer) -> tinyint
+round(tinyint, integer) -> tinyint = trino_round_whole as result
 row_number() -> bigint = row_number
 rpad(varbinary, bigint, varbinary) -> varbinary
 rpad(varchar, bigint, varchar) -> varchar = trino_rpad
@@ -417,7 +423,8 @@ second(timestamp) -> bigint = second
 second(timestamp with time zone) -> bigint = second
 sequence(bigint, bigint) -> array(bigint) = trino_sequence where short
 sequence(bigint, bigint, bigint) -> array(bigint) = trino_sequence_by where short
-sequence(date, date) -> array(date)
+sequence(date, date) -> array(date) = trino_sequence_of_days
+sequence(date, date, interval day to second) -> array(date) = trino_sequence_of_days_by where day_step
 sha1(varbinary) -> varbinary = trino_sha1
 sha256(varbinary) -> varbinary = trino_sha256
 sha512(varbinary) -> varbinary
@@ -436,9 +443,9 @@ skewness(double) -> double
 slice(array(E), bigint, bigint) -> array(E) = trino_slice where any
 soundex(varchar) -> varchar ! DuckDB has none
 split(varchar, varchar) -> array(varchar) = str_split where nonempty
-split(varchar, varchar, bigint) -> array(varchar)
+split(varchar, varchar, bigint) -> array(varchar) = trino_split where nonempty
 split_part(varchar, varchar, bigint) -> varchar = trino_split_part where nonempty
-split_to_map(varchar, varchar, varchar) -> map(varchar,varchar)
+split_to_map(varchar, varchar, varchar) -> map(varchar,varchar) = trino_split_to_map where delimiters
 split_to_multimap(varchar, varchar, varchar) -> map(varchar,array(varchar))
 spooky_hash_v2_32(varbinary) -> varbinary
 spooky_hash_v2_64(varbinary) -> varbinary
@@ -451,9 +458,9 @@ stddev_pop(double) -> double = stddev_pop
 stddev_samp(bigint) -> double = stddev_samp
 stddev_samp(double) -> double = stddev_samp
 strpos(varchar, varchar) -> bigint = strpos
-strpos(varchar, varchar, bigint) -> bigint
-substr(varbinary, bigint) -> varbinary
-substr(varbinary, bigint, bigint) -> varbinary
+strpos(varchar, varchar, bigint) -> bigint = trino_strpos where letter_sought
+substr(varbinary, bigint) -> varbinary = trino_substr_bytes
+substr(varbinary, bigint, bigint) -> varbinary = trino_substr_bytes_of
 substr(varchar, bigint) -> varchar = trino_substr
 substr(varchar, bigint, bigint) -> varchar = trino_substr_of
 substring(varchar, bigint) -> varchar = trino_substr
@@ -472,20 +479,20 @@ timezone_minute(timestamp with time zone) -> bigint
 to_base(bigint, bigint) -> varchar = trino_to_base
 to_base32(varbinary) -> varchar
 to_base64(varbinary) -> varchar = to_base64
-to_base64url(varbinary) -> varchar
+to_base64url(varbinary) -> varchar = trino_to_base64url
 to_big_endian_32(integer) -> varbinary
 to_big_endian_64(bigint) -> varbinary
 to_hex(varbinary) -> varchar = hex
 to_ieee754_32(real) -> varbinary
 to_ieee754_64(double) -> varbinary
-to_iso8601(date) -> varchar
-to_iso8601(timestamp) -> varchar
+to_iso8601(date) -> varchar = trino_iso_text_of_day
+to_iso8601(timestamp) -> varchar = iso_moment
 to_iso8601(timestamp with time zone) -> varchar
 to_unixtime(timestamp with time zone) -> double = epoch
 to_utf8(varchar) -> varbinary = encode
 transform(array(T), function(T, U)) -> array(U) = list_transform where any
-transform_keys(map(K1, V), function(K1, V, K2)) -> map(K2,V)
-transform_values(map(K, V1), function(K, V1, V2)) -> map(K,V2)
+transform_keys(map(K1, V), function(K1, V, K2)) -> map(K2,V) = entries where any
+transform_values(map(K, V1), function(K, V1, V2)) -> map(K,V2) = entries where any
 translate(varchar, varchar, varchar) -> varchar = trino_translate
 trim(varchar) -> varchar = trino_trim
 trim(varchar, varchar) -> varchar = trim
@@ -496,15 +503,15 @@ truncate(double) -> double = trunc
 truncate(real) -> real
 typeof(T) -> varchar
 upper(varchar) -> varchar = trino_upper
-url_decode(varchar) -> varchar
-url_encode(varchar) -> varchar
-url_extract_fragment(varchar) -> varchar
-url_extract_host(varchar) -> varchar
-url_extract_parameter(varchar, varchar) -> varchar
-url_extract_path(varchar) -> varchar
-url_extract_port(varchar) -> bigint
-url_extract_protocol(varchar) -> varchar
-url_extract_query(varchar) -> varchar
+url_decode(varchar) -> varchar = trino_url_decode
+url_encode(varchar) -> varchar = trino_url_encode
+url_extract_fragment(varchar) -> varchar = trino_url_fragment
+url_extract_host(varchar) -> varchar = trino_url_host
+url_extract_parameter(varchar, varchar) -> varchar = trino_url_parameter
+url_extract_path(varchar) -> varchar = trino_url_path
+url_extract_port(varchar) -> bigint = trino_url_port
+url_extract_protocol(varchar) -> varchar = trino_url_protocol
+url_extract_query(varchar) -> varchar = trino_url_query
 uuid() -> uuid = uuid
 var_pop(bigint) -> double = var_pop
 var_pop(double) -> double = var_pop
@@ -519,7 +526,7 @@ week_of_year(date) -> bigint = week
 week_of_year(timestamp) -> bigint = week
 week_of_year(timestamp with time zone) -> bigint = week
 width_bucket(double, array(double)) -> bigint
-width_bucket(double, double, double, bigint) -> bigint
+width_bucket(double, double, double, bigint) -> bigint = trino_width_bucket
 wilson_interval_lower(bigint, bigint, double) -> double
 wilson_interval_upper(bigint, bigint, double) -> double
 with_timezone(timestamp, varchar) -> timestamp with time zone
@@ -535,9 +542,9 @@ year_of_week(timestamp with time zone) -> bigint = isoyear
 yow(date) -> bigint = isoyear
 yow(timestamp) -> bigint = isoyear
 yow(timestamp with time zone) -> bigint = isoyear
-zip(array(T1), array(T2)) -> array(row(T1,T2))
+zip(array(T1), array(T2)) -> array(row(T1,T2)) = trino_zip where any
 zip(array(T1), array(T2), array(T3)) -> array(row(T1,T2,T3))
 zip(array(T1), array(T2), array(T3), array(T4)) -> array(row(T1,T2,T3,T4))
 zip(array(T1), array(T2), array(T3), array(T4), array(T5)) -> array(row(T1,T2,T3,T4,T5))
-zip_with(array(T), array(U), function(T, U, R)) -> array(R)
+zip_with(array(T), array(U), function(T, U, R)) -> array(R) = entries where any
 """
