@@ -28,7 +28,8 @@ from graph_platform.stored.layout import export_folder, kind_folder
 from graph_platform.warehouse.protocol import ExportState, Warehouse
 
 _POLL_SECONDS = 0.5  # how soon a lost lease or a failed neighbour is noticed; a poll returns at once when it can
-_PAUSES_SECONDS = (1.0, 10.0, 30.0)  # before a definition is tried again, when the warehouse may come back
+_PAUSES_SECONDS = (1.0, 10.0, 30.0, 60.0, 60.0)
+"""Before a definition is tried again. A cluster that is restarted takes a minute or two until it knows its catalogs."""
 
 
 @dataclass(frozen=True)

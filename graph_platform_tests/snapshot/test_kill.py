@@ -15,7 +15,7 @@ from graph_platform.stored.manifest import Manifest
 from graph_platform_tests.killing import Killing
 from graph_platform_tests.worlds import files_below
 
-RANDOM_KILLS = int(os.environ.get("GRAPH_PLATFORM_TESTS_RANDOM_KILLS", "40"))
+RANDOM_KILLS = int(os.environ.get("GRAPH_PLATFORM_TESTS_RANDOM_KILLS", "20"))
 SNAPSHOT_POINTS = [
     point
     for point in Failpoint
@@ -79,12 +79,16 @@ def test_killed_at_random_times_the_next_try_finishes_and_nothing_is_left_over(
     assert makers.order("snapshot", "warm-up")["status"] == 0
     seconds = makers.order("snapshot", "measure")["seconds"]
     killed = survived = taken_over = 0
-    for number in range(RANDOM_KILLS):
+    # As many more as it takes: how long a run is depends on what else the machine does.
+    while killed + survived < 10 * RANDOM_KILLS and (killed < RANDOM_KILLS or taken_over < RANDOM_KILLS * 0.1):
+        number = killed + survived
         name = f"s{number}"
-        status = makers.order("snapshot", name, kill_after=generator.uniform(0, seconds))["status"]
+        ended = makers.order("snapshot", name, kill_after=generator.uniform(0, seconds))
+        status = ended["status"]
         left = makers.snapshot(name)
         if status == 0:
             survived += 1
+            seconds = min(seconds, ended["seconds"])
             assert left is not None
         else:
             assert status == -9, f"seed {seed}"
@@ -105,5 +109,5 @@ def test_killed_at_random_times_the_next_try_finishes_and_nothing_is_left_over(
             f"\n{killed} kills at random times within {seconds:.2f} s (seed {seed}): {taken_over} snapshots were "
             f"begun and gone on with, {killed - taken_over} had no row yet; {survived} runs were done before their kill"
         )
-    assert killed >= RANDOM_KILLS * 0.5, "too few runs were really killed"
+    assert killed >= RANDOM_KILLS, "too few runs were really killed"
     assert taken_over >= RANDOM_KILLS * 0.1, "too few kills fell into the work"
