@@ -24,7 +24,7 @@ from graph_platform.runtime.local.servers import LocalServers
 from graph_platform.runtime.protocol import Presence, Servers
 from graph_platform.runtime.spec import ServerSpec
 from graph_platform_tests.services.buckets import s3_server
-from graph_platform_tests.services.kubernetes.fixtures import Namespace, TestCluster
+from graph_platform_tests.services.kubernetes.fixtures import Namespace, SessionCluster
 from graph_platform_tests.services.kubernetes.images import tests_archive
 from graph_platform_tests.services.kubernetes.node import Node
 from graph_platform_tests.snapshots import LIMITS, Snapshot, make_snapshot
@@ -44,7 +44,7 @@ def _namespace() -> Iterator[Namespace]:
             tempfile.TemporaryDirectory(prefix="graph-platform-bench-") as folder,
             s3_server(Path(folder), node.sandbox.host_address) as endpoint,
         ):
-            cluster = TestCluster(node, endpoint)
+            cluster = SessionCluster(node, endpoint)
             os.environ.update(cluster.environment)
             yield cluster.namespace()
     finally:

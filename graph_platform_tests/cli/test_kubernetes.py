@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,21 +16,42 @@ import yaml
 
 from graph_platform.catalog.embedded import EmbeddedPostgres
 from graph_platform_tests.cli.conftest import CommandLine
-from graph_platform_tests.services.kubernetes.fixtures import STORAGE_SECRET, Namespace
+from graph_platform_tests.services.kubernetes.fixtures import STORAGE_SECRET, Namespace, SessionCluster
 from graph_platform_tests.services.kubernetes.images import ROOT, TESTS
 from graph_platform_tests.services.proxy import Proxy
 from graph_platform_tests.waiting import until
 
 
-@pytest.fixture
-def in_the_cluster(cli: CommandLine, namespace: Namespace, tmp_path: Path) -> CommandLine:
-    """The command line of somebody outside of the cluster, with the rights of the platform's service account."""
-    kubeconfig = tmp_path / "kubeconfig"
+@pytest.fixture(scope="module")
+def namespace(cluster: SessionCluster) -> Iterator[Namespace]:
+    """One namespace for all of them: a snapshot takes a while to be made."""
+    made = cluster.namespace()
+    yield made
+    cluster.node.kubectl("delete", "namespace", made.name, "--wait=false")
+
+
+@pytest.fixture(scope="module")
+def in_the_cluster(
+    cli: CommandLine,
+    people: Path,
+    cluster: SessionCluster,
+    namespace: Namespace,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> CommandLine:
+    """The command line of somebody outside of the cluster, with the rights of the platform's service account, and a
+    snapshot that a pod has built.
+    """
+    folder = tmp_path_factory.mktemp("outside")
+    kubeconfig = folder / "kubeconfig"
     kubeconfig.write_text(namespace.kubeconfig)
-    return replace(
+    line = replace(
         cli,
         environment={
             **cli.environment,
+            **cluster.environment,
+            "AWS_CONFIG_FILE": str(folder / "no-config"),
+            "AWS_SHARED_CREDENTIALS_FILE": str(folder / "no-credentials"),
+            "NO_PROXY": "*",
             "KUBECONFIG": str(kubeconfig),
             "GRAPH_PLATFORM_RUNTIME": f"kubernetes://{namespace.name}",
             "GRAPH_PLATFORM_STORAGE": namespace.storage_url,
@@ -40,15 +62,16 @@ def in_the_cluster(cli: CommandLine, namespace: Namespace, tmp_path: Path) -> Co
             "GRAPH_PLATFORM_ENGINE_ALLOWANCE_BYTES": str(256 * 1024**2),
         },
     )
+    line.json("mapping", "create", people)
+    assert line.json("snapshot", "create", "people")["status"] == "ready"
+    assert namespace.objects("pods") == []  # the one that built the database is gone
+    return line
 
 
-def test_a_mapping_becomes_an_instance_in_the_cluster_that_answers_and_leaves_nothing(
-    in_the_cluster: CommandLine, people: Path, namespace: Namespace
+def test_a_snapshot_becomes_an_instance_in_the_cluster_that_answers_and_leaves_nothing(
+    in_the_cluster: CommandLine, namespace: Namespace
 ) -> None:
     cli = in_the_cluster
-    cli.json("mapping", "create", people)
-    assert cli.json("snapshot", "create", "people")["status"] == "ready"
-    assert namespace.objects("pods") == []  # the one that built the database is gone
     lost = cli.json("instance", "launch", "people", "--name", "mine")["id"]
     namespace.kubectl("delete", "pod", f"server-{lost}", "--grace-period=1")
     shown = cli.json("instance", "show", "mine")
@@ -76,11 +99,9 @@ def test_a_mapping_becomes_an_instance_in_the_cluster_that_answers_and_leaves_no
 
 
 def test_a_job_in_the_cluster_launches_and_ends_an_instance_with_the_platforms_image(
-    in_the_cluster: CommandLine, people: Path, namespace: Namespace, platform_image: str
+    in_the_cluster: CommandLine, namespace: Namespace, platform_image: str
 ) -> None:
     cli = in_the_cluster
-    cli.json("mapping", "create", people)
-    cli.json("snapshot", "create", "people")
     sockets = EmbeddedPostgres(cli.home).socket_folder
     with Proxy(next(sockets.glob(".s.PGSQL.*[0-9]")), address=namespace.node.sandbox.host_address) as postgres:
         catalog = f"postgresql+psycopg://graph_platform@{postgres.address}:{postgres.port}/graph_platform"
@@ -96,18 +117,18 @@ def test_a_job_in_the_cluster_launches_and_ends_an_instance_with_the_platforms_i
 
 
 def test_a_readiness_that_never_comes_is_told_with_what_it_waits_for_and_leaves_no_pod(
-    in_the_cluster: CommandLine, people: Path, namespace: Namespace
+    in_the_cluster: CommandLine, namespace: Namespace
 ) -> None:
     cli = in_the_cluster
-    cli.json("mapping", "create", people)
-    cli.json("snapshot", "create", "people")
     with socket.create_server((namespace.node.sandbox.host_address, 0)) as silent:  # takes requests, answers none
         address, port = silent.getsockname()
         elsewhere = {"stringData": {"AWS_ENDPOINT_URL": f"http://{address}:{port}"}}
+        there = json.loads(namespace.kubectl("get", "secret", STORAGE_SECRET, "-o", "json"))
         namespace.kubectl("patch", "secret", STORAGE_SECRET, "-p", json.dumps(elsewhere))
         launched = cli.run(
             *("instance", "launch", "people", "-o", "json"), GRAPH_PLATFORM_INSTANCE_STARTUP_SECONDS="10"
         )
+    namespace.kubectl("patch", "secret", STORAGE_SECRET, "-p", json.dumps({"data": there["data"]}))
     assert (launched.status, launched.json()["code"]) == (1, "STARTUP_TIMEOUT")
     assert "was not ready after 10 s (phase: fetching)" in launched.json()["message"]
     assert namespace.objects("pods") == []

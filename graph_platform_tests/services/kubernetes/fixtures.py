@@ -121,7 +121,7 @@ def platform_runtime(
 
 
 @dataclass(frozen=True)
-class TestCluster:
+class SessionCluster:
     """A node that has the tests' image, and an S3 server that its pods reach."""
 
     node: Node
@@ -162,27 +162,27 @@ class TestCluster:
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCluster]:
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SessionCluster]:
     """A cluster of the session's own."""
     archive = tests_archive()
     node = Node()
     try:
         node.load(archive)
         with s3_server(tmp_path_factory.mktemp("s3"), node.sandbox.host_address) as endpoint:
-            yield TestCluster(node, endpoint)
+            yield SessionCluster(node, endpoint)
     finally:
         node.close()
 
 
 @pytest.fixture(scope="session")
-def platform_image(cluster: TestCluster) -> str:
+def platform_image(cluster: SessionCluster) -> str:
     """The platform's own image, brought to the session's node."""
     cluster.node.load(platform_archive())
     return PLATFORM
 
 
 @pytest.fixture
-def namespace(cluster: TestCluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Namespace]:
+def namespace(cluster: SessionCluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Namespace]:
     """An empty namespace, and the environment that reaches its storage."""
     for name, value in cluster.environment.items():
         monkeypatch.setenv(name, value)
