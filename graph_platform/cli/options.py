@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
@@ -15,19 +15,24 @@ Function = Callable[..., Any]
 
 def output(function: Function) -> Function:
     """`-o`, given to the command as an `Output`."""
+    return _output(function, ["table", "json"], "A table for a person, or one JSON document.")
 
+
+def output_or_yaml(function: Function) -> Function:
+    """`-o` of what shows a mapping, which is a file that its author may want back."""
+    return _output(
+        function, ["table", "json", "yaml"], "A table for a person, one JSON document, or the mapping's file alone."
+    )
+
+
+def _output(function: Function, formats: Sequence[str], text: str) -> Function:
     @click.option(
-        "-o",
-        "--output",
-        "output_format",
-        type=click.Choice(["table", "json"]),
-        default="table",
-        show_default=True,
-        help="A table for a person, or one JSON document.",
+        "-o", "--output", "output_format", type=click.Choice(formats), default="table", show_default=True, help=text
     )
     @wraps(function)
     def command(*arguments: Any, output_format: str, **options: Any) -> Any:
-        return function(*arguments, output=Output(output_format == "json"), **options)
+        output = Output(output_format == "json", as_yaml=output_format == "yaml")
+        return function(*arguments, output=output, **options)
 
     return command
 

@@ -1,4 +1,4 @@
-"""What a command prints: one JSON document on standard output, or tables and lines for a person.
+"""What a command prints: one JSON or YAML document on standard output, or tables and lines for a person.
 
 Progress goes to standard error in both cases, and in JSON mode only if somebody watches.
 """
@@ -44,10 +44,12 @@ class Output:
 
     Args:
         as_json: whether `-o json` was given.
+        as_yaml: whether `-o yaml` was given, to a command that has it.
     """
 
-    def __init__(self, as_json: bool) -> None:
+    def __init__(self, as_json: bool, *, as_yaml: bool = False) -> None:
         self.as_json = as_json
+        self.as_yaml = as_yaml
         width = None if sys.stdout.isatty() else _PIPED_WIDTH
         self.person = Console(width=width, highlight=False, soft_wrap=False)
         # The stream of now: while a job runs here, sys.stderr is a log file.
@@ -56,6 +58,10 @@ class Output:
     def document(self, document: Any) -> None:
         """The JSON document. Call it once."""
         click.echo(json.dumps(document, ensure_ascii=False, indent=2, default=str))
+
+    def text(self, text: str) -> None:
+        """A text that other programs read, to the letter: the terminal's width is nothing to it."""
+        click.echo(text, nl=False)
 
     def progress(self, message: str) -> None:
         """A line about what goes on."""

@@ -55,7 +55,7 @@ def test_every_command_explains_itself_and_has_json(command: list[str]) -> None:
         capture_output=True,
         text=True,
     )
-    assert "-o, --output [table|json]" in finished.stdout
+    assert "-o, --output [table|json" in finished.stdout
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def update(file: str, message: str, data_checks: str, wait: bool, output: Output
 @click.option("--edge", is_flag=True, help="The query becomes an edge.")
 @click.option("--name", metavar="NAME", help="Name of the mapping.")
 @click.option("--refresh", is_flag=True, help="Ask for the tables anew, however lately that was done.")
-@options.output
+@options.output_or_yaml
 def suggest(schema: str | None, sql: str | None, edge: bool, name: str | None, refresh: bool, output: Output) -> None:
     """Print a mapping as YAML, made from a schema's tables or from one query, with a comment on every guess.
 
@@ -87,7 +87,7 @@ def suggest(schema: str | None, sql: str | None, edge: bool, name: str | None, r
     if output.as_json:
         output.document({key: found[key] for key in ("name", "mapping", "notes", "yaml")})
     else:
-        click.echo(found["yaml"], nl=False)
+        output.text(found["yaml"])
 
 
 def _query(text: str) -> str:

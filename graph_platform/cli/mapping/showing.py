@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import click
-from rich.text import Text
 
 from graph_platform.cli import options
 from graph_platform.cli.output import Output
@@ -15,13 +14,17 @@ from graph_platform.proving.requests import ShowMapping
 
 @click.command
 @click.argument("mapping", metavar="NAME[@VERSION]")
-@options.output
+@options.output_or_yaml
 def show_mapping(mapping: str, output: Output) -> None:
     """Show a mapping: what it is, its versions, and the definition of one of them."""
     with Platform.open(tell=output.progress) as platform:
         document = platform.mappings.show(ShowMapping(mapping=mapping)).document()
     if output.as_json:
         output.document(document)
+        return
+    definition = write_mapping(MappingDefinition.model_validate(document["definition"]))
+    if output.as_yaml:
+        output.text(definition)
         return
     output.fields(
         document,
@@ -35,4 +38,4 @@ def show_mapping(mapping: str, output: Output) -> None:
         [(v["version"], v["created_by"], v["created_at"][:16], v["change_description"]) for v in document["versions"]],
     )
     output.say(f"version {document['shown_version']}:", "bold")
-    output.person.print(Text(write_mapping(MappingDefinition.model_validate(document["definition"]))))
+    output.text(definition)

@@ -40,6 +40,7 @@ _OTHER_ENCODINGS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 _NOT_IN_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NO_CHARACTER = re.compile("[\0\ud800-\udfff]")
 _PAIR = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
+_UNFOLDED = 2**31 - 1  # a width, which libyaml keeps as an int of C
 _Place = tuple[str | int, ...]
 
 
@@ -118,10 +119,9 @@ def _mapping(data: Any, found: list[_Found], marks: Mapping[_Place, tuple[int, i
 
 
 def write_mapping(mapping: MappingDefinition) -> str:
-    """YAML that `read_mapping` reads back to an equal mapping, SQL as indented blocks."""
-    return str(
-        yaml.dump(_tree(mapping.model_dump(exclude_defaults=True)), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
-    )
+    """YAML that `read_mapping` reads back to an equal mapping, SQL as indented blocks, and no line of it folded."""
+    tree = _tree(mapping.model_dump(exclude_defaults=True))
+    return str(yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_UNFOLDED))
 
 
 def mapping_json_schema() -> dict[str, Any]:
