@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Row, Select, and_, func, select
+from sqlalchemy.exc import IntegrityError
 
 from graph_platform.catalog import export_jobs as jobs
 from graph_platform.catalog import lease as leases
@@ -127,9 +128,9 @@ def get_snapshot(session: Session, reference: str) -> SnapshotRecord:
         snapshots.c.id,
     )
     living = snapshots.c.status.not_in(_GONE)
-    row = session.execute(_query().where(snapshots.c.name == reference, living).order_by(*newest)).first()
-    if row:
-        return _record(row)
+    named = find_named(session, reference)
+    if named:
+        return named
     try:
         mapping, version = get_version(session, reference)
     except PlatformError as error:
@@ -155,29 +156,39 @@ def get_snapshot(session: Session, reference: str) -> SnapshotRecord:
 def insert_snapshot(
     session: Session, request: SnapshotRequest, definitions: Sequence[jobs.ExportDefinition], *, by: Attribution
 ) -> str:
-    """A pending snapshot with its export jobs, in the caller's transaction; returns its id."""
+    """A pending snapshot with its export jobs, in the caller's transaction; returns its id.
+
+    Raises:
+        PlatformError: ALREADY_EXISTS if the name was taken a moment ago, for another mapping.
+    """
     identifier = new_id("snap")
-    create(
-        session,
-        Entity.SNAPSHOT,
-        {
-            "id": identifier,
-            "mapping_id": request.mapping_id,
-            "mapping_version": request.version,
-            "name": request.name,
-            "owner": by.user,
-            "attempt": 1,
-            "export_round": 1,
-            "storage_url": request.storage_url,
-            "folder": f"{request.folder}/{identifier}",
-            "engine": request.engine,
-            "data_checks": request.data_checks,
-            "ttl": request.lives.ttl,
-            "inactivity_timeout": request.lives.inactivity_timeout,
-        },
-        status=SnapshotStatus.PENDING,
-        by=by,
-    )
+    try:
+        with session.begin_nested():
+            create(
+                session,
+                Entity.SNAPSHOT,
+                {
+                    "id": identifier,
+                    "mapping_id": request.mapping_id,
+                    "mapping_version": request.version,
+                    "name": request.name,
+                    "owner": by.user,
+                    "attempt": 1,
+                    "export_round": 1,
+                    "storage_url": request.storage_url,
+                    "folder": f"{request.folder}/{identifier}",
+                    "engine": request.engine,
+                    "data_checks": request.data_checks,
+                    "ttl": request.lives.ttl,
+                    "inactivity_timeout": request.lives.inactivity_timeout,
+                },
+                status=SnapshotStatus.PENDING,
+                by=by,
+            )
+    except IntegrityError as error:
+        raise PlatformError(
+            ErrorCode.ALREADY_EXISTS, f"a snapshot {request.name!r} was made a moment ago", "choose another name"
+        ) from error
     jobs.insert_jobs(session, identifier, 1, definitions, by=by)
     return identifier
 
@@ -185,21 +196,47 @@ def insert_snapshot(
 def find_unfinished(session: Session, mapping_id: str, version: int, name: str | None) -> SnapshotRecord | None:
     """The snapshot that a request for this version and name goes on with, locked: the living one of that name, or,
     without a name, one whose owner died. The lock makes two requests at once decide one after the other.
+
+    Raises:
+        PlatformError: ALREADY_EXISTS if the name is that of another version's snapshot.
     """
-    this = [snapshots.c.mapping_id == mapping_id, snapshots.c.mapping_version == version]
     if name is not None:
-        this += [snapshots.c.name == name, snapshots.c.status.not_in(_GONE)]
+        this = [snapshots.c.name == name, snapshots.c.status.not_in(_GONE)]
     else:
-        this += [
+        this = [
+            snapshots.c.mapping_id == mapping_id,
+            snapshots.c.mapping_version == version,
             snapshots.c.name.is_(None),
             snapshots.c.status.in_([SnapshotStatus.PENDING, SnapshotStatus.CREATING]),
         ]
     query = select(snapshots.c.id).where(*this).order_by(snapshots.c.created_at, snapshots.c.id).with_for_update()
     for identifier in session.scalars(query).all():
         record = find_snapshot(session, identifier)
+        if record and name is not None:
+            refuse_taken(record, mapping_id, version)
         if record and (name is not None or is_abandoned(session, record)):
             return record
     return None
+
+
+def find_named(session: Session, name: str) -> SnapshotRecord | None:
+    """The living snapshot of that name."""
+    row = session.execute(_query().where(snapshots.c.name == name, snapshots.c.status.not_in(_GONE))).first()
+    return _record(row) if row else None
+
+
+def refuse_taken(named: SnapshotRecord, mapping_id: str, version: int) -> None:
+    """Refuse a name for a snapshot of this version, if the one that has it is of another.
+
+    Raises:
+        PlatformError: ALREADY_EXISTS.
+    """
+    if (named.mapping_id, named.version) != (mapping_id, version):
+        raise PlatformError(
+            ErrorCode.ALREADY_EXISTS,
+            f"snapshot {named.name!r} is of {named.mapping}@{named.version}, and its id is {named.id}",
+            f"delete it with `graph-platform snapshot delete {named.name}`, or choose another name",
+        )
 
 
 def is_abandoned(session: Session, snapshot: SnapshotRecord) -> bool:

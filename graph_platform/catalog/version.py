@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from graph_platform.errors import ErrorCode, PlatformError
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration. A constant, because asking Alembic takes longer than a whole `mapping list`."""
 
 MIGRATE = "graph-platform catalog migrate"

@@ -15,7 +15,11 @@ class CreateSnapshot(Request):
     job: ClassVar[str] = "create_snapshot"
 
     mapping: str = Field(description="The mapping to freeze: its name or id, or NAME@VERSION for an older version.")
-    name: str | None = Field(default=None, description="A name to call the snapshot by, besides its id.")
+    name: str | None = Field(
+        default=None,
+        description="A name for the snapshot, its own among all that live. It makes this repeatable: the same name for "
+        "the same version is the same snapshot.",
+    )
     ttl: str | None = Field(default=None, description=TTL)
     inactivity_timeout: str | None = Field(default=None, description=INACTIVITY)
     data_checks: str = Field(default="trusted", description=DATA_CHECKS)
@@ -25,7 +29,7 @@ class CreateSnapshot(Request):
 
     def excludes(self) -> str | None:
         """Without a name two exports of one mapping are two snapshots; with one they are the same."""
-        return f"snapshot:{self.mapping}/{self.name}" if self.name else None
+        return f"snapshot:{self.name}" if self.name else None
 
 
 class DeleteSnapshot(Request):

@@ -115,13 +115,16 @@ class SnapshotService:
         making is waited for, one that failed is tried again.
 
         Raises:
-            PlatformError: STARBURST_ERROR if the mapping no longer holds, VALIDATION_FAILED for its data, the code of
-                whatever failed otherwise.
+            PlatformError: ALREADY_EXISTS if the name is that of another version's snapshot, STARBURST_ERROR if the
+                mapping no longer holds, VALIDATION_FAILED for its data, the code of whatever failed otherwise.
         """
         data_checks = data_checks_mode(request.data_checks)
         with self._catalog.transaction() as session:
             mapping, version = mappings.get_version(session, request.mapping)
+            named = snapshots.find_named(session, request.name) if request.name else None
         report.touched("mapping", mapping.name)
+        if named:
+            snapshots.refuse_taken(named, mapping.id, version.version)
         lives = granted(self._settings, Lived.SNAPSHOT).lives(request.ttl, request.inactivity_timeout)
         claim_storage(self._storage, self._catalog.installation)
         warehouse = self._warehouse.tagged(mapping=mapping.name)
