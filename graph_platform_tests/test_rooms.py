@@ -26,6 +26,7 @@ FLOORS = (
     "mapping",
     "lives processes",
     "settings private foreign_errors",
+    "names",
     "durations errors failpoints polling progress redaction relational requests workers",
 )
 ROOMS = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms.split()}

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-# Without vowels and look-alikes: an id never spells a word and survives being read out on the phone.
-_ALPHABET = "bcdfghjkmnpqrstvwxz23456789"
-_LENGTH = 14  # 27**14 is about 2**66
+from graph_platform.names import ID_ALPHABET, ID_LENGTH
 
 
 def new_id(prefix: str) -> str:
@@ -15,4 +13,4 @@ def new_id(prefix: str) -> str:
     Args:
         prefix: `map`, `snap`, `exp`, `inst` or `gp` (an installation).
     """
-    return f"{prefix}-" + "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
+    return f"{prefix}-" + "".join(secrets.choice(ID_ALPHABET) for _ in range(ID_LENGTH))

@@ -101,20 +101,21 @@ def get_version(session: Session, reference: str) -> tuple[MappingRecord, Mappin
         PlatformError: RESOURCE_NOT_FOUND.
     """
     name, at, number = reference.rpartition("@")
-    if at and number.isdecimal() and find_mapping(session, reference) is None:
-        mapping, version = get_mapping(session, name), int(number)
+    if at and number.isdecimal():  # no name has an @
+        mapping, wanted = get_mapping(session, name), number.lstrip("0")
     else:
         mapping = get_mapping(session, reference)
-        version = mapping.version
-    row = session.execute(
-        select(mapping_versions).where(
-            mapping_versions.c.mapping_id == mapping.id, mapping_versions.c.version == version
-        )
-    ).first()
+        wanted = str(mapping.version)
+    row = None
+    if len(wanted) <= len(str(mapping.version)):  # as a number, it may be larger than any that Postgres has
+        of_this = mapping_versions.c.mapping_id == mapping.id
+        row = session.execute(
+            select(mapping_versions).where(of_this, mapping_versions.c.version == int(wanted or 0))
+        ).first()
     if row is None:
         raise PlatformError(
             ErrorCode.RESOURCE_NOT_FOUND,
-            f"mapping {mapping.name!r} has no version {version}",
+            f"mapping {mapping.name!r} has no version {number[:20] if at else wanted}",
             f"its versions are 1 to {mapping.version}",
         )
     return mapping, _version(row)

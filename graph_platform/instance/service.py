@@ -50,6 +50,7 @@ from graph_platform.instance.requests import (
 from graph_platform.instance.results import Answer, InstanceDetails, Way
 from graph_platform.instance.sight import all_are_here, as_seen, death, expiry_warning, vanished
 from graph_platform.lives import Lived, granted
+from graph_platform.names import require_name
 from graph_platform.polling import SYSTEM, Clock, Pauses, wait_until
 from graph_platform.private import own_folder, write_private
 from graph_platform.processes.owner import purpose, this_process
@@ -102,9 +103,10 @@ class InstanceService:
         another run starts is waited for.
 
         Raises:
-            PlatformError: RESOURCE_NOT_FOUND, INVALID_STATE, ALREADY_EXISTS, CONCURRENCY_LIMIT_EXCEEDED, or the code
-                with which the start failed.
+            PlatformError: VALIDATION_FAILED for a name that breaks the rule, RESOURCE_NOT_FOUND, INVALID_STATE,
+                ALREADY_EXISTS, CONCURRENCY_LIMIT_EXCEEDED, or the code with which the start failed.
         """
+        require_name("instance", request.name)
         _ = self._servers  # one that there is not is refused before its URL is written anywhere
         wanted = InstanceRequest(
             request.name,

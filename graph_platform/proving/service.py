@@ -19,6 +19,7 @@ from graph_platform.mapping.checks.data import DataChecks
 from graph_platform.mapping.checks.report import ValidationReport
 from graph_platform.mapping.definition.model import MappingDefinition
 from graph_platform.mapping.suggestion.suggest import write_suggestion
+from graph_platform.names import nearest_name, require_name
 from graph_platform.progress import Attribution, Reporter
 from graph_platform.proving.proof import relations_of
 from graph_platform.proving.requests import (
@@ -180,8 +181,10 @@ class MappingService:
             `mapping`, its definition; `yaml`, the same as text with a comment on every guess; `notes`, what was left.
 
         Raises:
-            PlatformError: RESOURCE_NOT_FOUND for a schema, VALIDATION_FAILED for a query, BACKEND_UNREACHABLE.
+            PlatformError: RESOURCE_NOT_FOUND for a schema, VALIDATION_FAILED for a query or a name, or
+                BACKEND_UNREACHABLE.
         """
+        require_name("mapping", request.name)
         schema = request.schema_name
         if request.sql:
             made = suggest_from_query(self._warehouse, request.name, request.sql, request.edge, self._settings)
@@ -191,7 +194,11 @@ class MappingService:
             ask = self._schemas.refresh if request.refresh else self._schemas.relations
             relations = ask(self._warehouse, schema)
             made = suggest_from_schema(
-                self._warehouse, request.name or schema or "suggested", relations, self._settings, report.progress
+                self._warehouse,
+                request.name or nearest_name(schema or "suggested"),
+                relations,
+                self._settings,
+                report.progress,
             )
         return {
             "name": made.name,

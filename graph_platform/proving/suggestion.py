@@ -21,6 +21,7 @@ from graph_platform.mapping.suggestion.keys import (
     table_key,
 )
 from graph_platform.mapping.suggestion.suggest import Suggestion, suggest_edge, suggest_mapping, suggest_node
+from graph_platform.names import nearest_name
 from graph_platform.relational import Column, Refusal, Relation
 from graph_platform.settings import Settings
 from graph_platform.warehouse.protocol import Warehouse
@@ -93,7 +94,7 @@ def suggest_from_query(warehouse: Warehouse, name: str | None, sql: str, edge: b
         ) from None
     _require_names(columns)
     query = without_terminator(sql).strip()
-    called = name or _subject(sql)
+    called = name or nearest_name(_subject(sql))
     if edge:
         if sum(key_kind(column) is not None for column in columns) < 2:
             message = "an edge needs two columns that can be keys, of text, whole numbers, dates or UUIDs"

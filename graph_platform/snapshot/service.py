@@ -31,6 +31,7 @@ from graph_platform.failpoints import Failpoint, reached
 from graph_platform.lives import Lived, granted
 from graph_platform.mapping.definition.ddl import ddl
 from graph_platform.mapping.definition.resolved import ResolvedDefinition, export_statement
+from graph_platform.names import require_name
 from graph_platform.polling import SYSTEM, Clock, Pauses, wait_until
 from graph_platform.processes.owner import purpose, this_process
 from graph_platform.progress import Attribution, Reporter
@@ -118,6 +119,7 @@ class SnapshotService:
             PlatformError: ALREADY_EXISTS if the name is that of another version's snapshot, STARBURST_ERROR if the
                 mapping no longer holds, VALIDATION_FAILED for its data, the code of whatever failed otherwise.
         """
+        require_name("snapshot", request.name)
         data_checks = data_checks_mode(request.data_checks)
         with self._catalog.transaction() as session:
             mapping, version = mappings.get_version(session, request.mapping)

@@ -10,6 +10,7 @@ from graph_platform.durations import Duration
 from graph_platform.lives import Grant, Lived
 from graph_platform.mapping.definition.model import MappingDefinition
 from graph_platform.mapping.definition.structure import check_structure, property_name
+from graph_platform.names import RULE
 
 
 def node(label: str = "Airport", key: str = "faa", properties: list[tuple[str, str]] | None = None) -> dict[str, Any]:
@@ -138,9 +139,10 @@ def test_a_hundred_properties_are_allowed_and_one_more_is_not() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["", "   ", "x" * 256, "a\x00b"])
+@pytest.mark.parametrize("name", ["", "   ", "x" * 256, "a\x00b", "a@1", "../../etc", "x/../y", "a b", ".a", "-a"])
 def test_a_name_that_breaks_the_rule_is_found(name: str) -> None:
-    assert [c[0] for c in codes(mapping(name=name))] == ["NAME_INVALID"]
+    (found,) = check_structure(mapping(name=name))
+    assert (found.code, found.field, found.hint) == ("NAME_INVALID", "name", RULE)
 
 
 def test_durations_are_read_and_held_to_their_ceilings() -> None:

@@ -56,7 +56,7 @@ class EdgeDefinition(_Definition):
 class MappingDefinition(_Definition):
     """A graph, written as SQL over the warehouse's tables."""
 
-    name: str = Field(description="Name of the mapping, unique among those that live.")
+    name: str = Field(description="Name of the mapping, its own among those that live: letters, digits, _, - and .")
     description: str = Field(default="", description="What the graph is about, for people.")
     ttl: str | None = Field(default=None, description="Life of the mapping, an ISO 8601 duration such as P90D.")
     inactivity_timeout: str | None = Field(default=None, description="Life of the mapping while nobody uses it.")

@@ -12,15 +12,15 @@ from itertools import islice
 from types import MappingProxyType
 
 from graph_platform.lives import Grant, LifeFault, LifeRefusal, read_life
-from graph_platform.mapping.checks.problems import ProblemCode, problem
+from graph_platform.mapping.checks.problems import ProblemCode, problem, shown
 from graph_platform.mapping.checks.report import MOST_PROBLEMS, Problem
 from graph_platform.mapping.definition.model import EdgeDefinition, MappingDefinition, NodeDefinition
 from graph_platform.mapping.types.rules import TypeRefusal, declared_type
+from graph_platform.names import MAX_NAME, RULE, name_fault
 
 LABEL = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 EDGE_TYPE = re.compile(r"[A-Z][A-Z0-9_]*", re.ASCII)
 MAX_LABEL = 64
-MAX_NAME = 255
 MAX_PROPERTY_NAME = 255
 MAX_PROPERTIES = 100
 RESERVED_PREFIXES = ("_internal_", "_system_", "_")
@@ -90,15 +90,10 @@ def property_name(name: str) -> str:
 
 
 def _name(mapping: MappingDefinition) -> Iterator[Problem]:
-    name = mapping.name
-    if not name.strip():
-        yield problem(ProblemCode.NAME_INVALID, "mapping", "the mapping's name is empty", field="name")
-    elif len(name) > MAX_NAME:
-        message = f"the mapping's name has {len(name)} characters, more than {MAX_NAME}"
-        yield problem(ProblemCode.NAME_INVALID, name[:MAX_LABEL], message, field="name")
-    elif _FORBIDDEN_CHARACTER.search(name):
-        message = f"the mapping's name {name!r} has a control character or a backtick"
-        yield problem(ProblemCode.NAME_INVALID, repr(name), message, field="name")
+    fault = name_fault(mapping.name)
+    if fault:
+        entity = shown(mapping.name, MAX_LABEL) or "mapping"
+        yield problem(ProblemCode.NAME_INVALID, entity, f"the mapping's name {fault}", field="name", hint=RULE)
 
 
 def _description(mapping: MappingDefinition) -> Iterator[Problem]:
