@@ -1,20 +1,29 @@
-"""ISO 8601 durations: how long a thing lives. Text to `Duration` and back, nothing about what ends when."""
+"""Durations, as people type them and in ISO 8601: how long a thing lives. Text to `Duration` and back, nothing about
+what ends when.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_DOWN, ROUND_HALF_DOWN, ROUND_HALF_EVEN, Decimal
 from functools import cache
 from typing import Any
 
-EXAMPLE = "e.g. P30D, P1M or PT1.5H: only the smallest unit may have a fraction"
+EXAMPLE = (
+    "e.g. 7d, 4h, 90m or 1d12h (m is minutes), or in ISO 8601 P30D, P1M or PT1.5H: only the smallest unit may have a "
+    "fraction"
+)
 """What to tell whoever wrote something else."""
 
 _MONTHS, _DAYS = 12 * 100, 100 * 366  # a century of each
 _DAYS_OF_A_MONTH = 30  # where Postgres has to say how long a part of one is
 _DAY, _HOUR, _MINUTE, _SECOND = 86_400_000_000, 3_600_000_000, 60_000_000, 1_000_000
 _WHOLE = Decimal(1)
+
+_NUMBER = r"[0-9]+(?:[.,][0-9]+)?"
+_TYPED = re.compile(rf"(?P<days>(?:{_NUMBER}w)?(?:{_NUMBER}d)?)(?P<time>(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?)")
 
 
 @dataclass(frozen=True)
@@ -53,7 +62,10 @@ class Duration:
 
 
 def parse_duration(text: str) -> Duration:
-    """Read how long something lives: `P30D`, `PT24H`, `P1DT12H`, `P1Y6M`, `P2W`, `P1W2D`, `PT1.5H`.
+    """Read how long something lives: `7d`, `4h`, `90m`, `1d12h`, `2w`, or in ISO 8601 `P30D`, `PT24H`, `P1DT12H`,
+    `P1Y6M`, `P2W`, `P1W2D`, `PT1.5H`.
+
+    The short form is in small letters, and its `m` is a minute: a month is `P1M` and nothing else.
 
     The smallest unit may have a fraction, which counts as in Postgres: a fraction of a year is rounded to months, and
     that of a month is one of 30 days. The alternative format of the standard, `P0001-06-00T00:00:00`, is not read: it
@@ -83,21 +95,32 @@ def read_duration(text: str) -> Duration:
     return Duration(int(total_months), int(whole_days), int(time.quantize(_WHOLE, ROUND_HALF_DOWN)))
 
 
+def _in_iso(text: str) -> str:
+    """What people type as ISO 8601; anything else as it is."""
+    typed = _TYPED.fullmatch(text)
+    if not text or typed is None:
+        return text
+    return f"P{typed['days']}{'T' * bool(typed['time'])}{typed['time']}".upper()
+
+
 def _parts(text: str) -> tuple[Decimal, ...]:
     """Years, months, weeks, days, hours, minutes and seconds, none of them more than a century.
 
     Raises:
         ValueError: the text is not a duration, or one of its numbers is too large.
     """
-    found = _designated(text)
-    ahead, mark, behind = text.partition("W")
+    iso = _in_iso(text)
+    found = _designated(iso)
+    ahead, mark, behind = iso.partition("W")
     if found is None and mark:
         # Weeks beside days and time are of the standard's second part, which the library does not read.
         first, rest = _designated(ahead + mark), _designated("P" + behind)
         if first and rest and rest[:3] == (None, None, None) and "." not in str(first[2]):
             found = (None, None, first[2], *rest[3:])
     if found is None:
-        raise ValueError(f"{text[:80]!r} is not an ISO 8601 duration such as P30D or PT1H30M")
+        raise ValueError(
+            f"{text[:80]!r} is no duration such as 7d, 4h or 90m, nor one of ISO 8601 such as P30D or PT1H30M"
+        )
     numbers = tuple(Decimal(number or 0) for number in found)
     century = (100, _MONTHS, _DAYS / 7, _DAYS, _DAYS * 24, _DAYS * 1440, _DAYS * 86_400)
     if sum(number / Decimal(most) for number, most in zip(numbers, century, strict=True)) > 1:

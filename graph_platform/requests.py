@@ -57,6 +57,6 @@ DATA_CHECKS = (
     "How much of the data is looked at: trusted (nothing), sampled (one key in seventeen; what is found is a warning) "
     "or enforced (every row; keys that are absent or doubled, and edges without their nodes, are errors)."
 )
-TTL = "How long it lives, an ISO 8601 duration such as P7D; empty: the installation's default."
-INACTIVITY = "How long it lives while nobody uses it, an ISO 8601 duration such as P3D; empty: the default."
+TTL = "How long it lives, 7d, 4h or 90m, or in ISO 8601 P7D; empty: the installation's default."
+INACTIVITY = "How long it lives while nobody uses it, 3d, 4h or 90m, or in ISO 8601 P3D; empty: the default."
 """Descriptions of fields that several requests have."""

@@ -31,7 +31,7 @@ def _setting(default: Any, help_text: str, *, secret: bool = False) -> Any:
 
 def _life(default: Duration | None, help_text: str) -> Any:
     """A setting that is a duration, or nothing where `default` is."""
-    return field(default=default, metadata={"help": f"{help_text} (ISO 8601 duration)", "kind": Duration})
+    return field(default=default, metadata={"help": f"{help_text} (e.g. 7d or 4h, or ISO 8601)", "kind": Duration})
 
 
 def _hidden(help_text: str) -> Any:
@@ -221,7 +221,7 @@ _READERS: Mapping[type, tuple[Callable[[str], Any], str]] = MappingProxyType(
         int: (int, "a whole number"),
         float: (float, "a number"),
         Path: (Path, "a path"),
-        Duration: (parse_duration, "an ISO 8601 duration of up to a century"),
+        Duration: (parse_duration, "a duration such as 7d or 4h, or one of ISO 8601, of up to a century"),
     }
 )
 """How a text becomes a value, by the kind of the setting, and what it is where it does not. Others stay texts."""

@@ -87,7 +87,7 @@ def test_the_lives_of_settings_are_read_with_them_and_go_on_to_other_processes()
     assert Settings.load(settings.environment()) == settings
     assert Settings.load(Settings.load({}).environment()).mapping_ttl is None
     with pytest.raises(
-        PlatformError, match="GRAPH_PLATFORM_INSTANCE_TTL is 'a day', which is not an ISO 8601"
+        PlatformError, match="GRAPH_PLATFORM_INSTANCE_TTL is 'a day', which is not a duration such as 7d"
     ) as wrong:
         Settings.load({"GRAPH_PLATFORM_INSTANCE_TTL": "a day"})
     assert wrong.value.code is ErrorCode.VALIDATION_FAILED

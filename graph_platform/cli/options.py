@@ -61,6 +61,6 @@ def data_checks(function: Function) -> Function:
 def lives(function: Function) -> Function:
     """`--ttl` and `--inactivity-timeout`."""
     function = click.option(
-        "--inactivity-timeout", metavar="DURATION", help="Life while nobody uses it, ISO 8601, e.g. PT4H."
+        "--inactivity-timeout", metavar="DURATION", help="Life while nobody uses it, e.g. 4h or 90m, or ISO 8601."
     )(function)
-    return click.option("--ttl", metavar="DURATION", help="How long it lives, ISO 8601, e.g. P7D.")(function)
+    return click.option("--ttl", metavar="DURATION", help="How long it lives, e.g. 7d or 4h, or ISO 8601.")(function)

@@ -62,7 +62,7 @@ class ExtendInstance(_OfInstance):
 
     job: ClassVar[str] = "extend_instance"
 
-    duration: str = Field(description="By how much its life is longer, an ISO 8601 duration such as PT4H.")
+    duration: str = Field(description="By how much its life is longer, 4h, 90m or 7d, or in ISO 8601 PT4H.")
     reason: str = Field(description="Why, for the audit.")
 
 

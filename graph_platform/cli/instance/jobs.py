@@ -41,7 +41,7 @@ def launch(
 @options.wait
 @options.output
 def extend(instance: str, duration: str, reason: str, wait: bool, output: Output) -> None:
-    """Let an instance live longer by DURATION (ISO 8601, e.g. PT4H), within the installation's ceiling."""
+    """Let an instance live longer by DURATION (e.g. 4h, 90m or 7d, or ISO 8601), within the installation's ceiling."""
     request = ExtendInstance(instance=instance, duration=duration, reason=reason)
     _show(run_job(request, output, wait=wait), output)
 

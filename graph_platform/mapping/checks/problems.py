@@ -120,7 +120,9 @@ PROBLEM_KINDS: Mapping[ProblemCode, ProblemKind] = MappingProxyType(
         _C.EDGE_PROPERTIES_DIFFER: ProblemKind("An edge type that comes several times has different properties."),
         _C.EDGE_KEYS_SAME: ProblemKind("from_key and to_key are one column.", "Give one of them an alias in the SQL."),
         _C.UNKNOWN_NODE: ProblemKind("An edge names a node definition that the mapping lacks."),
-        _C.DURATION_INVALID: ProblemKind("A duration that cannot be read.", "Write ISO 8601, such as P30D or P1DT12H."),
+        _C.DURATION_INVALID: ProblemKind(
+            "A duration that cannot be read.", "Write 30d or 1d12h, or in ISO 8601 P30D or P1DT12H."
+        ),
         _C.DURATION_TOO_LONG: ProblemKind("A duration above the installation's ceiling."),
         _C.SQL_EMPTY: ProblemKind("A definition has no SQL.", "Write one SELECT."),
         _C.SQL_SYNTAX: ProblemKind(

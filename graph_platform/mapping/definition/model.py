@@ -58,7 +58,7 @@ class MappingDefinition(_Definition):
 
     name: str = Field(description="Name of the mapping, its own among those that live: letters, digits, _, - and .")
     description: str = Field(default="", description="What the graph is about, for people.")
-    ttl: str | None = Field(default=None, description="Life of the mapping, an ISO 8601 duration such as P90D.")
+    ttl: str | None = Field(default=None, description="Life of the mapping: 90d, or in ISO 8601 P90D.")
     inactivity_timeout: str | None = Field(default=None, description="Life of the mapping while nobody uses it.")
     node_definitions: tuple[NodeDefinition, ...] = Field(description="The kinds of node.")
     edge_definitions: tuple[EdgeDefinition, ...] = Field(default=(), description="The kinds of edge.")
