@@ -32,6 +32,7 @@ from graph_platform.catalog.ids import new_id
 from graph_platform.catalog.intervals import after, interval
 from graph_platform.catalog.lease import RELEASED, Claim
 from graph_platform.catalog.records import InstanceRecord, SnapshotRecord
+from graph_platform.catalog.selection import EVERY, Selection, newest, selected
 from graph_platform.catalog.states import Entity, InstanceStatus
 from graph_platform.catalog.tables import instances, mappings, snapshots
 from graph_platform.catalog.transition import Session, create, note, transition
@@ -125,14 +126,19 @@ def _idle_ends_at(activity: Mapping[str, str]) -> ColumnElement[Any]:
     return case((instances.c.idle_ends_at.is_not(None), used))
 
 
-def list_instances(session: Session, activity: Mapping[str, str] = _NO_ACTIVITY) -> list[InstanceRecord]:
-    """The instances that are not terminated, newest first.
+def list_instances(
+    session: Session, activity: Mapping[str, str] = _NO_ACTIVITY, selection: Selection = EVERY
+) -> list[InstanceRecord]:
+    """The instances that are not terminated, newest first, or what is selected of all.
 
     Args:
         activity: by id, servers' own ISO 8601 times of their last queries, which count beside what the catalog knows.
     """
-    query = _query(activity).where(instances.c.status != InstanceStatus.TERMINATED)
-    return [_record(row) for row in session.execute(query.order_by(instances.c.created_at.desc(), instances.c.id))]
+    of_mapping = select(snapshots.c.id).where(snapshots.c.mapping_id == selection.mapping)
+    also = [instances.c.snapshot_id.in_(of_mapping)] if selection.mapping else []
+    ids = selected(instances, selection, InstanceStatus.TERMINATED, *also)
+    rows = session.execute(_query(activity).where(instances.c.id.in_(ids)).order_by(*newest(instances)))
+    return [_record(row) for row in rows]
 
 
 def find_instance(session: Session, reference: str) -> InstanceRecord | None:
@@ -432,6 +438,7 @@ def extend_instance(
         "extended",
         by=by,
         details={"expires_at": extended.life_ends_at.isoformat(), "reason": reason},
+        reason=reason,
     )
     return get_instance(session, instance.id)
 

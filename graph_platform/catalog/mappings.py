@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from graph_platform.catalog.catalog import clock
 from graph_platform.catalog.ids import new_id
 from graph_platform.catalog.records import MappingRecord, MappingVersion
+from graph_platform.catalog.selection import EVERY, Selection, newest, selected
 from graph_platform.catalog.states import Entity, MappingStatus
 from graph_platform.catalog.tables import mapping_versions, mappings, snapshots
 from graph_platform.catalog.transition import Session, create, note, transition
@@ -58,10 +59,10 @@ def _record(row: Row[Any]) -> MappingRecord:
     )
 
 
-def list_mappings(session: Session) -> list[MappingRecord]:
-    """The mappings that live, by name."""
-    rows = session.execute(_query().where(mappings.c.status != MappingStatus.DELETED).order_by(mappings.c.name))
-    return [_record(row) for row in rows]
+def list_mappings(session: Session, selection: Selection = EVERY) -> list[MappingRecord]:
+    """The mappings that live, newest first, or what is selected of all."""
+    ids = selected(mappings, selection, MappingStatus.DELETED)
+    return [_record(row) for row in session.execute(_query().where(mappings.c.id.in_(ids)).order_by(*newest(mappings)))]
 
 
 def find_mapping(session: Session, name: str) -> MappingRecord | None:
@@ -250,18 +251,20 @@ def delete_mapping(session: Session, mapping: MappingRecord, *, by: Attribution)
     """
     # The row's lock keeps a snapshot from being born between the look and the write: its creation locks it too.
     session.execute(select(mappings.c.id).where(mappings.c.id == mapping.id).with_for_update())
-    living = session.scalars(
-        select(snapshots.c.id)
+    living = session.execute(
+        select(snapshots.c.id, snapshots.c.name)
         .where(snapshots.c.mapping_id == mapping.id, snapshots.c.status != "deleted")
         .order_by(snapshots.c.created_at)
     ).all()
     if living:
-        shown = ", ".join(living[:10]) + (f" and {len(living) - 10} more" if len(living) > 10 else "")
+        shown = ", ".join(row.name or row.id for row in living[:10])
+        shown += f" and {len(living) - 10} more" if len(living) > 10 else ""
         raise PlatformError(
             ErrorCode.RESOURCE_HAS_DEPENDENCIES,
             f"mapping {mapping.name!r} still has {len(living)} snapshot(s): {shown}",
-            "delete these first with `graph-platform snapshot delete`",
-            {"snapshots": list(living)},
+            f"delete these first with `graph-platform snapshot delete`, or with the mapping: "
+            f"`graph-platform mapping delete {mapping.name} --with-snapshots`",
+            {"snapshots": [row.id for row in living]},
         )
     this = mappings.c.id == mapping.id
     moved = transition(session, Entity.MAPPING, this, from_=[MappingStatus.ACTIVE], to=MappingStatus.DELETING, by=by)

@@ -21,6 +21,7 @@ from graph_platform.catalog.ids import new_id
 from graph_platform.catalog.lease import RELEASED, Claim
 from graph_platform.catalog.mappings import get_version
 from graph_platform.catalog.records import ExportJobRecord, SnapshotRecord
+from graph_platform.catalog.selection import EVERY, Selection, newest, selected
 from graph_platform.catalog.states import Entity, ExportJobStatus, InstanceStatus, SnapshotStatus
 from graph_platform.catalog.tables import export_jobs, instances, mappings, snapshots
 from graph_platform.catalog.transition import Session, create, transition
@@ -99,12 +100,12 @@ def _record(row: Row[Any]) -> SnapshotRecord:
     )
 
 
-def list_snapshots(session: Session, mapping_id: str | None = None) -> list[SnapshotRecord]:
-    """The snapshots that are not deleted, newest first."""
-    query = _query().where(snapshots.c.status != SnapshotStatus.DELETED)
-    if mapping_id:
-        query = query.where(snapshots.c.mapping_id == mapping_id)
-    return [_record(row) for row in session.execute(query.order_by(snapshots.c.created_at.desc(), snapshots.c.id))]
+def list_snapshots(session: Session, selection: Selection = EVERY) -> list[SnapshotRecord]:
+    """The snapshots that are not deleted, newest first, or what is selected of all."""
+    of_mapping = [snapshots.c.mapping_id == selection.mapping] if selection.mapping else []
+    ids = selected(snapshots, selection, SnapshotStatus.DELETED, *of_mapping)
+    rows = session.execute(_query().where(snapshots.c.id.in_(ids)).order_by(*newest(snapshots)))
+    return [_record(row) for row in rows]
 
 
 def find_snapshot(session: Session, identifier: str) -> SnapshotRecord | None:
@@ -122,7 +123,7 @@ def get_snapshot(session: Session, reference: str) -> SnapshotRecord:
     found = find_snapshot(session, reference)
     if found:
         return found
-    newest = (
+    best = (
         (snapshots.c.status == SnapshotStatus.READY).desc(),
         snapshots.c.created_at.desc(),
         snapshots.c.id,
@@ -142,7 +143,7 @@ def get_snapshot(session: Session, reference: str) -> SnapshotRecord:
     row = session.execute(
         _query()
         .where(snapshots.c.mapping_id == mapping.id, snapshots.c.mapping_version == version.version, living)
-        .order_by(*newest)
+        .order_by(*best)
     ).first()
     if row is None:
         raise PlatformError(

@@ -135,7 +135,14 @@ def create(session: Session, entity: Entity, values: Mapping[str, Any], *, statu
 
 
 def note(
-    session: Session, entity: Entity, identifier: str, action: str, *, by: Attribution, details: Mapping[str, Any]
+    session: Session,
+    entity: Entity,
+    identifier: str,
+    action: str,
+    *,
+    by: Attribution,
+    details: Mapping[str, Any],
+    reason: str | None = None,
 ) -> None:
     """Append an audit event that is not a transition: an extension, a new version."""
     session.execute(
@@ -145,6 +152,7 @@ def note(
             action=action,
             actor=by.user,
             run_id=by.run_id,
+            reason=without_secrets(reason),
             details=dict(details),
         )
     )

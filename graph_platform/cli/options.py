@@ -58,6 +58,39 @@ def data_checks(function: Function) -> Function:
     )(function)
 
 
+MOST_LISTED = 100
+
+
+def selection(statuses: Sequence[str], *, of_mapping: bool = True) -> Callable[[Function], Function]:
+    """`--owner`, `--status`, `--mapping`, `--all` and `--limit` of a list."""
+
+    def decorate(function: Function) -> Function:
+        for option in (
+            click.option(
+                "--limit",
+                type=click.IntRange(min=1),
+                default=MOST_LISTED,
+                show_default=True,
+                metavar="NUMBER",
+                help="List at most so many, the newest.",
+            ),
+            click.option("--all", "gone", is_flag=True, help="List those that are gone too."),
+            *([click.option("--mapping", metavar="NAME", help="Only those of one mapping.")] if of_mapping else []),
+            click.option(
+                "--status",
+                "statuses",
+                multiple=True,
+                type=click.Choice([str(each) for each in statuses]),
+                help="Only those in this state.",
+            ),
+            click.option("--owner", metavar="USER", help="Only those of one user."),
+        ):
+            function = option(function)
+        return function
+
+    return decorate
+
+
 def lives(function: Function) -> Function:
     """`--ttl` and `--inactivity-timeout`."""
     function = click.option(

@@ -99,6 +99,12 @@ class Output:
             table.add_row(*(Text(_plain(value)) if verbatim else _cell(value) for value in row))
         self.person.print(table)
 
+    def newest(self, records: Sequence[Any], limit: int) -> Sequence[Any]:
+        """The records that a list may show. Ask for one more than these: then it is known, and said, that there is."""
+        if len(records) > limit:
+            self.warn(f"there are more than the newest {limit:,}: --limit lists more, --owner and --status fewer")
+        return records[:limit]
+
     def fields(self, document: Mapping[str, Any], names: Sequence[str]) -> None:
         """Some fields of a document, a line each; those without a value are left out."""
         shown = [name for name in names if document.get(name) not in (None, "")]
@@ -147,6 +153,12 @@ def size(count: int | None) -> str:
             return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
         amount /= 1000
     return f"{amount:.1f} TB"
+
+
+def ends(record: Any) -> str:
+    """When a thing goes, if nobody uses or extends it: at the end of its life or of its idleness."""
+    deadlines = [at for at in (record.expires_at, record.idle_ends_at) if at]
+    return moment(min(deadlines, default=None))
 
 
 def moment(value: datetime | None) -> str:

@@ -6,11 +6,12 @@ It writes nothing, and imports no more than it needs: a list must come at once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graph_platform.catalog import instances
 from graph_platform.catalog.catalog import Catalog
 from graph_platform.catalog.records import InstanceRecord
+from graph_platform.catalog.selection import EVERY, Selection
 from graph_platform.catalog.states import InstanceStatus
 from graph_platform.errors import PlatformError
 from graph_platform.instance.sight import all_are_here, as_seen, death, is_idle
@@ -27,14 +28,28 @@ class Listing:
     unseen: PlatformError | None = None
 
 
-def list_as_seen(settings: Settings, catalog: Catalog) -> Listing:
-    """The instances that are not terminated, each as the runtime of the settings sees it.
+def list_as_seen(settings: Settings, catalog: Catalog, selection: Selection = EVERY) -> Listing:
+    """The instances that are not terminated, or what is selected of all, each as the runtime of the settings sees it.
+
+    Of states, that which is seen is the one that counts: an instance that died is failed, and does not run.
 
     No server is asked, but for one that looks idle: it may know of queries that did not come through the platform.
     Instances of another runtime are as their rows say.
     """
+    wanted = selection
+    if InstanceStatus.FAILED in selection.statuses:
+        # Those that are seen to have failed are among those that run, and how many of these it is shows only then.
+        wanted = replace(selection, statuses=(*selection.statuses, InstanceStatus.RUNNING), limit=None)
+    listing = _list(settings, catalog, wanted)
+    if not selection.statuses:
+        return listing
+    found = [each for each in listing.instances if each.status in selection.statuses]
+    return Listing(found[: selection.limit], listing.unseen)
+
+
+def _list(settings: Settings, catalog: Catalog, selection: Selection) -> Listing:
     with catalog.transaction() as session:
-        records = instances.list_instances(session)
+        records = instances.list_instances(session, selection=selection)
     here = [each for each in records if each.status == InstanceStatus.RUNNING and each.runtime == settings.runtime]
     if not here:
         return Listing(records)
@@ -49,7 +64,7 @@ def list_as_seen(settings: Settings, catalog: Catalog) -> Listing:
     if used or any(death(each, looks[each.id], absence_tells=tells) for each in here):
         # A server is ended after its row has moved on: only a row that still says running is one whose server died.
         with catalog.transaction() as session:
-            records = instances.list_instances(session, used)
+            records = instances.list_instances(session, used, selection)
     looked_at = {(each.id, each.attempt) for each in here}
     return Listing(
         [

@@ -13,7 +13,7 @@ from graph_platform.mapping.definition.document import write_mapping
 from graph_platform.mapping.definition.model import MappingDefinition
 from graph_platform.orchestration.operations import change, job, question
 from graph_platform.orchestration.reporting import Answer, Documented, cell, problems_table
-from graph_platform.progress import Reporter
+from graph_platform.progress import Attribution, Reporter
 from graph_platform.proving.requests import (
     CreateMapping,
     DeleteMapping,
@@ -27,6 +27,7 @@ from graph_platform.proving.requests import (
 )
 
 if TYPE_CHECKING:
+    from graph_platform.catalog.records import MappingRecord
     from graph_platform.platform import Platform
     from graph_platform.proving.results import Drift, Suggestion
 
@@ -47,7 +48,15 @@ create_mapping = change(
 update_mapping = change(
     UpdateMapping, lambda platform, request, by, report: platform.mappings.update(request, by, report)
 )
-delete_mapping = change(DeleteMapping, lambda platform, request, by, _: platform.mappings.delete(request, by))
+
+
+def _deleted(platform: Platform, request: DeleteMapping, by: Attribution, report: Reporter) -> MappingRecord:
+    if request.with_snapshots:
+        platform.snapshots.delete_all(request.mapping, by, report)
+    return platform.mappings.delete(request, by)
+
+
+delete_mapping = change(DeleteMapping, _deleted)
 list_mappings = question(ListMappings, lambda platform, _, __: _listed(platform.mappings.list()))
 show_mapping = question(ShowMapping, lambda platform, request, _: _shown(platform.mappings.show(request).document()))
 diff_mapping = question(

@@ -69,18 +69,21 @@ class UpdateMapping(_WithMapping):
 
 
 class DeleteMapping(_OfMapping):
-    """Delete a mapping that no snapshot depends on."""
+    """Delete a mapping that no snapshot depends on, or with those that do."""
 
     job: ClassVar[str] = "delete_mapping"
 
     mapping: str = Field(description="Name or id of the mapping.")
+    with_snapshots: bool = Field(
+        default=False, description="Delete its snapshots and their files too, unless an instance serves one."
+    )
 
     def excludes(self) -> str:
         return f"mapping:{self.mapping}"
 
 
 class ListMappings(Request):
-    """The mappings that live, by name."""
+    """The mappings that live, newest first."""
 
     job: ClassVar[str] = "list_mappings"
 

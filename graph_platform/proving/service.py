@@ -135,7 +135,7 @@ class MappingService:
             return mappings.get_mapping(session, mapping.id)
 
     def list(self) -> builtins.list[MappingRecord]:
-        """The mappings that live, by name."""
+        """The mappings that live, newest first."""
         with self._catalog.transaction(Work.READING) as session:
             return mappings.list_mappings(session)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from graph_platform.catalog import audit, export_jobs, mappings, snapshots
+from graph_platform.catalog import audit, export_jobs, instances, mappings, snapshots
 from graph_platform.catalog.catalog import Catalog, clock
 from graph_platform.catalog.export_jobs import ExportDefinition
 from graph_platform.catalog.ids import new_id
@@ -21,6 +21,7 @@ from graph_platform.catalog.keeper import Keeper
 from graph_platform.catalog.lease import Claim, claim_of, fenced_off
 from graph_platform.catalog.limits import Work
 from graph_platform.catalog.records import ExportJobRecord, MappingRecord, SnapshotRecord
+from graph_platform.catalog.selection import Selection
 from graph_platform.catalog.snapshots import SnapshotRequest
 from graph_platform.catalog.states import Entity, SnapshotStatus
 from graph_platform.catalog.transition import Session
@@ -184,6 +185,30 @@ class SnapshotService:
             snapshots.end_deletion(session, snapshot.id, by=by)
             return snapshots.get_snapshot(session, snapshot.id)
 
+    def delete_all(self, mapping: str, by: Attribution, report: Reporter) -> None:
+        """Delete every snapshot of a mapping, and tell of each; none if an instance serves one.
+
+        Raises:
+            PlatformError: RESOURCE_NOT_FOUND, RESOURCE_HAS_DEPENDENCIES with the instances, or what `delete` raises.
+        """
+        with self._catalog.transaction(Work.READING) as session:
+            found = mappings.get_mapping(session, mapping)
+            of_it = Selection(mapping=found.id)
+            living = snapshots.list_snapshots(session, of_it)
+            served = instances.list_instances(session, selection=of_it)
+        if served:
+            names = ", ".join(each.name or each.id for each in served[:10])
+            raise PlatformError(
+                ErrorCode.RESOURCE_HAS_DEPENDENCIES,
+                f"snapshots of mapping {found.name!r} are served by {len(served)} instance(s): {names}",
+                "end these first with `graph-platform instance terminate`",
+                {"instances": [each.id for each in served]},
+            )
+        for snapshot in living:
+            called = f"{snapshot.name} ({snapshot.id})" if snapshot.name else snapshot.id
+            report.progress(f"deleting snapshot {called} of version {snapshot.version}: {snapshot.rows:,} rows")
+            self.delete(DeleteSnapshot(snapshot=snapshot.id), by)
+
     def list(self, mapping: str | None = None) -> builtins.list[SnapshotRecord]:
         """The snapshots that are not deleted, newest first, of one mapping or of all.
 
@@ -192,7 +217,7 @@ class SnapshotService:
         """
         with self._catalog.transaction(Work.READING) as session:
             identifier = mappings.get_mapping(session, mapping).id if mapping else None
-            return snapshots.list_snapshots(session, identifier)
+            return snapshots.list_snapshots(session, Selection(mapping=identifier))
 
     def show(self, reference: str) -> SnapshotDetails:
         """A snapshot with its exports and events.

@@ -48,9 +48,13 @@ def test_an_expired_instance_is_listed_as_such_and_answers_with_a_warning_on_sta
     assert "warning: instance old expired at" in answer.err
     assert "graph-platform instance extend old PT4H" in answer.err
     assert answer.json()["warnings"] == [answer.err.strip().removeprefix("warning: ")]
-    assert cli.json("instance", "extend", "old", "PT4H", "--reason", "still needed")["expired"] is False
+    assert cli.json("instance", "extend", "old", "4h", "--reason", "still needed")["expired"] is False
+    assert "still needed" in cli.run("instance", "show", "old").out
     assert cli.run("instance", "query", "old", "RETURN 1").err == ""
     cli.json("instance", "terminate", "old")
+    assert cli.json("instance", "list") == []
+    (gone,) = cli.json("instance", "list", "--all", "--mapping", "people")
+    assert (gone["name"], gone["status"]) == ("old", "terminated")
 
 
 def test_a_dead_instance_is_listed_and_shown_as_failed_without_a_url_and_with_what_to_do(
@@ -58,6 +62,8 @@ def test_a_dead_instance_is_listed_and_shown_as_failed_without_a_url_and_with_wh
 ) -> None:
     ours = cli.json("instance", "launch", "first", "--name", "ours")
     kill_server(cli, ours["id"])
+    assert [each["id"] for each in cli.json("instance", "list", "--status", "failed")] == [ours["id"]]
+    assert cli.json("instance", "list", "--status", "running") == []
     again = f"graph-platform instance launch {snapshot} --name ours"
     for answer in (cli.run("instance", "list"), cli.run("instance", "show", "ours")):
         assert answer.status == 0

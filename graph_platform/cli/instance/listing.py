@@ -6,28 +6,40 @@ from contextlib import closing
 
 import click
 
+from graph_platform.catalog import mappings
 from graph_platform.catalog.catalog import Catalog
+from graph_platform.catalog.limits import Work
+from graph_platform.catalog.selection import Selection
+from graph_platform.catalog.states import InstanceStatus
 from graph_platform.cli import options
-from graph_platform.cli.output import Output, instance_status, moment
+from graph_platform.cli.output import Output, ends, instance_status
 from graph_platform.instance.listing import list_as_seen
 from graph_platform.settings import Settings
 
 
 @click.command
+@options.selection([*InstanceStatus])
 @options.output
-def list_instances(output: Output) -> None:
+def list_instances(
+    owner: str | None, statuses: tuple[str, ...], mapping: str | None, gone: bool, limit: int, output: Output
+) -> None:
     """List the instances that are not terminated, newest first, as they are seen to be."""
     settings = Settings.load()
     with closing(Catalog.open(settings, tell=output.progress)) as catalog:
-        listing = list_as_seen(settings, catalog)
+        identifier = None
+        if mapping:
+            with catalog.transaction(Work.READING) as session:
+                identifier = mappings.get_mapping(session, mapping).id
+        wanted = Selection(owner, statuses, identifier, gone, limit + 1)
+        listing = list_as_seen(settings, catalog, wanted)
     if listing.unseen:
         output.warn(f"whether they run could not be seen: {listing.unseen.message}; {listing.unseen.hint}")
-    records = listing.instances
+    records = output.newest(listing.instances, limit)
     if output.as_json:
         output.document([record.document() for record in records])
         return
     output.table(
-        ["id", "name", "mapping", "status", "snapshot", "url", "owner", "expires"],
+        ["id", "name", "mapping", "status", "snapshot", "url", "owner", "ends"],
         [
             (
                 r.id,
@@ -37,7 +49,7 @@ def list_instances(output: Output) -> None:
                 r.snapshot_id,
                 r.url,
                 r.owner,
-                moment(r.expires_at),
+                ends(r),
             )
             for r in records
         ],
@@ -46,4 +58,4 @@ def list_instances(output: Output) -> None:
         if record.error:
             output.failure(record.error, record.name or record.id)
     if not records:
-        output.say("There are none yet: graph-platform instance launch SNAPSHOT", "dim")
+        output.say("There are none: graph-platform instance launch SNAPSHOT makes one", "dim")

@@ -37,6 +37,8 @@ def show_instance(instance: str, output: Output) -> None:
             "owner",
             "started_at",
             "last_activity_at",
+            "ttl",
+            "inactivity_timeout",
             "expires_at",
             "idle_ends_at",
             "expired_at",

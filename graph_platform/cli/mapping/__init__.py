@@ -15,6 +15,6 @@ NOUN = Noun(
         "diff": Command("mapping.files", "diff", "What changed between two versions, or against a file."),
         "suggest": Command("mapping.jobs", "suggest", "A mapping made from tables, or from one query."),
         "schema": Command("mapping.files", "schema", "The JSON Schema of a mapping file, for editors."),
-        "delete": Command("mapping.jobs", "delete", "Delete a mapping that has no snapshots."),
+        "delete": Command("mapping.jobs", "delete", "Delete a mapping, and its snapshots if you say so."),
     },
 )

@@ -104,11 +104,12 @@ def _query(text: str) -> str:
 
 @click.command
 @click.argument("mapping", metavar="NAME")
+@click.option("--with-snapshots", is_flag=True, help="Delete its snapshots too, unless an instance serves one.")
 @options.wait
 @options.output
-def delete(mapping: str, wait: bool, output: Output) -> None:
-    """Delete a mapping by name or id. It is refused while snapshots of it live."""
-    _show(run_job(DeleteMapping(mapping=mapping), output, wait=wait), output)
+def delete(mapping: str, with_snapshots: bool, wait: bool, output: Output) -> None:
+    """Delete a mapping by name or id. It is refused while snapshots of it live, unless these are to go too."""
+    _show(run_job(DeleteMapping(mapping=mapping, with_snapshots=with_snapshots), output, wait=wait), output)
 
 
 def _show(document: dict[str, Any], output: Output) -> None:

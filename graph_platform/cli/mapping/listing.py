@@ -5,26 +5,30 @@ from __future__ import annotations
 import click
 
 from graph_platform.catalog import mappings
+from graph_platform.catalog.selection import Selection
+from graph_platform.catalog.states import MappingStatus
 from graph_platform.cli import options
-from graph_platform.cli.output import Output, moment
+from graph_platform.cli.output import Output, ends, moment
 from graph_platform.cli.reading import reading
 
 
 @click.command
+@options.selection([*MappingStatus], of_mapping=False)
 @options.output
-def list_mappings(output: Output) -> None:
-    """List the mappings that live, by name."""
+def list_mappings(owner: str | None, statuses: tuple[str, ...], gone: bool, limit: int, output: Output) -> None:
+    """List the mappings that live, newest first."""
+    wanted = Selection(owner, statuses, gone=gone, limit=limit + 1)
     with reading(output) as session:
-        records = mappings.list_mappings(session)
+        records = output.newest(mappings.list_mappings(session, wanted), limit)
     if output.as_json:
         output.document([record.document() for record in records])
         return
     output.table(
-        ["name", "status", "version", "nodes", "edges", "owner", "updated", "description"],
+        ["name", "status", "version", "nodes", "edges", "owner", "updated", "ends", "description"],
         [
-            (r.name, r.status, r.version, r.nodes, r.edges, r.owner, moment(r.updated_at), r.description)
+            (r.name, r.status, r.version, r.nodes, r.edges, r.owner, moment(r.updated_at), ends(r), r.description)
             for r in records
         ],
     )
     if not records:
-        output.say("There are none yet: graph-platform mapping create FILE", "dim")
+        output.say("There are none: graph-platform mapping create FILE makes one", "dim")

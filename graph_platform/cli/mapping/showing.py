@@ -30,12 +30,13 @@ def show_mapping(mapping: str, output: Output) -> None:
         document,
         [
             *("name", "id", "status", "version", "owner", "description", "ttl", "inactivity_timeout", "last_used_at"),
-            *("expires_at", "idle_ends_at"),
+            *("created_at", "updated_at", "expires_at", "idle_ends_at"),
         ],
     )
     output.table(
         ["version", "by", "at", "change"],
         [(v["version"], v["created_by"], v["created_at"][:16], v["change_description"]) for v in document["versions"]],
     )
+    output.events(document["events"])
     output.say(f"version {document['shown_version']}:", "bold")
     output.text(definition)

@@ -20,9 +20,15 @@ def show_snapshot(snapshot: str, output: Output) -> None:
         output.document(document)
         return
     output.fields(
-        {**document, "mapping": f"{document['mapping']}@{document['version']}"},
+        {
+            **document,
+            "mapping": f"{document['mapping']}@{document['version']}",
+            "size": size(document["bytes"]),
+            "database": size(document["database_bytes"]),
+        },
         [
-            *("id", "name", "status", "mapping", "attempt", "engine", "owner", "storage_url", "folder", "created_at"),
+            *("id", "name", "status", "mapping", "attempt", "engine", "owner", "storage_url", "folder", "data_checks"),
+            *("rows", "size", "database", "created_at", "ready_at", "last_used_at", "ttl", "inactivity_timeout"),
             *("expires_at", "idle_ends_at"),
         ],
     )
