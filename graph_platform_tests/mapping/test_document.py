@@ -107,6 +107,18 @@ def test_a_key_that_is_like_none_lists_those_that_are() -> None:
     assert at(found) == (19, 1)
 
 
+@pytest.mark.parametrize("kind", ["DECIMAL(12,2)", "MAP(STRING,INT64)"])
+def test_a_type_with_a_comma_in_braces_is_to_be_quoted(kind: str) -> None:
+    text = GOOD.replace("{name: name, type: STRING}", f"{{name: name, type: {kind}}}")
+    (found,) = problems(text)
+    assert (found["code"], found["entity"], found["field"]) == ("DOCUMENT_SYNTAX", "Airport", "type")
+    assert found["hint"] == f'quote it: type: "{kind}"'
+    assert found["position"]["line"] == text[: text.index(kind)].count("\n") + 1
+    read_mapping(text.replace(kind, f'"{kind}"'))
+    (spaced,) = problems(text.replace(",2)", ", 2)").replace(",INT64)", ", INT64)"))
+    assert spaced["hint"] == found["hint"]
+
+
 def test_a_key_written_twice_is_found_at_the_second() -> None:
     (found,) = problems(GOOD + "name: again\n")
     assert (found["code"], found["field"], at(found)) == ("DOCUMENT_KEY_DUPLICATE", "name", (19, 1))

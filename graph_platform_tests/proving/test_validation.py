@@ -172,6 +172,8 @@ CASES = (
              node(_C.COLUMN_NOT_FOUND, "sql", (2, 3), "column nme does not exist", "did you mean name?")),
     customer("a qualified column", "SELECT c.id,\n  c.nme AS name\nFROM customer c",
              node(_C.COLUMN_NOT_FOUND, "sql", (2, 3), "column c.nme does not exist", "did you mean name?")),
+    customer("a text in double quotes", "SELECT id, name FROM customer\nWHERE name = \"L\"",
+             node(_C.COLUMN_NOT_FOUND, "sql", (2, 14), "does not exist", "write 'L' in single quotes")),
     customer("an alias that does not exist", "SELECT c.id,\n  d.name\nFROM customer c",
              node(_C.COLUMN_NOT_FOUND, "sql", (2, 3), "column d.name does not exist", None)),
     customer("a column of the same letters as a text", "SELECT id,\n  'nme' || nme AS name\nFROM customer",

@@ -47,6 +47,14 @@ FOREIGN = (
     ("SELECT name FROM region WHERE name RLIKE 'a'", 36, "regexp_like"),
     ("SELECT name FROM region WHERE name SIMILAR TO 'a'", 36, "regexp_like"),
     ("SELECT name FROM region WHERE name GLOB 'a'", 36, "LIKE"),
+    ("SELECT `name` FROM region", 8, 'write "name"'),
+    ("SELECT r.`name` FROM region r", 10, 'write "name"'),
+    ("SELECT name FROM `hive`.`region`", 18, 'write "hive"'),
+    ("SELECT name FROM [region]", 18, 'write "region"'),
+    ("SELECT TOP 5 name FROM region", 8, "LIMIT 5"),
+    ("SELECT name FROM region WHERE name ~ '^A'", 36, "regexp_like(name"),
+    ("SELECT name FROM region SAMPLE 10", 25, "TABLESAMPLE BERNOULLI"),
+    ("SELECT name FROM region QUALIFY row_number() OVER (ORDER BY name) = 1", 25, "row_number() OVER (…) AS n"),
     # The first of these words are names.
     (
         "SELECT name AS regexp FROM region regexp WHERE regexp_like(name, 'a') AND NOT name NOT REGEXP 'b'",

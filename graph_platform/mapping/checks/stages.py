@@ -6,6 +6,7 @@ that definition alone, and the report says so.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -28,7 +29,7 @@ from graph_platform.mapping.definition.model import EdgeDefinition, MappingDefin
 from graph_platform.mapping.definition.quoting import check_quoting
 from graph_platform.mapping.definition.resolved import ResolvedColumn, ResolvedDefinition
 from graph_platform.mapping.definition.structure import MAX_PROPERTIES, check_structure
-from graph_platform.mapping.sql.gate import CheckedQuery, Review, check_query, item_positions, item_text
+from graph_platform.mapping.sql.gate import CheckedQuery, Review, check_query, identifier, item_positions, item_text
 from graph_platform.relational import Column, Refusal
 from graph_platform.workers import workers
 
@@ -191,13 +192,34 @@ def _take_answer(state: _State, answer: _Answer) -> None:
         return
     hint = answer.hint
     if answer.candidates:
-        hint = f"did you mean {' or '.join(answer.candidates[:3])}?"
+        hint = f"did you mean {' or '.join(_as_written(answer.kind, each) for each in answer.candidates[:3])}?"
+    quoted = _quoted(answer, state.definition.sql) if answer.kind == ProblemCode.COLUMN_NOT_FOUND else None
+    if quoted is not None:
+        text = quoted.replace("'", "''")
+        also = f"if it is a text, write '{text}' in single quotes: what stands in double quotes is a name"
+        hint = f"{hint} Or, {also}" if answer.candidates else also
     try:
         code = ProblemCode(answer.kind)
     except ValueError:
         code = ProblemCode.SQL_SEMANTICS
     at = (answer.line, answer.column) if answer.line is not None and answer.column is not None else None
     state.errors.append(problem(code, state.name, answer.message, field="sql", hint=hint, position=at))
+
+
+def _as_written(kind: str, name: str) -> str:
+    """A name that was perhaps meant, as SQL has to have it; that of a table may be a path of names."""
+    if kind == ProblemCode.COLUMN_NOT_FOUND:
+        return identifier(name)
+    return ".".join(map(identifier, name.split("."))) if kind == ProblemCode.TABLE_NOT_FOUND else name
+
+
+def _quoted(refusal: Refusal, sql: str) -> str | None:
+    """What stands in double quotes at the place of the refusal, if it is what was not found."""
+    lines = sql.split("\n")
+    if not (refusal.subject and refusal.line and refusal.column) or refusal.line > len(lines):
+        return None
+    found = re.match(r'"([^"]+)"', lines[refusal.line - 1][refusal.column - 1 :])
+    return found[1] if found and found[1].lower() == refusal.subject.strip('"').lower() else None
 
 
 def _check_node(state: _State) -> None:

@@ -374,6 +374,13 @@ def _problem(place: _Place, kind: str, said: str, data: Any, position: tuple[int
         known = _known_keys(place[:-1])
         meant = suggestion(str(key), known)
         hint = f"did you mean {meant}?" if meant else f"the keys here are: {', '.join(known)}"
+        cut = _at(data, (*place[:-1], "type"))
+        if isinstance(cut, str) and "(" in cut and ")" not in cut and str(key).rstrip().endswith(")"):
+            # Inside braces a comma ends the value, so that `DECIMAL(12,2)` is a type `DECIMAL(12` and a key `2)`.
+            whole = f"{cut},{str(key).strip()}"
+            hint = f'quote it: type: "{whole}"'
+            message = f"the comma in {whole} ends the value, because it stands in braces without quotes"
+            return problem(ProblemCode.DOCUMENT_SYNTAX, entity, message, field="type", hint=hint, position=position)
         message = f"there is no key {key}"
         return problem(ProblemCode.DOCUMENT_KEY_UNKNOWN, entity, message, field=key, hint=hint, position=position)
     described = _description(place)

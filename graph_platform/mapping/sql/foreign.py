@@ -292,6 +292,36 @@ _BY_FIRST_WORD = {
 }
 
 
+# What the parser cannot read either, and reports as a token that it did not expect.
+_UNREAD = (
+    _Words((("`",),), "Trino has no names in backticks", 'write "{after}": a name stands in double quotes'),
+    _Words((("FROM", "JOIN", ",", "."), ("[",)), "Trino has no names in brackets", 'write "{after}"', at=1),
+    _Words((("SELECT",), ("TOP",), (_NUMBER,)), "Trino has no TOP", "write LIMIT {2} at the end", at=1),
+    _Words((("~",), (_TEXT,)), "Trino has no operator ~", "write regexp_like({before}, '…')"),
+    _Words((("SAMPLE",), (_NUMBER, "(")), "Trino has no SAMPLE", "write TABLESAMPLE BERNOULLI (…)"),
+    _Words(
+        (("QUALIFY",),),
+        "Trino has no QUALIFY",
+        "number the rows in a query inside: SELECT … FROM (SELECT …, row_number() OVER (…) AS n FROM …) WHERE n = 1",
+    ),
+)
+_BEFORE_AN_ERROR = 2  # tokens: the parser stumbles over what follows a word that it took for a name
+
+
+def unread_syntax(tokens: Sequence[Token], error: int) -> Foreign | None:
+    """The construct of another dialect that made the parser give up; None if it is none that is known.
+
+    Args:
+        error: the index of the token that the parser did not expect.
+    """
+    words = [_word(token) for token in tokens]
+    for start in range(max(0, error - _BEFORE_AN_ERROR), error + 1):
+        for sequence in _UNREAD:
+            if _stands_at(words, start, sequence):
+                return _foreign(sequence, tokens, start)
+    return None
+
+
 def foreign_syntax(tree: exp.Expr, tokens: Sequence[Token]) -> Iterator[Foreign]:
     """What of a query that the parser took Trino would not take, by words first, then by nodes.
 
@@ -316,14 +346,8 @@ def _known(tree: exp.Expr, tokens: Sequence[Token], words: Sequence[str]) -> Ite
     """The constructs of the tables above."""
     for start, word in enumerate(words):
         for sequence in _BY_FIRST_WORD.get(word, ()):
-            end = start + len(sequence.words)
-            if end <= len(words) and all(
-                found in among for found, among in zip(words[start:end], sequence.words, strict=True)
-            ):
-                texts = [token.text for token in tokens[start:end]]
-                around = {"before": _operand(tokens, start - 1), "after": _operand(tokens, end)}
-                at = tokens[start + sequence.at]
-                yield Foreign(sequence.what.format(*texts), sequence.hint.format(*texts, **around), at)
+            if _stands_at(words, start, sequence):
+                yield _foreign(sequence, tokens, start)
     if tokens and words[0] == "FROM":
         yield Foreign("a query begins with SELECT in Trino", "write SELECT … FROM", tokens[0])
     nodes = [node for node in tree.walk() if isinstance(node, _KINDS)]
@@ -450,6 +474,21 @@ def _joins_all(words: Sequence[str], index: int) -> bool:
     while words[index - 1] in ("INNER", "OUTER", "LEFT", "RIGHT", "FULL"):
         index -= 1
     return words[index - 1] in ("CROSS", "NATURAL")
+
+
+def _stands_at(words: Sequence[str], start: int, sequence: _Words) -> bool:
+    end = start + len(sequence.words)
+    return end <= len(words) and all(
+        found in among for found, among in zip(words[start:end], sequence.words, strict=True)
+    )
+
+
+def _foreign(sequence: _Words, tokens: Sequence[Token], start: int) -> Foreign:
+    end = start + len(sequence.words)
+    texts = [token.text for token in tokens[start:end]]
+    around = {"before": _operand(tokens, start - 1), "after": _operand(tokens, end)}
+    at = tokens[start + sequence.at]
+    return Foreign(sequence.what.format(*texts), sequence.hint.format(*texts, **around), at)
 
 
 def _word(token: Token) -> str:

@@ -20,7 +20,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from graph_platform.mapping.checks.problems import ProblemCode, problem
 from graph_platform.mapping.checks.report import Problem
-from graph_platform.mapping.sql.foreign import FILE_NAME, foreign_syntax
+from graph_platform.mapping.sql.foreign import FILE_NAME, foreign_syntax, unread_syntax
 from graph_platform.mapping.sql.free_words import with_names_quoted
 
 DIALECT = "trino"
@@ -294,7 +294,15 @@ def line_and_column(sql: str, offset: int) -> tuple[int, int]:
 
 
 def _syntax(error: ParseError, sql: str, entity: str) -> Iterator[Problem]:
+    tokens = tokens_of(sql)
+    places = {(token.line, token.col): index for index, token in enumerate(tokens)}
     for found in error.errors:
+        at = places.get((found.get("line") or 0, found.get("col") or 0))
+        known = None if at is None else unread_syntax(tokens, at)
+        if known:
+            message, place = f"the SQL is not Trino's: {known.what}", line_and_column(sql, known.token.start)
+            yield problem(ProblemCode.SQL_SYNTAX, entity, message, field="sql", hint=known.hint, position=place)
+            continue
         highlight = str(found.get("highlight") or "")
         near = f" near {highlight}" if highlight else ""
         line, end = found.get("line"), found.get("col")
