@@ -100,7 +100,9 @@ def test_declared_keys_become_nodes_references_and_links(shop: DuckDBWarehouse) 
     }
     link = next(edge for edge in mapping.edge_definitions if edge.type == "ORDER_ITEMS")
     assert [(p.name, p.type) for p in link.properties] == [("quantity", "INT32")]
-    assert "# log is not used: no column that can be a key has a value of its own in each row" in text
+    assert (
+        "# log is not used: it does not link two tables, and no column that can be a key has a value of its own" in text
+    )
     assert "# buyer refers to customers: declared as a foreign key, 100 % of its values" in text
     assert "1 of 3 rows are left out" in text
     assert "# since is time(6), which a graph does not have: it is cast to text" in text
@@ -167,6 +169,42 @@ def test_a_suggested_snapshot_loads(home: Path, catalog_url: str, flights_file: 
         snapshot = platform.snapshots.create(CreateSnapshot(mapping="nyc"), BY, Recorder())
     assert snapshot.status == "ready"
     assert snapshot.rows > 329_174
+
+
+HIERARCHIES = """
+CREATE TABLE regions (code VARCHAR, name VARCHAR, parent_code VARCHAR);
+INSERT INTO regions VALUES ('EU', 'Europe', NULL), ('DE', 'Germany', 'EU'), ('BE', 'Berlin', 'DE');
+CREATE TABLE staff (id BIGINT, name VARCHAR, manager_id BIGINT, badge_id BIGINT);
+INSERT INTO staff VALUES (1, 'Ana', NULL, 3), (2, 'Bo', 1, 2), (3, 'Cy', 1, 1);
+CREATE TABLE parts (id BIGINT, parent_id BIGINT);
+INSERT INTO parts VALUES (1, 70), (2, 80), (3, 1);
+"""
+
+
+def test_a_column_that_names_a_row_of_its_own_table_is_a_hierarchy_where_its_name_and_the_data_say_so(
+    tmp_path: Path,
+) -> None:
+    with tables(tmp_path, HIERARCHIES) as warehouse:
+        mapping, text = suggested(warehouse)
+        require_loadable(warehouse, mapping)
+    assert {(e.from_node, e.to_node, e.from_key, e.to_key) for e in mapping.edge_definitions} == {
+        ("Region", "Region", "code", "parent_code"),
+        ("Staff", "Staff", "id", "manager_id"),  # and neither badge_id nor parts.parent_id
+    }
+    assert "parent_code is named after another row of regions, 100 % of its values are keys there" in text
+
+
+def test_a_table_of_a_few_doubled_keys_is_told_with_the_sql_that_makes_it_a_node(tmp_path: Path) -> None:
+    rows = "SELECT i AS customer_id, 'n' || (i % 7) AS name FROM range(1000) t(i)"
+    doubled = f"CREATE TABLE customers AS {rows} UNION ALL SELECT i, 'again' FROM range(31) t(i)"
+    with tables(tmp_path, f"{doubled}; CREATE TABLE other (id BIGINT); INSERT INTO other VALUES (1)") as warehouse:
+        _, text = suggested(warehouse)
+        (note,) = [line for line in text.splitlines() if "customers is not used" in line]
+        assert "customer_id is nearest, with 1,000 values in 1,031 rows (96.9 %)" in note
+        found = note.partition("select from ")[2]
+        made = suggest_from_query(warehouse, "customers", f"SELECT customer_id, name FROM {found}", False, SETTINGS)
+        assert [node.primary_key.name for node in made.mapping.node_definitions] == ["customer_id"]
+        require_loadable(warehouse, made.mapping)
 
 
 def test_a_query_becomes_a_node_with_its_key_first(shop: DuckDBWarehouse) -> None:

@@ -25,6 +25,14 @@ _MOST_KEYS = 8  # candidates of one table: each is a count of different values o
 _MOST_REFERENCES = 24
 _BY_CHANCE = 3  # the rank of a key that neither a declaration nor a name speaks for
 _BY_NAME, _BY_VALUES = 0.5, 0.9  # share of rows whose value must be a key there
+# What a column that names another row of its own table is called after. By values alone it would be found too often:
+# of two columns of small whole numbers each seems to refer to the other.
+_KIN = frozenset(
+    {
+        *("ancestor", "boss", "broader", "head", "manager", "master", "mother", "father", "next", "original", "parent"),
+        *("predecessor", "previous", "replaces", "reply", "root", "successor", "superior", "supervisor", "upper"),
+    }
+)
 _GENERIC = frozenset({"id", "key", "code", "name", "uuid", "type", "value", "date", "number", "no"})
 
 
@@ -109,7 +117,28 @@ def table_key(relation: Relation, candidates: Sequence[str], row: Sequence[Any])
             why = f"{name} is the key: {declared}{rows:,} rows, each with a value of its own"
             why = why if rows else f"{name} is the key, a guess: there are no rows"
             return TableKey(relation, rows, name, why, _rank(relation, name) < _BY_CHANCE)
-    return TableKey(relation, rows, None, "no column that can be a key has a value of its own in each row")
+    return TableKey(
+        relation,
+        rows,
+        None,
+        f"no column that can be a key has a value of its own in each row{_nearest(relation, candidates, row)}",
+    )
+
+
+def _nearest(relation: Relation, candidates: Sequence[str], row: Sequence[Any]) -> str:
+    """The column that is nearest to a key, of those that have a value of their own in most rows, and the way to it."""
+    rows = int(row[0])
+    shares = [(int(row[2 + 2 * index]), -index) for index in range(len(candidates))]
+    most, back = max(shares, default=(0, 0))
+    if 2 * most <= rows:
+        return ""
+    name = candidates[-back]
+    column = identifier(name)
+    numbered = f"SELECT *, row_number() OVER (PARTITION BY {column} ORDER BY {column}) AS nth FROM {relation.reference}"  # noqa: S608
+    return (
+        f"; {name} is nearest, with {most:,} values in {rows:,} rows ({_percent(most, rows)}): "
+        f"for one node of each, select from ({numbered}) AS numbered WHERE nth = 1 AND {column} IS NOT NULL"
+    )
 
 
 def reference_candidates(table: TableKey, others: Sequence[TableKey]) -> tuple[Candidate, ...]:
@@ -123,6 +152,11 @@ def reference_candidates(table: TableKey, others: Sequence[TableKey]) -> tuple[C
         and _named_after(column.name, other)
         and not (_named_after(other.column or "", table) and _is_larger(table, column, other))
     ]
+    own = [
+        Candidate(column.name, table, _BY_NAME, f"{column.name} is named after another row of {table.relation.name}")
+        for column in table.relation.columns
+        if _may_refer(table, column, table) and _KIN.intersection(words(column.name))
+    ]
     by_values = [
         Candidate(column.name, other, _BY_VALUES, "found by its values alone")
         for column in table.relation.columns
@@ -133,7 +167,7 @@ def reference_candidates(table: TableKey, others: Sequence[TableKey]) -> tuple[C
         and not _named_after(column.name, other)
         and not _is_larger(table, column, other)
     ]
-    return tuple((*found, *named, *by_values)[:_MOST_REFERENCES])
+    return tuple((*found, *named, *own, *by_values)[:_MOST_REFERENCES])
 
 
 def reference_question(source: str, candidates: Sequence[Candidate]) -> str:

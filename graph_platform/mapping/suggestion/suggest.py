@@ -71,7 +71,7 @@ def suggest_mapping(name: str, tables: Sequence[TableKey], references: Mapping[s
         if table in links:
             made.edges += _link_edges(table, usable, labels, names, made.notes)
         elif table.column is None:
-            made.notes.append(f"{table.relation.name} is not used: {table.why}, and it does not link two tables")
+            made.notes.append(f"{table.relation.name} is not used: it does not link two tables, and {table.why}")
         else:
             made.edges += _reference_edges(table, usable, labels, names)
         made.notes += unused_foreign_keys(table.relation, tables)
