@@ -7,12 +7,13 @@
 #   make fuzz-sql   SQL made from the table of signatures, on a real Trino and on DuckDB; COUNT=… and SEED=… as you like
 #   make cluster  a Kubernetes node until Ctrl-C, as the tests have it: as root, with Go and the packages of .ci/packages
 #   make bench   what is claimed to be fast, as ratios in one run
+#   make docs     the pages of docs/ that are made from tables
 #   make lock    requirements.lock, again from pyproject.toml
 #
 # All paths are relative: the folder's own may have spaces, which make cannot quote.
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format fuzz-gate fuzz-sql bench cluster lock install
+.PHONY: help demo test lint format fuzz-gate fuzz-sql bench cluster docs lock install
 
 export PYTHON
 # Where bytecode is not to be written, each Python that the tests start would compile all that it imports.
@@ -45,6 +46,9 @@ cluster: install
 
 bench: install
 	.venv/bin/python -m benchmarks
+
+docs: install
+	.venv/bin/python -m graph_platform.warehouse.duckdb.signatures.documentation > docs/duckdb.md
 
 format: install
 	.venv/bin/ruff check --fix

@@ -97,9 +97,9 @@ def check_query(sql: str, entity: str = "query") -> CheckedQuery:
     if unreadable is not None:
         return CheckedQuery(sql, None, (unreadable,))
     try:
-        glued = _glued(tokens_of(sql))
+        glued = _glued(sql, tokens_of(sql))
         if glued is not None:
-            return CheckedQuery(sql, None, (_begins_with_a_digit(glued, sql, entity),))
+            return CheckedQuery(sql, None, (_begins_with_a_digit(*glued, sql, entity),))
         parsed = Dialect.get_or_raise(DIALECT).parser().parse(with_names_quoted(tokens_of(sql)), sql)
         trees = [t for t in parsed if t is not None and not isinstance(t, exp.Semicolon)]
         found = tuple(_problems(trees, sql, entity))
@@ -127,8 +127,9 @@ def _unreadable(sql: str, entity: str) -> Problem | None:
     return None
 
 
-def _begins_with_a_digit(token: Token, sql: str, entity: str) -> Problem:
-    message, at = f"a name begins with a digit: {token.text}…", line_and_column(sql, token.start)
+def _begins_with_a_digit(token: Token, following: Token, sql: str, entity: str) -> Problem:
+    message = f"a name begins with a digit: {sql[token.start : following.end + 1]}"
+    at = line_and_column(sql, token.start)
     hint = "put a space after the number, or the name in double quotes"
     return problem(ProblemCode.SQL_SYNTAX, entity, message, field="sql", hint=hint, position=at)
 
@@ -165,12 +166,12 @@ def _with_whole_numbers(sql: str, tokens: Sequence[Token]) -> Iterator[Token]:
         yield token
 
 
-def _glued(tokens: Sequence[Token]) -> Token | None:
-    """A number that a name begins at once after: an alias for the parser, and no name for Trino."""
+def _glued(sql: str, tokens: Sequence[Token]) -> tuple[Token, Token] | None:
+    """A number and a name at once after it: an alias for the parser, and nothing for Trino."""
     for token, following in pairwise(tokens):
-        is_name = following.token_type == TokenType.VAR or following.text[:1].isalpha()
+        is_name = sql[following.start] == "_" or sql[following.start].isalpha()
         if token.token_type == TokenType.NUMBER and following.start == token.end + 1 and is_name:
-            return token
+            return token, following
     return None
 
 
