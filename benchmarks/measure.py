@@ -40,8 +40,12 @@ class Outcome:
         bound = f"at most {self.at_most:g}" if self.at_most is not None else bound
         verdict = f"  [{bound}: {'holds' if self.holds else 'MISSED'}]" if bound else ""
         spread = f"{min(self.ratios):.3f} to {max(self.ratios):.3f} over {len(self.ratios)} pairs"
-        seconds = f"{statistics.median(self.first):.3f} s / {statistics.median(self.second):.3f} s"
+        seconds = " / ".join(_told(statistics.median(each)) for each in (self.first, self.second))
         return f"{self.name}: {self.what} = {self.ratio:.3f}{verdict}\n    {spread}; medians {seconds}{self.note}"
+
+
+def _told(seconds: float) -> str:
+    return f"{seconds:.3f} s" if seconds >= 0.1 else f"{seconds * 1000:.2f} ms"
 
 
 def seconds(act: Callable[[], object]) -> float:

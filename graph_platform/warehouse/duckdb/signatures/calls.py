@@ -185,7 +185,8 @@ class Calls(Walk):
             told = any(each.told for each in given)
             if call.row.duckdb is not None and not told:
                 wants = [self._as(each, kind) for each, kind in zip(given, call.kinds, strict=True)]
-                why = call.row.why_not([each.node for each in wants]) or _why_not_of(call)
+                waived = "canonical" if node is self._read_json else ""
+                why = call.row.why_not([each.node for each in wants], waived) or _why_not_of(call)
                 if why is None:
                     self._count_reworded(call.row, given)
                     return Typed(call.row.made([each.node for each in wants], call), call.result)
@@ -209,7 +210,7 @@ class Calls(Walk):
             names = [each.name.lower() for each in function.expressions]
             self.reworded.update(each.name.lower() for each in function.find_all(exp.Identifier)
                                  if each.name.lower() in names)  # fmt: skip
-        if "simple_path" in row.conditions:
+        if {"simple_path", "pattern", "tested_pattern"} & set(row.conditions):
             self.reworded[str(given[1].node.this).lower()] += 1
 
     def _matching(self, rows: Sequence[Row], given: list[Typed], scope: Scope | None) -> Call | None:
@@ -281,6 +282,8 @@ class Calls(Walk):
         skips_nulls = isinstance(inner, exp.IgnoreNulls) and str(inner.this.name).lower() in _NEIGHBOURS
         if skips_nulls:
             inner = inner.this
+        if isinstance(inner, exp.Filter):
+            self._refuse(node, "FILTER is not supported for window functions", "filter", "write CASE WHEN … THEN … END")
         if not isinstance(inner, (exp.Anonymous, exp.Filter)):
             return self._unproved(node, scope)
         made = self._expr(inner, scope)

@@ -41,7 +41,7 @@ _REFUSED = {
 }
 _ROUNDED = (3, 6)
 _MOST_OF_A_SECOND = 6  # digits that DuckDB's functions keep
-_AS_WRITTEN = re.compile(r"\d{4}-\d\d-\d\d(?: \d\d:\d\d:\d\d(?:\.\d{1,9})?)?")
+_AS_WRITTEN = re.compile(r"\d{4}-\d\d-\d\d(?: (?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?)?")
 
 
 def literal_kind(node: exp.Literal) -> WarehouseType | None:
@@ -204,7 +204,8 @@ def _to_text(node: exp.Expr, given: WarehouseType) -> exp.Expr | None:
     if given == VARCHAR:
         return node
     if given.base in (*INTEGERS, "decimal", "boolean", "uuid"):
-        return plain
+        has_only_a_fraction = given.base == "decimal" and given.numbers[0] == given.numbers[1]
+        return _call("trino_text_of_fraction", plain) if has_only_a_fraction else plain  # DuckDB writes -.5
     if given.base == "date":
         return _call("trino_text_of_day", plain)
     if given.base == "double":

@@ -46,6 +46,9 @@ class Comparisons(Walk):
     def _compared(self, node: exp.Expr, scope: Scope) -> Typed:
         if node.this.key in COMPARED or node.expression.key in COMPARED:
             self._refuse(node, "Trino compares no comparison", COMPARED[node.key], "put it in parentheses")
+        right = node.expression
+        if isinstance(right, exp.Anonymous) and len(right.expressions) == 1 and str(right.name).lower() in _QUANTIFIERS:
+            node.set("expression", _QUANTIFIERS[str(right.name).lower()](this=right.expressions[0]))
         if isinstance(node.expression, (exp.Any, exp.All)):
             return self._quantified(node, scope)
         left, right = self._expr(node.this, scope), self._expr(node.expression, scope)
@@ -186,6 +189,9 @@ class Comparisons(Walk):
         if left.kind is None or right.kind is None:
             return self._consumed(node, [left, right], BOOLEAN, "LIKE")
         return Typed(node, BOOLEAN, left.told or right.told)
+
+
+_QUANTIFIERS = {"all": exp.All, "any": exp.Any, "some": exp.Any}  # before VALUES, the parser takes them for functions
 
 
 def _well_escaped(pattern: str, mark: str) -> bool:

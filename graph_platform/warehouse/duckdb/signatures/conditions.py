@@ -16,6 +16,7 @@ _PATTERN = re.compile(
     r"|\[\^?(?:[\w ,;:@#%=<>!/.+*?()$|'\"]|(?<=\w)-(?=\w)|\\[dwsDWS.\\\]\[-]|-(?=\]))+\])*",
     re.ASCII,
 )
+_UNLIKE = re.compile(r"[*+?}][*+?{]|\(\?(?!:)|^[*+?]|[(|][*+?]|\)[*+]|\$.|[^\[]\^")
 _DATE_LETTERS = re.compile(r"(?:[^%]|%[YmdHisTyecMbWajklhIpr%])*")
 
 
@@ -24,13 +25,42 @@ def _written(arguments: Sequence[exp.Expr], at: int) -> str | None:
     return str(node.this) if isinstance(node, exp.Literal) and node.is_string else None
 
 
-def _pattern(arguments: Sequence[exp.Expr]) -> str | None:
+def _consuming(arguments: Sequence[exp.Expr]) -> str | None:
+    """The two go on from an empty match in different ways."""
+    return "with a pattern that matches an empty text" if re.search(_written(arguments, 1) or "", "") else None
+
+
+def duckdb_pattern(pattern: str) -> str:
+    """A pattern that `_PATTERN` knows, as RE2 reads it: its white space has no vertical tab, and its `$` is the very
+    end, where Trino's may stand before a last line break.
+    """
+    made, is_class, at = [], False, 0
+    while at < len(pattern):
+        sign = pattern[at : at + 2] if pattern[at] == "\\" else pattern[at]
+        at += len(sign)
+        is_class = sign == "[" or (is_class and sign != "]")
+        spaces = {"\\s": r"\s\x0b" if is_class else r"[\s\x0b]", "\\S": r"[^\s\x0b]"}
+        is_end = sign == "$" and not is_class
+        made.append(r"\n?\z" if is_end else spaces.get(sign, sign))
+    return "".join(made)
+
+
+def _tested_pattern(arguments: Sequence[exp.Expr]) -> str | None:
     text = _written(arguments, 1)
     if text is None:
         return "with a pattern that is not written out"
-    if not _PATTERN.fullmatch(text) or re.search(r"[*+?}][*+?{]|\(\?(?!:)|^[*+?]|[(|][*+?]|\)[*+]|\$.|.\^", text):
+    has_class_of_others = re.search(r"\[[^\]]*\\S", text)
+    if has_class_of_others or not _PATTERN.fullmatch(text) or _UNLIKE.search(text):
         return "with this pattern"
     return None
+
+
+def _pattern(arguments: Sequence[exp.Expr]) -> str | None:
+    """As a pattern that is only tested, and without an end, since what was found may have a line break behind it."""
+    found = _tested_pattern(arguments)
+    if found is None and re.search(r"(?<!\\)\$(?![^\[]*\])", _written(arguments, 1) or ""):
+        return "with a pattern that ends with $"
+    return found
 
 
 def _count_groups(pattern: str) -> int:
@@ -168,6 +198,8 @@ def _nothing(arguments: Sequence[exp.Expr]) -> str | None:
 
 CONDITIONS: Mapping[str, Callable[[Sequence[exp.Expr]], str | None]] = {
     "pattern": _pattern,
+    "tested_pattern": _tested_pattern,
+    "consuming": _consuming,
     "group": _groups,
     "dollars": _dollars,
     "delimiters": _delimiters,

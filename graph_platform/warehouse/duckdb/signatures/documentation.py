@@ -25,7 +25,9 @@ division of columns; `FETCH … WITH TIES`; frames of a window by RANGE with a d
 """
 
 _CONDITIONS: Mapping[str, str] = {
-    "pattern": "a pattern that is written out and means the same in both",
+    "pattern": "a pattern that is written out, means the same in both and does not end with $",
+    "tested_pattern": "a pattern that is written out and means the same in both",
+    "consuming": "that matches no empty text",
     "group": "a group that the pattern always finds",
     "dollars": "a replacement that is written out",
     "unit": "a unit from second to year, written out",

@@ -96,14 +96,21 @@ class Expressions(Walk):
             if parts[0] in at.sources and len(parts) > 1:
                 columns = at.sources[parts[0]]
                 kinds = [kind for name, kind in columns or () if name == parts[1]]
+                self._refuse_twice(node, parts[1], len(kinds))
                 return Typed(node, _field(kinds[0], parts[2:]) if kinds else None)
             kinds = [kind for columns in at.sources.values() for name, kind in columns or () if name == parts[0]]
             if kinds:
+                for columns in at.sources.values():
+                    self._refuse_twice(node, parts[0], sum(name == parts[0] for name, _ in columns or ()))
                 return Typed(node, _field(kinds[0], parts[1:]) if len(kinds) == 1 else None)
             if any(columns is None for columns in at.sources.values()):
                 return Typed(node, None)
             at = at.outer
         return Typed(node, None)
+
+    def _refuse_twice(self, node: exp.Column, name: str, times: int) -> None:
+        if times > 1:
+            self._refuse(node, f"column {name} is ambiguous: the query beneath has {times} of that name", name)
 
     def _of_identifier(self, node: exp.Identifier, scope: Scope) -> Typed:
         return Typed(node, self._of_column(exp.Column(this=node.copy()), scope).kind)
@@ -132,6 +139,8 @@ class Expressions(Walk):
         return Typed(exp.Literal.string(plain), VARCHAR)
 
     def _of_hexstring(self, node: exp.Expr, scope: Scope) -> Typed:
+        if len("".join(str(node.this).split())) % 2:
+            self._refuse(node, "a binary literal must contain an even number of digits", "x'")
         return Typed(node, VARBINARY)
 
     def _of_currentdate(self, node: exp.Expr, scope: Scope) -> Typed:
@@ -281,6 +290,8 @@ class Expressions(Walk):
                 made = cast(local.node, local.kind or VARCHAR, wanted, tries=tries)
                 if isinstance(made, exp.Expr):
                     return Typed(made, wanted, local.told)
+        if wanted is not None and wanted.base != "json":
+            self._read_json = node.this
         given = self._expr(node.this, scope)
         node.set("this", given.node)
         if given.kind is None or wanted is None:

@@ -17,7 +17,7 @@ from sqlglot import exp
 from graph_platform.mapping.types.text import WarehouseType
 from graph_platform.warehouse.duckdb.rewrites import rewritten
 from graph_platform.warehouse.duckdb.signatures.casts import cast
-from graph_platform.warehouse.duckdb.signatures.conditions import CONDITIONS, duckdb_path
+from graph_platform.warehouse.duckdb.signatures.conditions import CONDITIONS, duckdb_path, duckdb_pattern
 from graph_platform.warehouse.duckdb.signatures.kinds import UNKNOWN, VARCHAR, common, duckdb_type, is_taken_for
 from graph_platform.warehouse.duckdb.signatures.table import TABLE
 from graph_platform.warehouse.duckdb.signatures.written import as_parsed
@@ -105,10 +105,14 @@ class Row:
                   for pattern, kind in zip(types, given, strict=True)]  # fmt: skip
         return Call(self, types, tuple(wanted), bound, _digits(self, given))
 
-    def why_not(self, arguments: Sequence[exp.Expr]) -> str | None:
-        """What the row's conditions say against these arguments."""
+    def why_not(self, arguments: Sequence[exp.Expr], waived: str = "") -> str | None:
+        """What the row's conditions say against these arguments.
+
+        Args:
+            waived: a condition that does not matter here.
+        """
         for condition in self.conditions:
-            why = CONDITIONS[condition](arguments)
+            why = None if condition == waived else CONDITIONS[condition](arguments)
             if why:
                 return why
         return None
@@ -117,6 +121,8 @@ class Row:
         """What DuckDB is asked."""
         if "simple_path" in self.conditions:
             arguments = [arguments[0], exp.Literal.string(duckdb_path(str(arguments[1].this))), *arguments[2:]]
+        if {"pattern", "tested_pattern"} & set(self.conditions):
+            arguments = [arguments[0], exp.Literal.string(duckdb_pattern(str(arguments[1].this))), *arguments[2:]]
         special = _MADE.get(self.duckdb or "")
         if special is not None:
             return special(self, arguments, call)
@@ -286,6 +292,8 @@ class Call:
         """The call with what a function answers, None where that is another type than is wanted."""
         pattern = self.types[at].inner[-1]
         bound = dict(self.bound)
+        if kind == UNKNOWN and not pattern.is_variable:
+            return None
         if pattern.is_variable and pattern.base in bound and kind not in (bound[pattern.base], UNKNOWN):
             return None
         return replace(self, bound=bound) if _bind(pattern, kind, bound, exactly=False) else None

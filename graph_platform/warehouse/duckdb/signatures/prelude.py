@@ -99,7 +99,8 @@ MACROS: dict[str, str] = {
     "trino_day(t)": r"CASE WHEN regexp_full_match(t, '\s*\d{4}-\d{1,2}-\d{1,2}\s*') THEN trim(t) "
     r"WHEN regexp_matches(t, '^\s*[+-]?\d{5}') OR regexp_matches(t, '^\s*[+-]') "
     "THEN error('not proved to be the same date on Trino: ' || t) ELSE 'not a date: ' || t END",
-    "trino_moment(t)": r"CASE WHEN regexp_full_match(t, "
+    "trino_moment(t)": "CASE WHEN regexp_matches(t, ' 24:') THEN 'not a timestamp: ' || t "
+    r"WHEN regexp_full_match(t, "
     r"'\s*\d{4}-\d{1,2}-\d{1,2}( \d{1,2}:\d{1,2}(:\d{1,2}(\.\d{1,6})?)?)?\s*') THEN trim(t) "
     r"WHEN regexp_matches(t, '\d') THEN error('not proved to be the same timestamp on Trino: ' || t) "
     "ELSE 'not a timestamp: ' || t END",
@@ -107,6 +108,8 @@ MACROS: dict[str, str] = {
     "trino_left(t, n)": "substr(t, 1, n)",
     "trino_plain_double(d)": "CASE WHEN isnan(d) OR isinf(d) THEN 'no number: ' || CAST(d AS VARCHAR) "
     "ELSE CAST(d AS VARCHAR) END",
+    "trino_text_of_fraction(t)": "CASE WHEN starts_with(t, '-.') THEN '-0' || substr(t, 2) "
+    "WHEN starts_with(t, '.') THEN '0' || t ELSE t END",
     "trino_text_of_day(t)": r"CASE WHEN regexp_full_match(t, '\d{4}-\d\d-\d\d') OR t IS NULL THEN t "
     "ELSE error('a date before year 1 or after 9999 has another text on Trino: ' || t) END",
     "trino_text_of_moment(t, n)": "CASE WHEN t LIKE '%)' OR t LIKE '_____-%' "
@@ -309,9 +312,12 @@ MACROS: dict[str, str] = {
     "THEN error('Key-value delimiter must appear exactly once in each entry') "
     "ELSE row(str_split(p, e)[1], str_split(p, e)[2]) END)) END",
     # Aggregates
-    "trino_corr(a, b)": "CASE WHEN count(*) FILTER (WHERE a IS NOT NULL AND b IS NOT NULL) > 1 THEN corr(a, b) END",
-    "trino_regr_slope(a, b)": "regr_slope(a, b)",
-    "trino_regr_intercept(a, b)": "regr_intercept(a, b)",
+    # Where DuckDB divides nothing by nothing, Trino has NULL.
+    **{
+        f"trino_{name}(a, b)": f"CASE WHEN NOT isnan({name}(a, b)) OR bool_or(isnan(a) OR isnan(b) OR isinf(a) OR isinf(b)) "
+        f"THEN {name}(a, b) END"
+        for name in ("corr", "regr_slope", "regr_intercept")
+    },
 }  # fmt: skip
 
 SIGNATURE_MACROS = "".join(f";\nCREATE OR REPLACE TEMP MACRO {head} AS {body}" for head, body in MACROS.items())

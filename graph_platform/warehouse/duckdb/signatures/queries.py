@@ -12,6 +12,7 @@ from graph_platform.warehouse.duckdb.signatures.kinds import (
     BIGINT,
     BOOLEAN,
     UNKNOWN,
+    VARCHAR,
     ZONED,
     common,
 )
@@ -59,9 +60,20 @@ class Queries(Walk):
                 first = each.this.this if isinstance(each.this, exp.SetOperation) else None
                 known = self._preview(first, scope) if first is not None else None
                 inside = replace(scope, results={**scope.results, name: _named(known, names)})
+                self._doubt_growing(each.this, known)
             columns = self._query(each.this, inside)
             scope = replace(scope, results={**scope.results, name: _named(columns, names)})
         return scope
+
+    def _doubt_growing(self, node: exp.Expr, columns: Columns | None) -> None:
+        """A text of a recursion whose length Trino takes from the first half, and refuses a longer one."""
+        first = node.this if isinstance(node, exp.SetOperation) else None
+        items = first.expressions if isinstance(first, exp.Select) else ()
+        for item, (name, kind) in zip(items, columns or (), strict=False):
+            value = item.this if isinstance(item, exp.Alias) else item
+            if kind == VARCHAR and not isinstance(value, (exp.Column, exp.Cast)):
+                why = "of a recursion, a text whose length Trino takes from the first query,"
+                self._doubt(node, name or "recursive", why)
 
     def _preview(self, node: exp.Expr, scope: Scope) -> Columns | None:
         """The columns of the first half of a recursive query, which the second half reads."""

@@ -377,19 +377,19 @@ random(tinyint, tinyint) -> tinyint
 rank() -> bigint = rank
 reduce(array(T), S, function(S, T, S), function(S, R)) -> R = reduced where any
 reduce_agg(T, S, function(S, T, S), function(S, S, S)) -> S
-regexp_count(varchar, varchar) -> bigint = trino_regexp_count where pattern
+regexp_count(varchar, varchar) -> bigint = trino_regexp_count where pattern, consuming
 regexp_extract(varchar, varchar) -> varchar = trino_regexp_extract where pattern
 regexp_extract(varchar, varchar, bigint) -> varchar = trino_regexp_extract where pattern, group
-regexp_extract_all(varchar, varchar) -> array(varchar) = regexp_extract_all where pattern
-regexp_extract_all(varchar, varchar, bigint) -> array(varchar) = regexp_extract_all where pattern, group
-regexp_like(varchar, varchar) -> boolean = regexp_matches where pattern
+regexp_extract_all(varchar, varchar) -> array(varchar) = regexp_extract_all where pattern, consuming
+regexp_extract_all(varchar, varchar, bigint) -> array(varchar) = regexp_extract_all where pattern, consuming, group
+regexp_like(varchar, varchar) -> boolean = regexp_matches where tested_pattern
 regexp_position(varchar, varchar) -> integer
 regexp_position(varchar, varchar, integer) -> integer
 regexp_position(varchar, varchar, integer, integer) -> integer
-regexp_replace(varchar, varchar) -> varchar = regexp_replace($1, $2, '', 'g') where pattern
+regexp_replace(varchar, varchar) -> varchar = regexp_replace($1, $2, '', 'g') where pattern, consuming
 regexp_replace(varchar, varchar, function(array(varchar), varchar)) -> varchar
-regexp_replace(varchar, varchar, varchar) -> varchar = parsed where pattern, dollars
-regexp_split(varchar, varchar) -> array(varchar) = regexp_split_to_array where pattern
+regexp_replace(varchar, varchar, varchar) -> varchar = parsed where pattern, consuming, dollars
+regexp_split(varchar, varchar) -> array(varchar) = regexp_split_to_array where pattern, consuming
 regr_intercept(double, double) -> double = trino_regr_intercept
 regr_intercept(real, real) -> real = trino_regr_intercept as result
 regr_slope(double, double) -> double = trino_regr_slope

@@ -56,6 +56,7 @@ class Walk:
         self._lookup = lookup
         self.found: list[Found] = []
         self.reworded: Counter[str] = Counter()
+        self._read_json: exp.Expr | None = None  # whose value is cast: how it is written as a text does not matter
 
     # What one part asks of another
 
