@@ -135,20 +135,20 @@ def test_a_server_that_was_killed_is_noticed_and_replaced(platform: Platform, ho
 
 
 def test_a_query_to_a_server_that_ended_says_so_and_how_to_start_it_again(platform: Platform, home: Path) -> None:
-    instance = launch(platform, "my graph")
+    instance = launch(platform, "my-graph")
     (server,) = processes(home)
     server.send_signal(signal.SIGSEGV)
     server.wait(10)
     observed = until(
-        lambda: platform.instances.show("my graph").document()["observed"]["failure"], "the end is not seen"
+        lambda: platform.instances.show("my-graph").document()["observed"]["failure"], "the end is not seen"
     )
     assert observed["code"] == "UNEXPECTED_TERMINATION"
-    with pytest.raises(PlatformError, match=r"my graph has ended: UNEXPECTED_TERMINATION: .*SIGSEGV") as refused:
-        platform.instances.query(QueryInstance(instance="my graph", cypher="RETURN 1"))
+    with pytest.raises(PlatformError, match=r"my-graph has ended: UNEXPECTED_TERMINATION: .*SIGSEGV") as refused:
+        platform.instances.query(QueryInstance(instance="my-graph", cypher="RETURN 1"))
     assert refused.value.code == ErrorCode.UNEXPECTED_TERMINATION
     assert refused.value.hint
-    assert f"instance launch {instance.snapshot_id} --name 'my graph'" in refused.value.hint
-    shown = platform.instances.show("my graph").document()
+    assert f"instance launch {instance.snapshot_id} --name my-graph" in refused.value.hint
+    shown = platform.instances.show("my-graph").document()
     assert (shown["status"], shown["url"], shown["error"]["code"]) == ("failed", None, "UNEXPECTED_TERMINATION")
 
 

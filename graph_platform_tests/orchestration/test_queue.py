@@ -78,6 +78,10 @@ APART = {
         ("resume_instance", {"instance": "a"}),
     ],
     "exports of one snapshot": [("create_snapshot", {"mapping": "flights@3", "name": "x"})] * 2,
+    "snapshots of two mappings under one name": [
+        ("create_snapshot", {"mapping": "flights", "name": "x"}),
+        ("create_snapshot", {"mapping": "ships", "name": "x"}),
+    ],
     "changes of one mapping": [("update_mapping", {"mapping": NAMED}), ("delete_mapping", {"mapping": "flights"})],
     "births of one mapping": [("create_mapping", {"mapping": NAMED})] * 2,
 }
@@ -104,7 +108,7 @@ TOGETHER = {
     "snapshots of one mapping": [
         ("create_snapshot", {"mapping": "flights", "name": "x"}),
         ("create_snapshot", {"mapping": "flights", "name": "y"}),
-        ("create_snapshot", {"mapping": "flights@2", "name": "x"}),
+        ("create_snapshot", {"mapping": "flights@2", "name": "z"}),
         ("create_snapshot", {"mapping": "flights"}),
         ("create_snapshot", {"mapping": "flights"}),
     ],

@@ -134,8 +134,10 @@ class Attempts(Generic[Spec]):
         error = volume_failure(self._events(pod), patience_seconds)
         return None if error is None else error.document()
 
-    def told_to_end(self, pod: Document) -> dict[str, Any]:
-        """The document of the error for a pod that ended in good order, unasked."""
+    def told_to_end(self, found: Found, pod: Document) -> dict[str, Any] | None:
+        """The document of the error for a pod that ended in good order, None where the platform had asked for it."""
+        if found.attempt <= self._ended(found.identifier):
+            return None
         return told_to_end(self._events(pod), pod["metadata"]["name"]).document()
 
     def changed(self, identifier: str) -> threading.Event:

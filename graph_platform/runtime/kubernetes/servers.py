@@ -99,7 +99,7 @@ class KubernetesServers:
         now = datetime.datetime.now(datetime.UTC)
         sight = look(found.pod, f"serving {instance}", patience_seconds=self._pending_seconds, now=now)
         if sight.stage in (Stage.DONE, Stage.FAILED):
-            failure = sight.failure or (self._attempts.told_to_end(found.pod) if ask else None)
+            failure = sight.failure or (self._attempts.told_to_end(found, found.pod) if ask else None)
             return Observation(instance, attempt, Presence.ENDED, failure=failure)
         if sight.stage is Stage.PENDING:
             failure = self._attempts.volume_failure(found.pod, self._pending_seconds) if ask else None
