@@ -24,7 +24,6 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.exc import IntegrityError
 
 from graph_platform.catalog import lease as leases
 from graph_platform.catalog.catalog import clock
@@ -35,7 +34,7 @@ from graph_platform.catalog.records import InstanceRecord, SnapshotRecord
 from graph_platform.catalog.selection import EVERY, Selection, newest, selected
 from graph_platform.catalog.states import Entity, InstanceStatus
 from graph_platform.catalog.tables import instances, mappings, snapshots
-from graph_platform.catalog.transition import Session, create, note, transition
+from graph_platform.catalog.transition import Session, create_named, note, transition
 from graph_platform.catalog.use import server_time
 from graph_platform.durations import Duration
 from graph_platform.errors import ErrorCode, PlatformError
@@ -202,31 +201,28 @@ def insert_instance(
     """
     _check_limits(session, request, by.user)
     identifier = new_id("inst")
-    try:
-        with session.begin_nested():
-            create(
-                session,
-                Entity.INSTANCE,
-                {
-                    "id": identifier,
-                    "snapshot_id": snapshot.id,
-                    "name": request.name,
-                    "owner": by.user,
-                    "attempt": 1,
-                    "engine": snapshot.engine,
-                    "runtime": request.runtime,
-                    "run_id": by.run_id,
-                    **leases.terms(owner, lease),
-                    "ttl": request.lives.ttl,
-                    "inactivity_timeout": request.lives.inactivity_timeout,
-                },
-                status=InstanceStatus.STARTING,
-                by=by,
-            )
-    except IntegrityError as error:
-        raise PlatformError(
+    create_named(
+        session,
+        Entity.INSTANCE,
+        {
+            "id": identifier,
+            "snapshot_id": snapshot.id,
+            "name": request.name,
+            "owner": by.user,
+            "attempt": 1,
+            "engine": snapshot.engine,
+            "runtime": request.runtime,
+            "run_id": by.run_id,
+            **leases.terms(owner, lease),
+            "ttl": request.lives.ttl,
+            "inactivity_timeout": request.lives.inactivity_timeout,
+        },
+        status=InstanceStatus.STARTING,
+        by=by,
+        taken=PlatformError(
             ErrorCode.ALREADY_EXISTS, f"an instance {request.name!r} is just being launched", "try again"
-        ) from error
+        ),
+    )
     return get_instance(session, identifier)
 
 

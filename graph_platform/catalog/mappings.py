@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row, Select, String, and_, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 from graph_platform.catalog.catalog import clock
 from graph_platform.catalog.ids import new_id
@@ -14,7 +13,7 @@ from graph_platform.catalog.records import MappingRecord, MappingVersion
 from graph_platform.catalog.selection import EVERY, Selection, newest, selected
 from graph_platform.catalog.states import Entity, MappingStatus
 from graph_platform.catalog.tables import mapping_versions, mappings, snapshots
-from graph_platform.catalog.transition import Session, create, note, transition
+from graph_platform.catalog.transition import Session, create_named, note, transition
 from graph_platform.catalog.use import hold_for_use
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.lives import Lives
@@ -151,28 +150,25 @@ def insert_mapping(
         PlatformError: ALREADY_EXISTS, also when another process took the name a moment ago.
     """
     identifier, name = new_id("map"), definition["name"]
-    try:
-        with session.begin_nested():
-            create(
-                session,
-                Entity.MAPPING,
-                {
-                    "id": identifier,
-                    "name": name,
-                    "owner": by.user,
-                    "current_version": 1,
-                    "ttl": lives.ttl,
-                    "inactivity_timeout": lives.inactivity_timeout,
-                },
-                status=MappingStatus.ACTIVE,
-                by=by,
-            )
-    except IntegrityError as error:
-        raise PlatformError(
+    create_named(
+        session,
+        Entity.MAPPING,
+        {
+            "id": identifier,
+            "name": name,
+            "owner": by.user,
+            "current_version": 1,
+            "ttl": lives.ttl,
+            "inactivity_timeout": lives.inactivity_timeout,
+        },
+        status=MappingStatus.ACTIVE,
+        by=by,
+        taken=PlatformError(
             ErrorCode.ALREADY_EXISTS,
             f"a mapping {name!r} exists already",
             "change it with `graph-platform mapping update FILE`, or choose another name",
-        ) from error
+        ),
+    )
     _insert_version(session, identifier, 1, definition, columns, "created", by)
     return get_mapping(session, identifier)
 

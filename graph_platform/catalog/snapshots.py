@@ -13,7 +13,6 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Row, Select, and_, func, select
-from sqlalchemy.exc import IntegrityError
 
 from graph_platform.catalog import export_jobs as jobs
 from graph_platform.catalog import lease as leases
@@ -24,7 +23,7 @@ from graph_platform.catalog.records import ExportJobRecord, SnapshotRecord
 from graph_platform.catalog.selection import EVERY, Selection, newest, selected
 from graph_platform.catalog.states import Entity, ExportJobStatus, InstanceStatus, SnapshotStatus
 from graph_platform.catalog.tables import export_jobs, instances, mappings, snapshots
-from graph_platform.catalog.transition import Session, create, transition
+from graph_platform.catalog.transition import Session, create_named, transition
 from graph_platform.catalog.use import hold_for_use
 from graph_platform.errors import ErrorCode, PlatformError
 from graph_platform.lives import Lives
@@ -163,33 +162,30 @@ def insert_snapshot(
         PlatformError: ALREADY_EXISTS if the name was taken a moment ago, for another mapping.
     """
     identifier = new_id("snap")
-    try:
-        with session.begin_nested():
-            create(
-                session,
-                Entity.SNAPSHOT,
-                {
-                    "id": identifier,
-                    "mapping_id": request.mapping_id,
-                    "mapping_version": request.version,
-                    "name": request.name,
-                    "owner": by.user,
-                    "attempt": 1,
-                    "export_round": 1,
-                    "storage_url": request.storage_url,
-                    "folder": f"{request.folder}/{identifier}",
-                    "engine": request.engine,
-                    "data_checks": request.data_checks,
-                    "ttl": request.lives.ttl,
-                    "inactivity_timeout": request.lives.inactivity_timeout,
-                },
-                status=SnapshotStatus.PENDING,
-                by=by,
-            )
-    except IntegrityError as error:
-        raise PlatformError(
+    create_named(
+        session,
+        Entity.SNAPSHOT,
+        {
+            "id": identifier,
+            "mapping_id": request.mapping_id,
+            "mapping_version": request.version,
+            "name": request.name,
+            "owner": by.user,
+            "attempt": 1,
+            "export_round": 1,
+            "storage_url": request.storage_url,
+            "folder": f"{request.folder}/{identifier}",
+            "engine": request.engine,
+            "data_checks": request.data_checks,
+            "ttl": request.lives.ttl,
+            "inactivity_timeout": request.lives.inactivity_timeout,
+        },
+        status=SnapshotStatus.PENDING,
+        by=by,
+        taken=PlatformError(
             ErrorCode.ALREADY_EXISTS, f"a snapshot {request.name!r} was made a moment ago", "choose another name"
-        ) from error
+        ),
+    )
     jobs.insert_jobs(session, identifier, 1, definitions, by=by)
     return identifier
 

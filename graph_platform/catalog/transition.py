@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from psycopg.errors import UniqueViolation
 from sqlalchemy import CTE, ColumnElement, Connection, Integer, Row, Text, cast, insert, literal, null, select, update
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import IntegrityError
 
 from graph_platform.catalog.states import CREATION, TRANSITIONS, Entity
 from graph_platform.catalog.tables import ENTITY_TABLES, audit_events
+from graph_platform.errors import PlatformError
 from graph_platform.progress import Attribution
 from graph_platform.settings import without_secrets
 
@@ -132,6 +135,23 @@ def create(session: Session, entity: Entity, values: Mapping[str, Any], *, statu
             run_id=by.run_id,
         )
     )
+
+
+def create_named(
+    session: Session, entity: Entity, values: Mapping[str, Any], *, status: str, by: Attribution, taken: PlatformError
+) -> None:
+    """As `create`, for a row whose name is its own; the caller's transaction goes on after a refusal.
+
+    Args:
+        taken: what is raised if another row has the name.
+    """
+    try:
+        with session.begin_nested():
+            create(session, entity, values, status=status, by=by)
+    except IntegrityError as error:
+        if not isinstance(error.orig, UniqueViolation):
+            raise
+        raise taken from error
 
 
 def note(

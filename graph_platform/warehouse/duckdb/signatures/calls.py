@@ -287,9 +287,6 @@ class Calls(Walk):
         if not isinstance(inner, (exp.Anonymous, exp.Filter)):
             return self._unproved(node, scope)
         made = self._expr(inner, scope)
-        if made.node.find(exp.Coalesce) and made.kind == DOUBLE and not made.told:
-            self._doubt(node, "over", "of DOUBLEs, whose largest and least Trino takes NaN for in a window")
-            made.told = True
         if node.args.get("partition_by"):
             node.set("partition_by", [self._expr(each, scope).node for each in node.args["partition_by"]])
         if node.args.get("order") is not None:

@@ -113,7 +113,7 @@ class Comparisons(Walk):
             told = told or made.told
             whole = exp.And(this=whole, expression=exp.Paren(this=made.node))
         whole = exp.Paren(this=whole)
-        return Typed(exp.Not(this=whole) if node.key == "neq" else whole, BOOLEAN, told)
+        return Typed(exp.Paren(this=exp.Not(this=whole)) if node.key == "neq" else whole, BOOLEAN, told)
 
     def _of_between(self, node: exp.Between, scope: Scope) -> Typed:
         value = self._expr(node.this, scope)

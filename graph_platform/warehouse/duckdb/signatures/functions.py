@@ -145,6 +145,26 @@ def _function_of(name: str, *arguments: exp.Expr) -> exp.Anonymous:
     return exp.Anonymous(this=name, expressions=list(arguments))
 
 
+def _with_parts(node: exp.Expr, given: Mapping[str, exp.Expr]) -> exp.Expr:
+    """A function's body with other expressions for its parameters; a field, a column or the parameter of a function
+    inside that is called so is another thing.
+    """
+    if isinstance(node, exp.Identifier):
+        return given[node.name.lower()].copy() if node.name.lower() in given else node
+    if isinstance(node, exp.Column):
+        return node
+    if isinstance(node, exp.Lambda):
+        own = {each.name.lower() for each in node.expressions}
+        node.set("this", _with_parts(node.this, {name: part for name, part in given.items() if name not in own}))
+        return node
+    for child in list(node.iter_expressions()):
+        if not (isinstance(node, exp.Dot) and child is node.expression):
+            made = _with_parts(child, given)
+            if made is not child:
+                child.replace(made)
+    return node
+
+
 def _itself(row: Row, arguments: Sequence[exp.Expr], call: Call) -> exp.Expr:
     return arguments[0]
 
@@ -206,10 +226,7 @@ def _over_entries(row: Row, arguments: Sequence[exp.Expr], call: Call) -> exp.Ex
         fields = (exp.Literal.string("key"), exp.Literal.string("value"))
     parts = [_function_of("struct_extract", pair.copy(), field) for field in fields]
     given = dict(zip((each.name.lower() for each in function.expressions), parts, strict=True))
-    for each in list(function.this.find_all(exp.Identifier)):
-        if each.name.lower() in given and not isinstance(each.parent, exp.Column):
-            each.replace(given[each.name.lower()].copy())
-    body = exp.Lambda(this=function.this, expressions=[pair])
+    body = exp.Lambda(this=_with_parts(function.this, given), expressions=[pair])
     if row.name == "zip_with":
         return _function_of("list_transform", _function_of("trino_zip", *arguments[:2]), body)
     entries = _function_of("map_entries", arguments[0])
@@ -277,10 +294,10 @@ class Call:
     def result(self) -> WarehouseType | None:
         return _filled(self.row.result, self.bound, self.digits)
 
-    def width(self) -> tuple[bool, int]:
-        """For the order of rows that all take the arguments: types of its own first, then the narrowest."""
+    def width(self) -> tuple[int, int]:
+        """For the order of rows that all take the arguments: most types of its own first, then the narrowest."""
         return (
-            any(each.is_open for each in self.types),
+            sum(each.is_open for each in self.types),
             sum(_ORDERED.index(each.base) for each in self.types if each.base in _ORDERED),
         )
 

@@ -158,7 +158,7 @@ def compared(node: exp.Expr, both: WarehouseType, left: WarehouseType, right: Wa
         return node
     if both.base == "array" and both.inner[0].base in _PLAIN and node.key in ("eq", "neq"):
         same = exp.Anonymous(this="trino_array_equal", expressions=[node.this, node.expression])
-        return exp.Not(this=same) if node.key == "neq" else same
+        return exp.Paren(this=exp.Not(this=same)) if node.key == "neq" else same
     if both.base not in ("double", "real"):
         return None
     if node.key.startswith("nullsafe"):

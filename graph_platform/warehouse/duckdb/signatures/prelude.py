@@ -312,10 +312,9 @@ MACROS: dict[str, str] = {
     "THEN error('Key-value delimiter must appear exactly once in each entry') "
     "ELSE row(str_split(p, e)[1], str_split(p, e)[2]) END)) END",
     # Aggregates
-    # Where DuckDB divides nothing by nothing, Trino has NULL.
+    # Where DuckDB has NaN, Trino has NULL.
     **{
-        f"trino_{name}(a, b)": f"CASE WHEN NOT isnan({name}(a, b)) OR bool_or(isnan(a) OR isnan(b) OR isinf(a) OR isinf(b)) "
-        f"THEN {name}(a, b) END"
+        f"trino_{name}(a, b)": f"CASE WHEN NOT isnan({name}(a, b)) THEN {name}(a, b) END"
         for name in ("corr", "regr_slope", "regr_intercept")
     },
 }  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from sqlglot import exp
@@ -287,10 +287,22 @@ class Queries(Walk):
             return
         for key, value in group.args.items():
             if key == "expressions":
+                if any(isinstance(each, _SETS) for each in value):
+                    self._check_sets(value)
                 group.set(key, [self._grouped(each, scope) for each in value])
 
+    def _check_sets(self, keys: Sequence[exp.Expr]) -> None:
+        """Several sets of groups are made of columns; DuckDB takes `x` and `t.x` for two of them."""
+        leaves = [leaf for each in keys for leaf in _leaves(each)]
+        for each in leaves:
+            if not isinstance(each, exp.Column):
+                what = "GROUP BY of several sets takes columns alone"
+                self._refuse(each, what, "group by", "give it a name in a subquery")
+        if len({bool(each.table) for each in leaves if isinstance(each, exp.Column)}) > 1:
+            self._doubt(keys[0], "GROUP BY", "of columns with and without their tables")
+
     def _grouped(self, node: exp.Expr, scope: Scope) -> exp.Expr:
-        if isinstance(node, (exp.Rollup, exp.Cube, exp.GroupingSets, exp.Tuple)):
+        if isinstance(node, (*_SETS, exp.Tuple)):
             node.set("expressions", [self._grouped(each, scope) for each in node.expressions])
             return node
         return self._key(node, scope)
@@ -332,6 +344,20 @@ class Queries(Walk):
         if made.kind is not None and made.kind not in (BOOLEAN, UNKNOWN):
             self._refuse(holder, f"a condition must be a boolean, and this is a {made.kind}", "where")
         holder.set(name, made.node)
+
+
+_SETS = (exp.Rollup, exp.Cube, exp.GroupingSets)
+
+
+def _leaves(node: exp.Expr) -> Iterator[exp.Expr]:
+    """What is grouped by, out of all sets and parentheses."""
+    if isinstance(node, exp.Paren):
+        yield from _leaves(node.this)
+    elif isinstance(node, (*_SETS, exp.Tuple)):
+        for each in node.expressions:
+            yield from _leaves(each)
+    else:
+        yield node
 
 
 def _columns_of(kind: WarehouseType) -> Sequence[WarehouseType]:

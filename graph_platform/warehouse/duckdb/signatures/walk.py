@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -39,13 +40,17 @@ class Typed:
 
 @dataclass(frozen=True)
 class Scope:
+    """The names around a node: relations with their columns, results of WITH, parameters of functions, and the scope of
+    the query around.
+    """
+
     sources: Mapping[str, Columns | None] = field(default_factory=dict)
     results: Mapping[str, Columns | None] = field(default_factory=dict)
     parameters: Mapping[str, WarehouseType | None] = field(default_factory=dict)
     outer: Scope | None = None
 
 
-class Walk:
+class Walk(ABC):
     """The base of each part of a proof.
 
     Args:
@@ -60,67 +65,67 @@ class Walk:
 
     # What one part asks of another
 
+    @abstractmethod
     def _query(self, node: exp.Expr, scope: Scope) -> Columns | None:
         """The columns of a query, whose tree becomes DuckDB's."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _expr(self, node: exp.Expr, scope: Scope) -> Typed:
         """DuckDB's node for an expression, with Trino's type."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _unproved(self, node: exp.Expr, scope: Scope) -> Typed:
         """What no row is about."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _key(self, node: exp.Expr, scope: Scope) -> exp.Expr:
         """What is grouped or ordered by; a number is that of a column."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _condition(self, holder: exp.Expr, name: str, scope: Scope) -> None:
         """What has to be a boolean."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _as(self, given: Typed, wanted: WarehouseType | None) -> Typed:
         """A value as the type that Trino coerces it to; DuckDB's own coercions are other ones."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _alike(
         self, node: exp.Expr, given: list[Typed], word: str
     ) -> tuple[list[exp.Expr], WarehouseType | None, bool]:
         """The values as one type, which Trino wants them to have in common."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _cast(self, node: exp.Cast, scope: Scope, *, tries: bool) -> Typed:
         """A cast that was written."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _row(self, node: exp.Expr, given: list[Typed]) -> Typed:
         """A row of these values."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _function(self, node: exp.Lambda, kinds: Sequence[WarehouseType | None], scope: Scope) -> Typed:
         """A function whose parameters are of these types."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _local_or_given(self, node: exp.Expr, scope: Scope) -> Typed:
         """An expression, or the wall clock of a zone that is written out."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _arithmetic(self, node: exp.Expr, scope: Scope) -> Typed:
         """Two numbers, or a time and an interval."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _compared(self, node: exp.Expr, scope: Scope) -> Typed:
         """A comparison that was written."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _equal(self, node: exp.Expr, left: Typed, right: Typed) -> Typed:
         """Whether two values are equal, for a node that says so in other words."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _call(self, node: exp.Anonymous, given: list[Typed], word: str, scope: Scope | None = None) -> Typed:
         """A call, by the table of signatures."""
-        raise NotImplementedError
 
     # Telling
 
