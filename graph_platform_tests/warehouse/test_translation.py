@@ -461,6 +461,19 @@ def test_what_is_proved_for_the_types_of_the_columns_does_not_warn(expression: s
 
 
 @pytest.mark.parametrize(
+    ("expression", "lost"),
+    [
+        ("from_unixtime(1.5, 'Europe/Berlin')", "Europe/Berlin"),
+        ("array_sort(array[3, 1], (one, other) -> if(one < other, 1, -1))", "other"),
+    ],
+)
+def test_an_argument_that_duckdb_has_no_place_for_is_an_error_and_not_left_out(expression: str, lost: str) -> None:
+    translation = to_duckdb(check_query(f"select {expression} from t"), "Customer")
+    assert translation.sql is None
+    assert f"there is no place for {lost}" in " ".join(error.message for error in translation.errors)
+
+
+@pytest.mark.parametrize(
     "expression",
     [
         "cast(s as char(3))",
